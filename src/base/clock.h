@@ -1,0 +1,21 @@
+/* SPDX-License-Identifier: BSD-2-Clause */
+/* Time for deadlines and durations. */
+#ifndef MMPROXY_CLOCK_H
+#define MMPROXY_CLOCK_H
+
+#include <stdint.h>
+#include <time.h>
+
+/*
+ * Milliseconds of CLOCK_MONOTONIC_COARSE: read without a system call, up to one tick (1 to 10 ms)
+ * late. Good enough for timeouts, and cheap enough for every wake-up. Any thread.
+ */
+static inline int64_t clock_now_ms(void)
+{
+	struct timespec now;
+
+	clock_gettime(CLOCK_MONOTONIC_COARSE, &now);
+	return (int64_t)now.tv_sec * 1000 + now.tv_nsec / 1000000;
+}
+
+#endif

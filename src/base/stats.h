@@ -1,0 +1,42 @@
+/* SPDX-License-Identifier: BSD-2-Clause */
+/*
+ * Counters of one listener in one worker.
+ *
+ * Only the worker writes them; any thread may read them (relaxed atomics), and adds up the workers.
+ */
+#ifndef MMPROXY_STATS_H
+#define MMPROXY_STATS_H
+
+#include <stdatomic.h>
+#include <stddef.h>
+#include <stdint.h>
+
+#include "base/reason.h"
+
+enum stats_direction { STATS_UP, STATS_DOWN, STATS_DIRECTIONS };
+
+struct stats {
+	atomic_uint_fast64_t opened;
+	atomic_uint_fast64_t closed[REASON_COUNT];
+	atomic_uint_fast64_t bytes[STATS_DIRECTIONS];
+	atomic_uint_fast64_t source_fallbacks; /* connections from another port than the client's */
+};
+
+/* Add to a counter of this thread's own. */
+static inline void stats_add(atomic_uint_fast64_t *counter, uint64_t amount)
+{
+	/* One writer: a plain load and store are enough, and cheaper than a locked addition. */
+	uint_fast64_t value = atomic_load_explicit(counter, memory_order_relaxed);
+
+	atomic_store_explicit(counter, value + amount, memory_order_relaxed);
+}
+
+static inline uint64_t stats_get(const atomic_uint_fast64_t *counter)
+{
+	return atomic_load_explicit(counter, memory_order_relaxed);
+}
+
+/* Add every counter of part to sum, which must be the caller's own. */
+void stats_sum(struct stats *sum, const struct stats *part);
+
+#endif
