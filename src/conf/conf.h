@@ -1,0 +1,109 @@
+/* SPDX-License-Identifier: BSD-2-Clause */
+/*
+ * The configuration: an immutable, counted snapshot, made from a file or from flags.
+ *
+ * A snapshot is checked as a whole before anyone sees it; after that any thread may read it.
+ * Durations are milliseconds, 0 meaning "never" where the manual page allows 0.
+ */
+#ifndef MMPROXY_CONF_H
+#define MMPROXY_CONF_H
+
+#include <stdatomic.h>
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+#include <stdio.h>
+
+#include "base/addr.h"
+#include "base/log.h"
+#include "base/netset.h"
+
+enum conf_protocol { CONF_PROTOCOL_TCP, CONF_PROTOCOL_UDP };
+
+/* What a spoofed connection does about its source port (man page: source_port). */
+enum conf_source_port { CONF_SOURCE_PRESERVE, CONF_SOURCE_FALLBACK, CONF_SOURCE_EPHEMERAL };
+
+enum conf_relay { CONF_RELAY_AUTO, CONF_RELAY_SPLICE, CONF_RELAY_BUFFERED };
+
+/* One listener block. Sets are NULL where the key is absent. */
+struct conf_listener {
+	char *name;
+	enum conf_protocol protocol;
+	struct addr *listen; /* port ranges already expanded */
+	size_t listen_count;
+	struct addr target_ipv4; /* AF_UNSPEC when absent */
+	struct addr target_ipv6;
+	uint32_t mark;			/* SO_MARK; 0: none */
+	struct netset *allowed_subnets; /* NULL: every peer may connect */
+	struct netset *headerless_subnets;
+	struct netset *denied_clients;
+	struct netset *allowed_clients; /* NULL: every client */
+	bool dynamic_destination;
+	struct netset *allowed_destinations; /* NULL: every destination (flags form only) */
+	bool listen_transparent;
+	enum conf_source_port source_port;
+	uint32_t max_connections; /* 0: no limit */
+	uint32_t header_timeout_ms;
+	uint32_t connect_timeout_ms;
+	uint32_t idle_timeout_ms; /* 0: never */
+	uint32_t half_close_timeout_ms;
+	uint32_t tcp_keepalive_ms; /* 0: no keepalive */
+	uint32_t header_max;	   /* bytes of a v2 header, its 16 fixed ones included */
+	enum conf_relay relay;
+};
+
+struct conf {
+	atomic_uint refs;
+	uint32_t workers; /* 0: one per usable CPU */
+	char *user;	  /* NULL: not named in the file; the default is tried and may be missing */
+	char *group;
+	uint32_t drain_timeout_ms;
+	enum log_level log_level;
+	enum log_format log_format;
+	char *log_target; /* "stderr", "syslog" or an absolute path */
+	bool log_connections;
+	bool routing_manage;	/* always false: this version gives advice only */
+	uint32_t routing_table; /* named in advice about return routes */
+	struct conf_listener *listeners;
+	size_t listeners_count;
+};
+
+/* Mistakes found, in order; each is one whole line without a newline: "FILE:LINE: message". */
+struct conf_errors;
+struct conf_errors *conf_errors_new(void);
+void conf_errors_free(struct conf_errors *errors);
+size_t conf_errors_count(const struct conf_errors *errors);
+const char *conf_errors_text(const struct conf_errors *errors, size_t index);
+
+/* A flag of the drop-in form as it was given: its name without dashes, and its value or NULL. */
+struct conf_flag {
+	const char *name;
+	const char *value;
+};
+
+/*
+ * Read and check a configuration file, and the subnet files it names. Returns a snapshot with one
+ * reference, or NULL with at least one line in errors: all the mistakes of the file, not the first.
+ */
+struct conf *conf_load(const char *path, struct conf_errors *errors)
+    __attribute__((warn_unused_result));
+
+/* The same from flags: one listener named "default". Lines then start with "mmproxy: -FLAG: ". */
+struct conf *conf_from_flags(const struct conf_flag *flags, size_t count,
+			     struct conf_errors *errors) __attribute__((warn_unused_result));
+
+/*
+ * Whether name (without dashes) is a flag of the drop-in form: 0 no, 1 yes without a value, 2 yes
+ * with a value.
+ */
+int conf_flag_known(const char *name);
+
+struct conf *conf_ref(struct conf *conf);
+
+/* Give a reference back; the last one frees. NULL is fine. */
+void conf_unref(struct conf *conf);
+
+/* Write the effective configuration as a file that conf_load() reads back to the same snapshot. */
+void conf_print(const struct conf *conf, FILE *out);
+
+#endif

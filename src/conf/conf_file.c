@@ -1,0 +1,368 @@
+/* SPDX-License-Identifier: BSD-2-Clause */
+/* From a libconfig file to a snapshot. */
+#include "conf/conf.h"
+
+#include "conf/conf_check.h"
+#include "conf/conf_draft.h"
+#include "conf/conf_errors.h"
+#include "conf/conf_keys.h"
+#include "conf/conf_setting.h"
+#include "conf/conf_source.h"
+
+#include <libconfig.h>
+#include <string.h>
+
+/* A block of listener keys: a listener's or "defaults". */
+struct block {
+	struct conf_reading *reading;
+	int index; /* a listener's or CONF_BLOCK_DEFAULTS */
+	const config_setting_t *group;
+	const config_setting_t *targets; /* its "targets"; NULL: none */
+	struct conf_listener *listener;
+	struct conf_origin *origin;
+};
+
+/* Say what an unknown name could have been meant to be. */
+static void refuse_name(const struct conf_reading *reading, enum conf_scope scope,
+			const struct conf_place *place)
+{
+	static const char *const homes[CONF_SCOPE_COUNT] = {
+	    [CONF_SCOPE_TOP] = "at the top level of the file",
+	    [CONF_SCOPE_LOG] = "in the group \"log\"",
+	    [CONF_SCOPE_ADMIN] = "in the group \"admin\"",
+	    [CONF_SCOPE_ROUTING] = "in the group \"routing\"",
+	    [CONF_SCOPE_LISTENER] = "in a listener or in \"defaults\"",
+	    [CONF_SCOPE_TARGETS] = "in a listener's group \"targets\"",
+	};
+	const char *nearest = conf_key_nearest(scope, place->name);
+
+	if (nearest != NULL) {
+		conf_errors_add(reading->errors, place,
+				"unknown key; did you mean \"%s\"? mmproxy.conf(5) has them all",
+				nearest);
+		return;
+	}
+	for (enum conf_scope home = CONF_SCOPE_TOP; home < CONF_SCOPE_COUNT; home++) {
+		if (conf_key_find(home, place->name) != NULL) {
+			conf_errors_add(reading->errors, place,
+					"unknown key here; \"%s\" belongs %s", place->name,
+					homes[home]);
+			return;
+		}
+	}
+	conf_errors_add(reading->errors, place, "unknown key: mmproxy.conf(5) has them all");
+}
+
+/* Refuse a setting that was spelled in another way further up in the group. */
+static bool has_twin(const struct conf_reading *reading, const config_setting_t *group,
+		     const struct conf_key *key, const struct conf_place *place)
+{
+	for (int i = 0; i < config_setting_length(group); i++) {
+		const config_setting_t *other = config_setting_get_elem(group, (unsigned)i);
+		const char *name = config_setting_name(other);
+		const struct conf_key *other_key = conf_key_find(key->scope, name);
+
+		if (other_key == key)
+			return false;
+		if (other_key != NULL && !other_key->planned && other_key->offset == key->offset) {
+			struct conf_place other_place =
+			    conf_setting_place(reading, other, place->block, place->scope, name);
+			char where[CONF_WHERE_MAX];
+
+			conf_errors_add(reading->errors, place,
+					"%s is given already (%s), and both mean one setting", name,
+					conf_where(&other_place, where));
+			return true;
+		}
+	}
+	return false;
+}
+
+/* The key of a member of a group, or NULL after saying why it is not to be read. */
+static const struct conf_key *key_of(const struct conf_reading *reading,
+				     const config_setting_t *group, const struct conf_place *place)
+{
+	const struct conf_key *key = conf_key_find(place->scope, place->name);
+
+	if (key == NULL) {
+		refuse_name(reading, place->scope, place);
+		return NULL;
+	}
+	if (key->planned) {
+		conf_errors_add(reading->errors, place,
+				"is not supported by this version of mmproxy");
+		return NULL;
+	}
+	return has_twin(reading, group, key, place) ? NULL : key;
+}
+
+static bool is_group(const struct conf_reading *reading, const config_setting_t *setting,
+		     const struct conf_place *place)
+{
+	char shown[CONF_SHOWN_MAX];
+
+	if (config_setting_is_group(setting))
+		return true;
+	conf_errors_add(reading->errors, place, "%s is not a group: %s = { KEY = VALUE; ... };",
+			conf_setting_show(setting, shown), place->name);
+	return false;
+}
+
+/* The members of the file itself or of one of its groups "log" and "routing". */
+static void read_group(const struct conf_reading *reading, struct conf_draft *draft,
+		       const config_setting_t *group, enum conf_scope scope);
+
+static void read_top_setting(const struct conf_reading *reading, struct conf_draft *draft,
+			     const config_setting_t *group, const config_setting_t *setting,
+			     enum conf_scope scope)
+{
+	const char *name = config_setting_name(setting);
+	struct conf_place place = conf_setting_place(reading, setting, CONF_BLOCK_TOP, scope, name);
+	const struct conf_key *key;
+
+	if (scope == CONF_SCOPE_TOP) {
+		if (strcmp(name, "defaults") == 0 || strcmp(name, "listeners") == 0)
+			return;
+		for (enum conf_scope inner = CONF_SCOPE_LOG; inner < CONF_SCOPE_LISTENER; inner++) {
+			if (strcmp(name, conf_scope_name(inner)) != 0)
+				continue;
+			if (inner == CONF_SCOPE_ADMIN)
+				conf_errors_add(reading->errors, &place,
+						"is not supported by this version of mmproxy");
+			else if (is_group(reading, setting, &place))
+				read_group(reading, draft, setting, inner);
+			return;
+		}
+	}
+	key = key_of(reading, group, &place);
+	if (key != NULL)
+		conf_setting_read(reading, key, setting, draft->conf, &draft->top, &place);
+}
+
+static void read_group(const struct conf_reading *reading, struct conf_draft *draft,
+		       const config_setting_t *group, enum conf_scope scope)
+{
+	for (int i = 0; i < config_setting_length(group); i++)
+		read_top_setting(reading, draft, group, config_setting_get_elem(group, (unsigned)i),
+				 scope);
+}
+
+/* Read the members of a listener block or of its targets that have a key of that scope. */
+static void read_members(const struct block *block, const config_setting_t *group,
+			 enum conf_scope scope)
+{
+	for (int i = 0; i < config_setting_length(group); i++) {
+		const config_setting_t *setting = config_setting_get_elem(group, (unsigned)i);
+		const char *name = config_setting_name(setting);
+		struct conf_place place =
+		    conf_setting_place(block->reading, setting, block->index, scope, name);
+		const struct conf_key *key;
+
+		if (scope == CONF_SCOPE_LISTENER && strcmp(name, "targets") == 0)
+			continue;
+		key = key_of(block->reading, group, &place);
+		if (key != NULL)
+			conf_setting_read(block->reading, key, setting, block->listener,
+					  block->origin, &place);
+	}
+}
+
+/* Whether the block has its own value for what the key means, in whatever spelling. */
+static bool overrides(const struct block *block, const struct conf_key *key)
+{
+	if (key->scope == CONF_SCOPE_TARGETS)
+		return block->targets != NULL;
+	for (size_t i = 0; i < conf_keys_count; i++) {
+		const struct conf_key *other = &conf_keys[i];
+
+		if (other->scope == key->scope && !other->planned && other->offset == key->offset &&
+		    config_setting_get_member(block->group, other->name) != NULL)
+			return true;
+	}
+	return false;
+}
+
+/* Take over from "defaults" what the block does not say itself; mistakes are reported there. */
+static void inherit(const struct block *block, const struct block *defaults)
+{
+	for (size_t i = 0; i < conf_keys_count; i++) {
+		const struct conf_key *key = &conf_keys[i];
+		const config_setting_t *group =
+		    key->scope == CONF_SCOPE_TARGETS ? defaults->targets : defaults->group;
+		const struct conf_place *place;
+		enum conf_state state;
+
+		if (key->scope != CONF_SCOPE_LISTENER && key->scope != CONF_SCOPE_TARGETS)
+			continue;
+		state = conf_draft_state(defaults->origin, key->scope, key->name, &place);
+		if (state == CONF_STATE_ABSENT || overrides(block, key))
+			continue;
+		if (state == CONF_STATE_REFUSED)
+			conf_draft_note(key, block->origin, place, state);
+		else
+			conf_setting_read(block->reading, key,
+					  config_setting_get_member(group, key->name),
+					  block->listener, block->origin, place);
+	}
+}
+
+static void read_block(struct block *block)
+{
+	const config_setting_t *targets = config_setting_get_member(block->group, "targets");
+
+	read_members(block, block->group, CONF_SCOPE_LISTENER);
+	if (targets != NULL) {
+		struct conf_place place = conf_setting_place(block->reading, targets, block->index,
+							     CONF_SCOPE_LISTENER, "targets");
+
+		block->targets = targets;
+		if (is_group(block->reading, targets, &place)) {
+			read_members(block, targets, CONF_SCOPE_TARGETS);
+			return;
+		}
+		/* Neither is missing: what was meant is not known. */
+		place.scope = CONF_SCOPE_TARGETS;
+		conf_draft_note(conf_key_find(CONF_SCOPE_TARGETS, "ipv4"), block->origin, &place,
+				CONF_STATE_REFUSED);
+		conf_draft_note(conf_key_find(CONF_SCOPE_TARGETS, "ipv6"), block->origin, &place,
+				CONF_STATE_REFUSED);
+	}
+}
+
+/* The list of listeners, or NULL after saying what is wrong with it. */
+static const config_setting_t *find_listeners(const struct conf_reading *reading,
+					      const config_setting_t *root)
+{
+	const config_setting_t *list = config_setting_get_member(root, "listeners");
+	struct conf_place place = {.block = CONF_BLOCK_TOP, .name = "listeners", .element = -1};
+	char shown[CONF_SHOWN_MAX];
+
+	conf_source_locate(reading->source, 1, &place);
+	if (list == NULL) {
+		conf_errors_add(reading->errors, &place,
+				"missing: mmproxy needs listeners = ( { ... }, { ... } );");
+		return NULL;
+	}
+	place = conf_setting_place(reading, list, CONF_BLOCK_TOP, CONF_SCOPE_TOP, "listeners");
+	if (!conf_setting_is_list(list))
+		conf_errors_add(reading->errors, &place,
+				"%s is not a list of groups: listeners = ( { ... }, { ... } );",
+				conf_setting_show(list, shown));
+	else if (config_setting_length(list) == 0)
+		conf_errors_add(reading->errors, &place,
+				"the list is empty: mmproxy needs one listener or more");
+	else
+		return list;
+	return NULL;
+}
+
+static void read_listeners(struct conf_reading *reading, struct conf_draft *draft,
+			   const config_setting_t *list, const struct block *defaults)
+{
+	for (size_t i = 0; i < draft->conf->listeners_count; i++) {
+		const config_setting_t *group = config_setting_get_elem(list, (unsigned)i);
+		struct block block = {.reading = reading,
+				      .index = (int)i,
+				      .group = group,
+				      .listener = &draft->conf->listeners[i],
+				      .origin = &draft->listeners[i]};
+		char shown[CONF_SHOWN_MAX];
+
+		block.origin->block =
+		    conf_setting_place(reading, group, (int)i, CONF_SCOPE_LISTENER, NULL);
+		if (!config_setting_is_group(group)) {
+			conf_errors_add(reading->errors, &block.origin->block,
+					"%s is not a group: { KEY = VALUE; ... }",
+					conf_setting_show(group, shown));
+			block.origin->refused = true;
+			continue;
+		}
+		read_block(&block);
+		if (defaults != NULL)
+			inherit(&block, defaults);
+	}
+}
+
+/* A draft of what the file says, before checks across keys; NULL when memory is out. */
+static struct conf_draft *read_root(struct conf_reading *reading, const config_setting_t *root)
+{
+	const config_setting_t *list = find_listeners(reading, root);
+	const config_setting_t *group = config_setting_get_member(root, "defaults");
+	size_t count = list != NULL ? (size_t)config_setting_length(list) : 0;
+	struct conf_draft *draft = conf_draft_new(count);
+	struct conf_listener listener;
+	struct conf_origin origin;
+	struct block defaults = {.reading = reading,
+				 .index = CONF_BLOCK_DEFAULTS,
+				 .group = group,
+				 .listener = &listener,
+				 .origin = &origin};
+	struct conf_place place;
+	bool inherits = false;
+
+	if (draft == NULL)
+		return NULL;
+	read_group(reading, draft, root, CONF_SCOPE_TOP);
+	if (conf_draft_init_listener(&listener, &origin) < 0) {
+		conf_draft_fini_listener(&listener, &origin);
+		conf_draft_free(draft);
+		return NULL;
+	}
+	if (group != NULL) {
+		place =
+		    conf_setting_place(reading, group, CONF_BLOCK_TOP, CONF_SCOPE_TOP, "defaults");
+		inherits = is_group(reading, group, &place);
+	}
+	if (inherits)
+		read_block(&defaults);
+	if (list != NULL)
+		read_listeners(reading, draft, list, inherits ? &defaults : NULL);
+	conf_draft_fini_listener(&listener, &origin);
+	return draft;
+}
+
+static void report_syntax(const struct conf_reading *reading, const config_t *config)
+{
+	struct conf_place place = {.block = CONF_BLOCK_TOP, .element = -1};
+	const char *text = config_error_text(config);
+	bool plain = text == NULL || strcmp(text, "syntax error") == 0;
+
+	conf_source_locate(reading->source, (unsigned)config_error_line(config), &place);
+	conf_errors_add(reading->errors, &place, "syntax error, here or shortly before%s%s",
+			plain ? "" : ": ", plain ? "" : text);
+}
+
+struct conf *conf_load(const char *path, struct conf_errors *errors)
+{
+	struct conf_reading reading = {.errors = errors};
+	struct conf_place whole = {.file = path, .block = CONF_BLOCK_TOP, .element = -1};
+	struct conf_draft *draft = NULL;
+	struct conf *conf = NULL;
+	size_t before = conf_errors_count(errors);
+	config_t config;
+
+	reading.source = conf_source_read(path, errors);
+	if (reading.source == NULL)
+		return NULL;
+	config_init(&config);
+	if (!config_read_string(&config, conf_source_text(reading.source))) {
+		report_syntax(&reading, &config);
+		goto out;
+	}
+	draft = read_root(&reading, config_root_setting(&config));
+	if (draft == NULL) {
+		conf_errors_add(errors, &whole, "memory is out");
+		goto out;
+	}
+	conf_check(draft, errors);
+	conf_errors_sort(errors);
+	conf = conf_draft_take(draft);
+	if (conf_errors_count(errors) != before) {
+		conf_unref(conf);
+		conf = NULL;
+	}
+out:
+	config_destroy(&config);
+	conf_source_free(reading.source);
+	return conf;
+}

@@ -1,0 +1,183 @@
+/* SPDX-License-Identifier: BSD-2-Clause */
+/* The effective configuration as a file. */
+#include "conf/conf.h"
+
+#include "conf/conf_keys.h"
+#include "conf/conf_value.h"
+
+#include <stdint.h>
+#include <stdlib.h>
+#include <string.h>
+
+/* The widest integer that libconfig reads without an "L". */
+#define PLAIN_INTEGER_MAX INT32_MAX
+
+#define LISTENER_INDENT "\t\t"
+#define ENTRY_INDENT	"\t\t\t"
+
+static void print_string(const char *text, FILE *out)
+{
+	fputc('"', out);
+	for (; *text != '\0'; text++) {
+		unsigned char byte = (unsigned char)*text;
+
+		if (byte == '"' || byte == '\\')
+			fprintf(out, "\\%c", byte);
+		else if (byte < 0x20 || byte == 0x7f)
+			fprintf(out, "\\x%02x", byte);
+		else
+			fputc(byte, out);
+	}
+	fputc('"', out);
+}
+
+/* Addresses one after the other that differ in the port alone, by one each, are a range. */
+static size_t range_len(const struct conf_listener *listener, size_t start)
+{
+	const struct addr *first = &listener->listen[start];
+	size_t len = 1;
+
+	while (start + len < listener->listen_count && addr_equal_ip(first, first + len) &&
+	       addr_port(first) + len == addr_port(first + len))
+		len++;
+	return len;
+}
+
+static void print_listen(const struct conf_listener *listener, FILE *out)
+{
+	char text[ADDR_STRLEN];
+	size_t len;
+
+	fputs("[", out);
+	for (size_t i = 0; i < listener->listen_count; i += len) {
+		len = range_len(listener, i);
+		fprintf(out, "%s\n" ENTRY_INDENT "\"%s", i > 0 ? "," : "",
+			addr_format(&listener->listen[i], text));
+		if (len > 1)
+			fprintf(out, "-%u", (unsigned)addr_port(&listener->listen[i + len - 1]));
+		fputc('"', out);
+	}
+	fputs("\n" LISTENER_INDENT "]", out);
+}
+
+static void print_set(const struct netset *set, FILE *out)
+{
+	if (set == NULL || netset_is_empty(set)) {
+		fputs("[ ]", out);
+		return;
+	}
+	fputs("[", out);
+	for (size_t i = 0; i < netset_count(set); i++)
+		fprintf(out, "%s\n" ENTRY_INDENT "\"%s\"", i > 0 ? "," : "", netset_text(set, i));
+	fputs("\n" LISTENER_INDENT "]", out);
+}
+
+static void print_subnets(const struct conf_key *key, const struct conf_listener *listener,
+			  FILE *out)
+{
+	const struct netset *set =
+	    *(struct netset *const *)(const void *)((const char *)listener + key->offset);
+
+	/* Only flags leave the destinations open; a file has to say so. */
+	if (set == NULL && listener->dynamic_destination && set == listener->allowed_destinations &&
+	    key == conf_key_find(CONF_SCOPE_LISTENER, "allowed_destinations"))
+		fputs("[ \"0.0.0.0/0\", \"::/0\" ]", out);
+	else
+		print_set(set, out);
+}
+
+/* A key without a value, as a comment: what is absent cannot be written otherwise. */
+static void print_absent(const struct conf_key *key, const char *indent, FILE *out)
+{
+	if (key->left_unset)
+		fprintf(out, "%s# %s = \"%s\";\n", indent, key->name, key->fallback);
+	else
+		fprintf(out, "%s# %s is not set\n", indent, key->name);
+}
+
+static void print_value(const struct conf_key *key, const void *base, FILE *out)
+{
+	char buf[CONF_TEXT_MAX];
+	const char *text = conf_value_text(key, base, buf);
+
+	switch (key->type) {
+	case CONF_TYPE_BOOL:
+		fputs(text, out);
+		break;
+	case CONF_TYPE_INTEGER:
+		fprintf(out, "%s%s", text, strtoull(text, NULL, 10) > PLAIN_INTEGER_MAX ? "L" : "");
+		break;
+	case CONF_TYPE_DURATION:
+		if (strcmp(text, "0") == 0)
+			fputs(text, out);
+		else
+			print_string(text, out);
+		break;
+	case CONF_TYPE_LISTEN:
+		print_listen(base, out);
+		break;
+	case CONF_TYPE_SUBNETS:
+		print_subnets(key, base, out);
+		break;
+	default:
+		print_string(text, out);
+		break;
+	}
+}
+
+/* Whether the key has a value to print; an empty list is one where it is the default. */
+static bool has_value(const struct conf_key *key, const void *base)
+{
+	char buf[CONF_TEXT_MAX];
+
+	if (key->type == CONF_TYPE_LISTEN)
+		return true;
+	if (key->type == CONF_TYPE_SUBNETS)
+		return key->fallback != NULL ||
+		       *(struct netset *const *)(const void *)((const char *)base + key->offset) !=
+			   NULL;
+	return conf_value_text(key, base, buf) != NULL;
+}
+
+static void print_scope(enum conf_scope scope, const void *base, const char *indent, FILE *out)
+{
+	for (size_t i = 0; i < conf_keys_count; i++) {
+		const struct conf_key *key = &conf_keys[i];
+
+		/* Networks are printed in place of the file that they came from. */
+		if (key->scope != scope || key->planned || key->type == CONF_TYPE_SUBNETS_FILE)
+			continue;
+		if (!has_value(key, base)) {
+			print_absent(key, indent, out);
+			continue;
+		}
+		fprintf(out, "%s%s = ", indent, key->name);
+		print_value(key, base, out);
+		fputs(";\n", out);
+	}
+}
+
+static void print_group(enum conf_scope scope, const void *base, const char *indent, FILE *out)
+{
+	fprintf(out, "%s%s = {\n", indent, conf_scope_name(scope));
+	print_scope(scope, base, scope == CONF_SCOPE_TARGETS ? ENTRY_INDENT : "\t", out);
+	fprintf(out, "%s};\n", indent);
+}
+
+void conf_print(const struct conf *conf, FILE *out)
+{
+	fputs("# The effective configuration of mmproxy, see mmproxy.conf(5).\n", out);
+	print_scope(CONF_SCOPE_TOP, conf, "", out);
+	print_group(CONF_SCOPE_LOG, conf, "", out);
+	print_group(CONF_SCOPE_ROUTING, conf, "", out);
+	fputs("listeners = (\n", out);
+	for (size_t i = 0; i < conf->listeners_count; i++) {
+		const struct conf_listener *listener = &conf->listeners[i];
+
+		fputs("\t{\n", out);
+		print_scope(CONF_SCOPE_LISTENER, listener, LISTENER_INDENT, out);
+		print_group(CONF_SCOPE_TARGETS, listener, LISTENER_INDENT, out);
+		fprintf(out, "\t}%s\n", i + 1 < conf->listeners_count ? "," : "");
+	}
+	fputs(");\n", out);
+}

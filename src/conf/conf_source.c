@@ -1,0 +1,379 @@
+/* SPDX-License-Identifier: BSD-2-Clause */
+/* The text of a configuration file and of the files it includes. */
+#include "conf/conf_source.h"
+
+#include <ctype.h>
+#include <errno.h>
+#include <stdint.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/stat.h>
+
+/* More than any configuration; ends the reading of a device without an end. */
+#define FILE_MAX_LEN ((size_t)16 * 1024 * 1024)
+
+#define READ_CHUNK 4096
+
+/* UTF-8's byte order mark, which libconfig does not know. */
+static const char byte_order_mark[] = "\xef\xbb\xbf";
+
+static const char directive[] = "@include";
+
+/* From this line of the whole text on, lines are those of the file from file_line on. */
+struct stretch {
+	unsigned line;
+	char *file;
+	unsigned file_line;
+};
+
+struct conf_source {
+	char *text;
+	size_t text_len;
+	struct stretch *stretches;
+	size_t stretches_count;
+};
+
+/* The reading of one source; each included file has its own scan. */
+struct reader {
+	struct conf_source *source;
+	struct conf_errors *errors;
+	FILE *out;
+	unsigned line; /* of the whole text, being written */
+	bool failed;
+};
+
+struct scan {
+	struct reader *reader;
+	const char *path;
+	unsigned line;
+	unsigned depth;
+	const char *at;
+	const char *end;
+};
+
+static int read_into(struct reader *reader, const char *path, unsigned depth,
+		     const struct conf_place *includer);
+
+static void fail(struct reader *reader, const struct conf_place *place, const char *message)
+{
+	conf_errors_add(reader->errors, place, "%s", message);
+	reader->failed = true;
+}
+
+static struct conf_place place_here(const struct scan *scan)
+{
+	return (struct conf_place){.file = scan->path,
+				   .line = scan->line,
+				   .order = scan->reader->line,
+				   .block = CONF_BLOCK_TOP,
+				   .element = -1};
+}
+
+/* Read a whole file into memory, with a NUL behind it; -1 with errno. */
+static int slurp(const char *path, char **text, size_t *len)
+{
+	FILE *file = fopen(path, "re");
+	struct stat status;
+	size_t room = 0;
+	char *grown;
+
+	*text = NULL;
+	*len = 0;
+	if (file == NULL)
+		return -1;
+	if (fstat(fileno(file), &status) == 0 && S_ISDIR(status.st_mode)) {
+		errno = EISDIR;
+		goto fail;
+	}
+	do {
+		if (*len + READ_CHUNK >= room) {
+			room = 2 * (*len + READ_CHUNK);
+			grown = realloc(*text, room);
+			if (grown == NULL)
+				goto fail;
+			*text = grown;
+		}
+		*len += fread(*text + *len, 1, READ_CHUNK, file);
+		if (ferror(file))
+			goto fail;
+		if (*len > FILE_MAX_LEN) {
+			errno = EFBIG;
+			goto fail;
+		}
+	} while (!feof(file));
+	(*text)[*len] = '\0';
+	fclose(file);
+	return 0;
+
+fail:
+	free(*text);
+	*text = NULL;
+	fclose(file);
+	return -1;
+}
+
+/* The lines that are written from now on are those of path from line on. */
+static int begin_stretch(struct reader *reader, const char *path, unsigned line)
+{
+	struct conf_source *source = reader->source;
+	size_t count = source->stretches_count;
+	struct stretch *grown =
+	    reallocarray(source->stretches, count + 1, sizeof(*source->stretches));
+	char *file = strdup(path);
+
+	if (grown != NULL)
+		source->stretches = grown;
+	if (grown == NULL || file == NULL) {
+		free(file);
+		return -1;
+	}
+	grown[count] = (struct stretch){.line = reader->line, .file = file, .file_line = line};
+	source->stretches_count++;
+	return 0;
+}
+
+static void copy(struct scan *scan, const char *until)
+{
+	for (; scan->at < until; scan->at++) {
+		if (*scan->at == '\n') {
+			scan->line++;
+			scan->reader->line++;
+		}
+		fputc(*scan->at, scan->reader->out);
+	}
+}
+
+/* At the start of a line: replace "@include "PATH"" by the file. Returns -1 when memory is out. */
+static int include(struct scan *scan)
+{
+	const char *at = scan->at + strspn(scan->at, " \t");
+	struct conf_place place = place_here(scan);
+	const char *name;
+	const char *quote;
+	char *quoted;
+	char *path;
+	int result = -1;
+
+	if (strncmp(at, directive, strlen(directive)) != 0)
+		return 0;
+	at += strlen(directive);
+	name = at + strspn(at, " \t");
+	quote = name[0] == '"' ? name + 1 + strcspn(name + 1, "\"\n") : name;
+	if (quote == name || *quote != '"') {
+		fail(scan->reader, &place, "@include needs a path in double quotes");
+		scan->at = at;
+		return 0;
+	}
+	scan->at = quote + 1;
+	quoted = strndup(name + 1, (size_t)(quote - name - 1));
+	path = quoted != NULL ? conf_source_resolve(scan->path, quoted) : NULL;
+	if (path != NULL)
+		result = read_into(scan->reader, path, scan->depth + 1, &place);
+	free(quoted);
+	free(path);
+	if (result < 0)
+		return -1;
+	fputc('\n', scan->reader->out);
+	scan->reader->line++;
+	return begin_stretch(scan->reader, scan->path, scan->line);
+}
+
+/* Copy a number, with an "L" where libconfig 1.5 would cut it to 32 bits. */
+static void copy_number(struct scan *scan)
+{
+	const char *start = scan->at;
+	const char *digits = start + (*start == '-' || *start == '+');
+	const char *end = digits;
+	bool hex = digits[0] == '0' && (digits[1] == 'x' || digits[1] == 'X');
+	unsigned long long value;
+	bool integer;
+
+	while (isalnum((unsigned char)*end) || *end == '.')
+		end++;
+	integer = hex ? strspn(digits + 2, "0123456789abcdefABCDEF") == (size_t)(end - digits - 2)
+		      : strspn(digits, "0123456789") == (size_t)(end - digits);
+	if (!integer || digits == end) {
+		copy(scan, end);
+		return;
+	}
+	errno = 0;
+	value = strtoull(hex ? digits + 2 : digits, NULL, hex ? 16 : 10);
+	if (errno != 0 || value > INT64_MAX) {
+		/* Out of every bound, and so refused wherever it stands. */
+		fprintf(scan->reader->out, "%s%lldL", *start == '-' ? "-" : "",
+			(long long)INT64_MAX);
+		scan->at = end;
+		return;
+	}
+	copy(scan, end);
+	if (value > INT32_MAX)
+		fputc('L', scan->reader->out);
+}
+
+static const char *string_end(const char *at, const char *end)
+{
+	for (at++; at < end && *at != '"'; at++) {
+		if (*at == '\\' && at + 1 < end)
+			at++;
+	}
+	return at < end ? at + 1 : end;
+}
+
+static const char *comment_end(const char *at, const char *end)
+{
+	const char *close = strstr(at + 2, "*/");
+
+	return close != NULL ? close + 2 : end;
+}
+
+static void copy_token(struct scan *scan)
+{
+	const char *at = scan->at;
+
+	if (isalpha((unsigned char)*at)) {
+		while (isalnum((unsigned char)*at) || *at == '-' || *at == '_')
+			at++;
+		copy(scan, at);
+	} else if (*at == '"') {
+		copy(scan, string_end(at, scan->end));
+	} else if (*at == '#' || (at[0] == '/' && at[1] == '/')) {
+		copy(scan, at + strcspn(at, "\n"));
+	} else if (at[0] == '/' && at[1] == '*') {
+		copy(scan, comment_end(at, scan->end));
+	} else if (isdigit((unsigned char)*at) || *at == '.' || *at == '-' || *at == '+') {
+		copy_number(scan);
+		/* A lone sign or what else is no number is libconfig's to refuse. */
+		if (scan->at == at)
+			copy(scan, at + 1);
+	} else {
+		copy(scan, at + 1);
+	}
+}
+
+static int scan_text(struct scan *scan)
+{
+	bool line_start = true;
+
+	while (scan->at < scan->end) {
+		if (line_start) {
+			const char *before = scan->at;
+
+			if (include(scan) < 0)
+				return -1;
+			line_start = false;
+			if (scan->at != before)
+				continue;
+		}
+		line_start = *scan->at == '\n';
+		copy_token(scan);
+	}
+	return 0;
+}
+
+/* Read a file into the text; includer: where it is named, or NULL. -1: memory is out. */
+static int read_into(struct reader *reader, const char *path, unsigned depth,
+		     const struct conf_place *includer)
+{
+	struct scan scan = {.reader = reader, .path = path, .line = 1, .depth = depth};
+	struct conf_place place = {.file = path, .block = CONF_BLOCK_TOP, .element = -1};
+	char *text = NULL;
+	size_t len;
+	int result;
+
+	if (depth > CONF_INCLUDE_DEPTH) {
+		fail(reader, includer, "@include is nested too deeply, or in a circle");
+		return 0;
+	}
+	if (slurp(path, &text, &len) < 0) {
+		if (errno == ENOMEM)
+			return -1;
+		reader->failed = true;
+		if (includer == NULL)
+			conf_errors_add(reader->errors, &place, "cannot read: %s", strerror(errno));
+		else
+			conf_errors_add(reader->errors, includer,
+					"@include: \"%s\" cannot be read: %s", path,
+					strerror(errno));
+		return 0;
+	}
+	scan.at = text;
+	scan.end = text + len;
+	result = begin_stretch(reader, path, 1);
+	if (result == 0 && strlen(text) != len) {
+		place = place_here(&scan);
+		for (const char *at = text; *at != '\0'; at++)
+			place.line += *at == '\n';
+		fail(reader, &place, "a NUL byte: this is not a text file");
+	} else if (result == 0) {
+		if (strncmp(text, byte_order_mark, strlen(byte_order_mark)) == 0)
+			scan.at += strlen(byte_order_mark);
+		result = scan_text(&scan);
+	}
+	free(text);
+	return result;
+}
+
+struct conf_source *conf_source_read(const char *path, struct conf_errors *errors)
+{
+	struct conf_source *source = calloc(1, sizeof(*source));
+	struct conf_place place = {.file = path, .block = CONF_BLOCK_TOP, .element = -1};
+	struct reader reader = {.source = source, .errors = errors, .line = 1};
+	int result;
+
+	if (source != NULL)
+		reader.out = open_memstream(&source->text, &source->text_len);
+	if (reader.out == NULL) {
+		result = -1;
+	} else {
+		result = read_into(&reader, path, 1, NULL);
+		if (fclose(reader.out) != 0)
+			result = -1;
+	}
+	if (result < 0)
+		fail(&reader, &place, "cannot read: memory is out");
+	if (reader.failed) {
+		conf_source_free(source);
+		return NULL;
+	}
+	return source;
+}
+
+void conf_source_free(struct conf_source *source)
+{
+	if (source == NULL)
+		return;
+	for (size_t i = 0; i < source->stretches_count; i++)
+		free(source->stretches[i].file);
+	free(source->stretches);
+	free(source->text);
+	free(source);
+}
+
+const char *conf_source_text(const struct conf_source *source)
+{
+	return source->text;
+}
+
+void conf_source_locate(const struct conf_source *source, unsigned line, struct conf_place *place)
+{
+	const struct stretch *stretch = &source->stretches[0];
+
+	for (size_t i = 1; i < source->stretches_count && source->stretches[i].line <= line; i++)
+		stretch = &source->stretches[i];
+	place->file = stretch->file;
+	place->line = line - stretch->line + stretch->file_line;
+	place->order = line;
+}
+
+char *conf_source_resolve(const char *file, const char *path)
+{
+	const char *slash = strrchr(file, '/');
+	size_t dir_len = path[0] == '/' || slash == NULL ? 0 : (size_t)(slash - file) + 1;
+	size_t size = dir_len + strlen(path) + 1;
+	char *resolved = malloc(size);
+
+	if (resolved != NULL)
+		snprintf(resolved, size, "%.*s%s", (int)dir_len, file, path);
+	return resolved;
+}
