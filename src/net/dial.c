@@ -1,0 +1,89 @@
+/* SPDX-License-Identifier: BSD-2-Clause */
+/* The spoofed, non-blocking connect. */
+#include "net/dial.h"
+
+#include <errno.h>
+#include <unistd.h>
+
+#include "net/sock.h"
+
+static int fail_and_close(int fd)
+{
+	int saved = errno;
+
+	close(fd);
+	errno = saved;
+	return -1;
+}
+
+static int bind_source(int fd, const struct dial_request *request)
+{
+	struct addr source = request->source;
+
+	if (request->any_port)
+		addr_set_port(&source, 0);
+	if (addr_port(&source) == 0)
+		sock_bind_without_port(fd);
+	return bind(fd, &source.sa, addr_len(&source));
+}
+
+int dial(const struct dial_request *request)
+{
+	const struct addr *target = &request->target;
+	bool spoofed = addr_is_set(&request->source);
+	int fd = sock_new_tcp(addr_family(target), spoofed, request->mark);
+
+	if (fd < 0)
+		return -1;
+	if (spoofed && bind_source(fd, request) < 0)
+		return fail_and_close(fd);
+	if (connect(fd, &target->sa, addr_len(target)) < 0 && errno != EINPROGRESS)
+		return fail_and_close(fd);
+	return fd;
+}
+
+bool dial_is_conflict(int error)
+{
+	return error == EADDRINUSE || error == EADDRNOTAVAIL;
+}
+
+enum close_reason dial_reason(int error)
+{
+	switch (error) {
+	case EADDRINUSE:
+	case EADDRNOTAVAIL:
+		return REASON_SOURCE_CONFLICT;
+	case EINVAL: /* bind(2): a link-local IPv6 address without its interface */
+		return REASON_SOURCE_INVALID;
+	case ECONNREFUSED:
+		return REASON_BACKEND_REFUSED;
+	case ECONNRESET:
+	case EPIPE:
+		return REASON_BACKEND_RESET;
+	case ETIMEDOUT:
+		return REASON_BACKEND_TIMEOUT;
+	case EHOSTUNREACH:
+	case EHOSTDOWN:
+	case ENETUNREACH:
+	case ENETDOWN:
+	case EACCES: /* connect(2): a prohibit route */
+	case EPERM:  /* connect(2): a firewall rule */
+		return REASON_BACKEND_UNREACHABLE;
+	case EMFILE:
+	case ENFILE:
+		return REASON_OUT_OF_DESCRIPTORS;
+	default:
+		return REASON_INTERNAL;
+	}
+}
+
+int dial_guard(const struct addr *source, uint32_t mark)
+{
+	int fd = sock_new_tcp(addr_family(source), true, mark);
+
+	if (fd < 0)
+		return -1;
+	if (bind(fd, &source->sa, addr_len(source)) < 0 || listen(fd, 0) < 0)
+		return fail_and_close(fd);
+	return fd;
+}

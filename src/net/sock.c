@@ -1,0 +1,194 @@
+/* SPDX-License-Identifier: BSD-2-Clause */
+/* Every socket option and ioctl mmproxy uses. */
+#include "net/sock.h"
+
+#include <errno.h>
+#include <linux/sockios.h>
+#include <netinet/tcp.h>
+#include <string.h>
+#include <sys/ioctl.h>
+#include <unistd.h>
+
+#define KEEPALIVE_PROBES 4
+
+static int set_int(int fd, int level, int option, int value)
+{
+	return setsockopt(fd, level, option, &value, sizeof(value));
+}
+
+static int set_transparent(int fd, int family)
+{
+	if (family == AF_INET6)
+		return set_int(fd, SOL_IPV6, IPV6_TRANSPARENT, 1);
+	return set_int(fd, SOL_IP, IP_TRANSPARENT, 1);
+}
+
+static int set_mark(int fd, uint32_t mark)
+{
+	return setsockopt(fd, SOL_SOCKET, SO_MARK, &mark, sizeof(mark));
+}
+
+static int fail_and_close(int fd)
+{
+	int saved = errno;
+
+	close(fd);
+	errno = saved;
+	return -1;
+}
+
+static int bind_tcp(const struct addr *addr, const struct sock_listen_options *options, bool share)
+{
+	int family = addr_family(addr);
+	int fd = socket(family, SOCK_STREAM | SOCK_NONBLOCK | SOCK_CLOEXEC, 0);
+
+	if (fd < 0)
+		return -1;
+	if (set_int(fd, SOL_SOCKET, SO_REUSEADDR, 1) < 0 ||
+	    (share && set_int(fd, SOL_SOCKET, SO_REUSEPORT, 1) < 0) ||
+	    (family == AF_INET6 && set_int(fd, SOL_IPV6, IPV6_V6ONLY, options->v6only) < 0) ||
+	    (options->transparent && set_transparent(fd, family) < 0) ||
+	    bind(fd, &addr->sa, addr_len(addr)) < 0)
+		return fail_and_close(fd);
+	return fd;
+}
+
+int sock_bind_tcp(const struct addr *addr, const struct sock_listen_options *options)
+{
+	return bind_tcp(addr, options, false);
+}
+
+int sock_bind_tcp_again(const struct addr *addr, const struct sock_listen_options *options)
+{
+	return bind_tcp(addr, options, true);
+}
+
+int sock_share_port(int fd)
+{
+	return set_int(fd, SOL_SOCKET, SO_REUSEPORT, 1);
+}
+
+int sock_new_tcp(int family, bool transparent, uint32_t mark)
+{
+	int fd = socket(family, SOCK_STREAM | SOCK_NONBLOCK | SOCK_CLOEXEC, 0);
+
+	if (fd < 0)
+		return -1;
+	if ((transparent && set_transparent(fd, family) < 0) ||
+	    set_int(fd, SOL_SOCKET, SO_REUSEADDR, 1) < 0 || (mark != 0 && set_mark(fd, mark) < 0) ||
+	    sock_set_nodelay(fd) < 0)
+		return fail_and_close(fd);
+	return fd;
+}
+
+int sock_set_keepalive(int fd, uint32_t idle_ms)
+{
+	int idle_s = (int)((idle_ms + 999) / 1000);
+	int interval_s = idle_s / KEEPALIVE_PROBES > 0 ? idle_s / KEEPALIVE_PROBES : 1;
+
+	if (idle_ms == 0)
+		return 0;
+	if (set_int(fd, SOL_SOCKET, SO_KEEPALIVE, 1) < 0 ||
+	    set_int(fd, SOL_TCP, TCP_KEEPIDLE, idle_s) < 0 ||
+	    set_int(fd, SOL_TCP, TCP_KEEPINTVL, interval_s) < 0 ||
+	    set_int(fd, SOL_TCP, TCP_KEEPCNT, KEEPALIVE_PROBES) < 0)
+		return -1;
+	return 0;
+}
+
+int sock_set_nodelay(int fd)
+{
+	return set_int(fd, SOL_TCP, TCP_NODELAY, 1);
+}
+
+void sock_bind_without_port(int fd)
+{
+	(void)set_int(fd, SOL_IP, IP_BIND_ADDRESS_NO_PORT, 1);
+}
+
+int sock_unacknowledged(int fd)
+{
+	int queued = 0;
+
+	return ioctl(fd, SIOCOUTQ, &queued) < 0 ? 0 : queued;
+}
+
+int sock_in_flight(int fd)
+{
+	int queued = sock_unacknowledged(fd);
+	int unsent = 0;
+
+	return ioctl(fd, SIOCOUTQNSD, &unsent) < 0 ? 0 : queued - unsent;
+}
+
+int sock_unread(int fd)
+{
+	int unread = 0;
+
+	return ioctl(fd, SIOCINQ, &unread) < 0 ? 0 : unread;
+}
+
+int sock_take_error(int fd)
+{
+	int error = 0;
+	socklen_t len = sizeof(error);
+
+	if (getsockopt(fd, SOL_SOCKET, SO_ERROR, &error, &len) < 0)
+		return errno;
+	return error;
+}
+
+void sock_local_addr(int fd, struct addr *addr)
+{
+	struct sockaddr_storage storage;
+	socklen_t len = sizeof(storage);
+
+	memset(addr, 0, sizeof(*addr));
+	if (getsockname(fd, (struct sockaddr *)&storage, &len) < 0 ||
+	    addr_from_sockaddr(addr, (struct sockaddr *)&storage, len) < 0)
+		memset(addr, 0, sizeof(*addr));
+}
+
+void sock_close(int fd)
+{
+	if (fd >= 0)
+		close(fd);
+}
+
+void sock_abort(int fd)
+{
+	const struct linger at_once = {.l_onoff = 1, .l_linger = 0};
+
+	if (fd < 0)
+		return;
+	(void)setsockopt(fd, SOL_SOCKET, SO_LINGER, &at_once, sizeof(at_once));
+	close(fd);
+}
+
+int sock_check_privileges(bool mark)
+{
+	int fd = sock_new_tcp(AF_INET, true, 0);
+
+	if (fd < 0)
+		return -1;
+	/* Setting the mark that is there already still asks for the capability. */
+	if (mark && set_mark(fd, 0) < 0)
+		return fail_and_close(fd);
+	close(fd);
+	return 0;
+}
+
+bool sock_addr_is_local(const struct addr *addr)
+{
+	struct addr any_port = *addr;
+	int fd = socket(addr_family(addr), SOCK_STREAM | SOCK_CLOEXEC, 0);
+	bool local;
+
+	if (fd < 0)
+		return false;
+	addr_set_port(&any_port, 0);
+	sock_bind_without_port(fd);
+	local = bind(fd, &any_port.sa, addr_len(&any_port)) == 0;
+	close(fd);
+	return local;
+}

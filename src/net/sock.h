@@ -1,0 +1,85 @@
+/* SPDX-License-Identifier: BSD-2-Clause */
+/*
+ * Every socket option and ioctl mmproxy uses, each with what it is for.
+ *
+ * Functions return 0, or -1 with errno, unless stated. Any thread.
+ */
+#ifndef MMPROXY_SOCK_H
+#define MMPROXY_SOCK_H
+
+#include <stdbool.h>
+#include <stdint.h>
+
+#include "base/addr.h"
+
+struct sock_listen_options {
+	bool transparent; /* accept what a TPROXY rule sends here (Linux 2.6.28) */
+	bool v6only;      /* an IPv6 socket leaves IPv4 alone */
+};
+
+/*
+ * A bound, non-blocking, close-on-exec TCP socket that does not listen yet. It is bound without
+ * SO_REUSEPORT, so an address that anyone else listens on, even another mmproxy, is refused with
+ * EADDRINUSE; sock_share_port() then lets this process bind it again for further workers.
+ */
+int sock_bind_tcp(const struct addr *addr, const struct sock_listen_options *options)
+    __attribute__((warn_unused_result));
+
+/* Another socket on an address that sock_bind_tcp() got and sock_share_port() opened. */
+int sock_bind_tcp_again(const struct addr *addr, const struct sock_listen_options *options)
+    __attribute__((warn_unused_result));
+
+/* SO_REUSEPORT (Linux 3.9), set after bind(2): the first socket was bound exclusively. */
+int sock_share_port(int fd) __attribute__((warn_unused_result));
+
+/*
+ * A non-blocking, close-on-exec TCP socket that may use any address of the host or, with
+ * transparent, of anybody (IP_TRANSPARENT; needs CAP_NET_RAW or CAP_NET_ADMIN), with SO_REUSEADDR and
+ * TCP_NODELAY, and SO_MARK unless mark is 0.
+ */
+int sock_new_tcp(int family, bool transparent, uint32_t mark) __attribute__((warn_unused_result));
+
+/* SO_KEEPALIVE with this idle time and a quarter of it, at least 1 s, between probes; 0: leave off. */
+int sock_set_keepalive(int fd, uint32_t idle_ms) __attribute__((warn_unused_result));
+
+/* TCP_NODELAY: a relay adds no delay of its own. */
+int sock_set_nodelay(int fd) __attribute__((warn_unused_result));
+
+/*
+ * IP_BIND_ADDRESS_NO_PORT (Linux 4.2): with port 0, choose the port at connect(2), where it need only
+ * be unique for the destination. A kernel without it still works, with fewer ports.
+ */
+void sock_bind_without_port(int fd);
+
+/*
+ * Bytes written that the other host's kernel has not acknowledged (SIOCOUTQ), and those of them that
+ * have been sent (less SIOCOUTQNSD, Linux 2.6.39). 0 when the socket cannot say.
+ */
+int sock_unacknowledged(int fd);
+int sock_in_flight(int fd);
+
+/* Bytes received that have not been read (SIOCINQ); 0 when the socket cannot say. */
+int sock_unread(int fd);
+
+/* The pending error of a socket (SO_ERROR), cleared by asking. */
+int sock_take_error(int fd);
+
+/* The socket's own address; AF_UNSPEC when it has none. */
+void sock_local_addr(int fd, struct addr *addr);
+
+/* Close with a FIN after what was written. */
+void sock_close(int fd);
+
+/* Close with a RST: SO_LINGER with 0 s. What was not sent is lost. */
+void sock_abort(int fd);
+
+/*
+ * Whether the process may use IP_TRANSPARENT and, if mark, SO_MARK, found out by trying. Returns 0, or
+ * -1 with EPERM (or the error of socket(2)).
+ */
+int sock_check_privileges(bool mark) __attribute__((warn_unused_result));
+
+/* Whether addr is an address of this host (a plain socket can be bound to it). */
+bool sock_addr_is_local(const struct addr *addr);
+
+#endif
