@@ -1,0 +1,90 @@
+/* SPDX-License-Identifier: BSD-2-Clause */
+/*
+ * What carries bytes between client and backend once both are connected: one interface, several
+ * engines.
+ *
+ * A FIN passes on as a FIN behind the last byte, in each direction by itself. An engine closes
+ * nothing: it says that the end has come, and gives both sides back when it is stopped.
+ * One worker thread.
+ */
+#ifndef MMPROXY_RELAY_H
+#define MMPROXY_RELAY_H
+
+#include <stdbool.h>
+#include <stdint.h>
+
+#include <event2/buffer.h>
+#include <event2/bufferevent.h>
+
+#include "base/reason.h"
+
+enum relay_direction { RELAY_UP, RELAY_DOWN, RELAY_DIRECTIONS }; /* up: client to backend */
+
+struct relay_progress {
+	uint64_t bytes[RELAY_DIRECTIONS]; /* taken by the receiver's socket */
+	int64_t last_activity_ms;	  /* clock_now_ms() when a byte last moved */
+	bool finished[RELAY_DIRECTIONS];  /* the FIN has been passed on */
+};
+
+struct relay_events {
+	/* One direction has finished, the other has not. */
+	void (*on_half_closed)(void *arg);
+
+	/*
+	 * Nothing will move any more: REASON_DONE, REASON_CLIENT_RESET or REASON_BACKEND_RESET. The
+	 * callback may stop the relay; it is the last one either way.
+	 */
+	void (*on_ended)(void *arg, enum close_reason reason);
+};
+
+/* One side as it is given back. */
+struct relay_side {
+	int fd;
+	struct evbuffer *undelivered; /* bytes for this side that its socket has not taken, or NULL */
+};
+
+/* An engine's own relay begins with this. */
+struct relay {
+	const struct relay_engine *engine;
+};
+
+struct relay_engine {
+	const char *name;
+
+	/*
+	 * Take both bufferevents, of connected sockets, and whatever is in their buffers; they have no
+	 * callbacks and are not enabled. Returns NULL when memory is out, and then takes nothing.
+	 * events and arg must outlive the relay.
+	 */
+	struct relay *(*start)(struct bufferevent *client, struct bufferevent *backend,
+			       const struct relay_events *events, void *arg);
+
+	/* Where it is now. */
+	void (*measure)(struct relay *relay, struct relay_progress *progress);
+
+	/* Free the relay; descriptors and undelivered bytes become the caller's. */
+	void (*stop)(struct relay *relay, struct relay_side *client, struct relay_side *backend);
+};
+
+/* As the engine's functions of these names. */
+static inline void relay_measure(struct relay *relay, struct relay_progress *progress)
+{
+	relay->engine->measure(relay, progress);
+}
+
+static inline void relay_stop(struct relay *relay, struct relay_side *client,
+			      struct relay_side *backend)
+{
+	relay->engine->stop(relay, client, backend);
+}
+
+/* libevent's bufferevents all the way: works anywhere, copies every byte through user memory. */
+extern const struct relay_engine relay_buffered;
+
+/*
+ * Take the descriptor and the unsent output out of a bufferevent and free it. Safe in the
+ * bufferevent's own callbacks: libevent frees late, so the events must leave the descriptor first.
+ */
+void relay_release(struct bufferevent *bev, struct relay_side *side);
+
+#endif

@@ -1,0 +1,298 @@
+/* SPDX-License-Identifier: BSD-2-Clause */
+/* The relay engine that keeps libevent's bufferevents, with watermarks for back-pressure. */
+#include "tcp/relay.h"
+
+#include <errno.h>
+#include <netinet/tcp.h>
+#include <stdlib.h>
+#include <sys/socket.h>
+
+#include <event2/event.h>
+#include <event2/event_struct.h>
+
+#include "base/clock.h"
+
+/*
+ * Reading stops when this much waits for the receiver, and goes on at half of it. Large enough to
+ * keep a socket busy for a wake-up (libevent writes 16 KiB at a time), small against the 4 MiB that a
+ * connection may hold.
+ */
+#define BUFFER_HIGH (256u * 1024)
+#define BUFFER_LOW  (BUFFER_HIGH / 2)
+
+/* How often a connection that is not being read is asked whether it was reset meanwhile. */
+#define PAUSE_CHECK_MS 500
+
+/* One direction. */
+struct lane {
+	struct buffered *relay;
+	struct bufferevent *from;
+	struct bufferevent *to;
+	uint64_t moved;	    /* into to's output */
+	size_t waiting_seen; /* what was left there at the last measure */
+	bool paused;	    /* from is not read until to's output has drained */
+	bool eof;	    /* from has finished */
+	bool finished;	    /* and so has to's sending side */
+	bool broken;	    /* to refused bytes: its reset shows when it has been read to the end */
+};
+
+struct buffered {
+	struct relay base;
+	struct lane lanes[RELAY_DIRECTIONS];
+	const struct relay_events *events;
+	void *arg;
+	struct event *pause_check;
+	int64_t last_activity_ms;
+};
+
+static size_t waiting(const struct lane *lane)
+{
+	return evbuffer_get_length(bufferevent_get_output(lane->to));
+}
+
+static struct lane *lane_from(struct buffered *relay, const struct bufferevent *bev)
+{
+	return &relay->lanes[bev == relay->lanes[RELAY_UP].from ? RELAY_UP : RELAY_DOWN];
+}
+
+static struct lane *lane_to(struct buffered *relay, const struct bufferevent *bev)
+{
+	return &relay->lanes[bev == relay->lanes[RELAY_UP].to ? RELAY_UP : RELAY_DOWN];
+}
+
+static enum close_reason reset_reason(const struct buffered *relay, const struct bufferevent *bev)
+{
+	return bev == relay->lanes[RELAY_UP].from ? REASON_CLIENT_RESET : REASON_BACKEND_RESET;
+}
+
+static void end(struct buffered *relay, enum close_reason reason)
+{
+	relay->events->on_ended(relay->arg, reason);
+}
+
+static void pause_lane(struct lane *lane)
+{
+	static const struct timeval delay = {.tv_usec = PAUSE_CHECK_MS * 1000};
+
+	lane->paused = true;
+	bufferevent_disable(lane->from, EV_READ);
+	bufferevent_setwatermark(lane->to, EV_WRITE, BUFFER_LOW, 0);
+	if (!evtimer_pending(lane->relay->pause_check, NULL))
+		evtimer_add(lane->relay->pause_check, &delay);
+}
+
+static void resume_lane(struct lane *lane)
+{
+	lane->paused = false;
+	bufferevent_setwatermark(lane->to, EV_WRITE, 0, 0);
+	if (!lane->eof)
+		bufferevent_enable(lane->from, EV_READ);
+}
+
+/* Pass the FIN on if it is time. Returns true when that was the end of the relay. */
+static bool finish_lane(struct lane *lane)
+{
+	struct buffered *relay = lane->relay;
+	bool both;
+
+	if (!lane->eof || lane->finished || waiting(lane) > 0)
+		return false;
+	lane->finished = true;
+	/* Fails only on a connection that is gone; reading it says so too. */
+	(void)shutdown(bufferevent_getfd(lane->to), SHUT_WR);
+	both = relay->lanes[RELAY_UP].finished && relay->lanes[RELAY_DOWN].finished;
+	if (both)
+		end(relay, REASON_DONE);
+	else
+		relay->events->on_half_closed(relay->arg);
+	return both;
+}
+
+static void on_read(struct bufferevent *bev, void *arg)
+{
+	struct buffered *relay = arg;
+	struct lane *lane = lane_from(relay, bev);
+	struct evbuffer *input = bufferevent_get_input(bev);
+
+	relay->last_activity_ms = clock_now_ms();
+	if (lane->broken) {
+		evbuffer_drain(input, evbuffer_get_length(input));
+		return;
+	}
+	lane->moved += evbuffer_get_length(input);
+	if (evbuffer_add_buffer(bufferevent_get_output(lane->to), input) < 0) {
+		end(relay, REASON_INTERNAL);
+		return;
+	}
+	if (!lane->paused && waiting(lane) >= BUFFER_HIGH)
+		pause_lane(lane);
+}
+
+static void on_write(struct bufferevent *bev, void *arg)
+{
+	struct buffered *relay = arg;
+	struct lane *lane = lane_to(relay, bev);
+
+	relay->last_activity_ms = clock_now_ms();
+	if (lane->paused && waiting(lane) <= BUFFER_LOW)
+		resume_lane(lane);
+	(void)finish_lane(lane);
+}
+
+static void on_eof(struct buffered *relay, struct bufferevent *bev)
+{
+	struct lane *lane = lane_from(relay, bev);
+	struct lane *back = lane_to(relay, bev);
+
+	lane->eof = true;
+	if (back->broken) {
+		/* Writing met the reset before reading did, and took the error with it. */
+		end(relay, reset_reason(relay, bev));
+		return;
+	}
+	/* on_write() must come when all is written, not when half is. */
+	if (!lane->paused)
+		bufferevent_setwatermark(lane->to, EV_WRITE, 0, 0);
+	(void)finish_lane(lane);
+}
+
+/*
+ * A connection that was reset may still hold bytes to be read; whoever wrote to it and failed must not
+ * keep its peer from them.
+ */
+static void on_write_error(struct buffered *relay, struct bufferevent *bev)
+{
+	struct lane *lane = lane_to(relay, bev);
+
+	if (lane_from(relay, bev)->eof) {
+		end(relay, reset_reason(relay, bev));
+		return;
+	}
+	lane->broken = true;
+	lane->moved -= waiting(lane);
+	/* A bufferevent lets nobody else drain its output. */
+	evbuffer_unfreeze(bufferevent_get_output(bev), 1);
+	evbuffer_drain(bufferevent_get_output(bev), waiting(lane));
+	lane->finished = true;
+	if (lane->paused)
+		resume_lane(lane);
+}
+
+static void on_event(struct bufferevent *bev, short what, void *arg)
+{
+	struct buffered *relay = arg;
+
+	if (what & BEV_EVENT_EOF)
+		on_eof(relay, bev);
+	else if ((what & BEV_EVENT_ERROR) && (what & BEV_EVENT_WRITING))
+		on_write_error(relay, bev);
+	else if (what & BEV_EVENT_ERROR)
+		end(relay, reset_reason(relay, bev));
+}
+
+static bool is_closed(int fd)
+{
+	struct tcp_info info;
+	socklen_t len = sizeof(info);
+
+	return getsockopt(fd, SOL_TCP, TCP_INFO, &info, &len) == 0 && info.tcpi_state == TCP_CLOSE;
+}
+
+/*
+ * epoll does not report a reset for a descriptor that nobody waits for, and a paused one may be such:
+ * its own output may be empty. Reading it on finds the reset behind what is still to be read.
+ */
+static void on_pause_check(evutil_socket_t fd, short what, void *arg)
+{
+	static const struct timeval delay = {.tv_usec = PAUSE_CHECK_MS * 1000};
+	struct buffered *relay = arg;
+	bool paused = false;
+
+	(void)fd;
+	(void)what;
+	for (size_t i = 0; i < RELAY_DIRECTIONS; i++) {
+		struct lane *lane = &relay->lanes[i];
+
+		if (!lane->paused)
+			continue;
+		if (is_closed(bufferevent_getfd(lane->from))) {
+			end(relay, reset_reason(relay, lane->from));
+			return;
+		}
+		paused = true;
+	}
+	if (paused)
+		evtimer_add(relay->pause_check, &delay);
+}
+
+static void lane_init(struct lane *lane, struct buffered *relay, struct bufferevent *from,
+		      struct bufferevent *to)
+{
+	lane->relay = relay;
+	lane->from = from;
+	lane->to = to;
+	lane->moved = waiting(lane);
+}
+
+static struct relay *buffered_start(struct bufferevent *client, struct bufferevent *backend,
+				    const struct relay_events *events, void *arg)
+{
+	struct buffered *relay = calloc(1, sizeof(*relay));
+
+	if (relay == NULL)
+		return NULL;
+	relay->pause_check = evtimer_new(bufferevent_get_base(client), on_pause_check, relay);
+	if (relay->pause_check == NULL) {
+		free(relay);
+		return NULL;
+	}
+	relay->base.engine = &relay_buffered;
+	relay->events = events;
+	relay->arg = arg;
+	relay->last_activity_ms = clock_now_ms();
+	lane_init(&relay->lanes[RELAY_UP], relay, client, backend);
+	lane_init(&relay->lanes[RELAY_DOWN], relay, backend, client);
+	bufferevent_setwatermark(client, EV_READ | EV_WRITE, 0, 0);
+	bufferevent_setwatermark(backend, EV_READ | EV_WRITE, 0, 0);
+	bufferevent_setcb(client, on_read, on_write, on_event, relay);
+	bufferevent_setcb(backend, on_read, on_write, on_event, relay);
+	bufferevent_enable(client, EV_READ | EV_WRITE);
+	bufferevent_enable(backend, EV_READ | EV_WRITE);
+	return &relay->base;
+}
+
+static void buffered_measure(struct relay *base, struct relay_progress *progress)
+{
+	struct buffered *relay = (struct buffered *)base;
+
+	for (size_t i = 0; i < RELAY_DIRECTIONS; i++) {
+		struct lane *lane = &relay->lanes[i];
+		size_t left = waiting(lane);
+
+		/* Bytes that a slow receiver took between two callbacks. */
+		if (left < lane->waiting_seen)
+			relay->last_activity_ms = clock_now_ms();
+		lane->waiting_seen = left;
+		progress->bytes[i] = lane->moved - left;
+		progress->finished[i] = lane->finished;
+	}
+	progress->last_activity_ms = relay->last_activity_ms;
+}
+
+static void buffered_stop(struct relay *base, struct relay_side *client,
+			  struct relay_side *backend)
+{
+	struct buffered *relay = (struct buffered *)base;
+
+	relay_release(relay->lanes[RELAY_UP].from, client);
+	relay_release(relay->lanes[RELAY_DOWN].from, backend);
+	event_free(relay->pause_check);
+	free(relay);
+}
+
+const struct relay_engine relay_buffered = {
+    .name = "buffered",
+    .start = buffered_start,
+    .measure = buffered_measure,
+    .stop = buffered_stop,
+};

@@ -1,0 +1,23 @@
+/* SPDX-License-Identifier: BSD-2-Clause */
+/* Who the client is, whether it may, and where it goes: the decisions between header and dial. */
+#ifndef MMPROXY_ROUTE_H
+#define MMPROXY_ROUTE_H
+
+#include "base/addr.h"
+#include "base/reason.h"
+#include "proxyproto/proxy_header.h"
+#include "tcp/tcp_service.h"
+
+struct route {
+	struct addr source; /* the client, whose address to connect from; AF_UNSPEC: mmproxy's own */
+	struct addr target;
+};
+
+/*
+ * Decide for a peer and its header; NULL for a peer that sends none and is the client itself. Returns
+ * REASON_DONE with *route, or the reason for refusing, with as much of *route as was known. Any thread.
+ */
+enum close_reason route_find(const struct tcp_service *service, const struct addr *peer,
+			     const struct proxy_header *header, struct route *route);
+
+#endif

@@ -1,0 +1,123 @@
+/* SPDX-License-Identifier: BSD-2-Clause */
+/* What the workers share about one TCP listener block. */
+#include "tcp/tcp_service.h"
+
+#include <stdio.h>
+#include <stdlib.h>
+
+#include "net/sock.h"
+
+struct tcp_service *tcp_service_new(struct conf *snapshot, const struct conf_listener *conf)
+{
+	struct tcp_service *service = calloc(1, sizeof(*service));
+
+	if (service == NULL)
+		return NULL;
+	service->snapshot = conf_ref(snapshot);
+	service->conf = conf;
+	for (size_t i = 0; i < REASON_COUNT; i++)
+		log_limit_init(&service->limits[i]);
+	return service;
+}
+
+void tcp_service_free(struct tcp_service *service)
+{
+	if (service == NULL)
+		return;
+	for (size_t i = 0; i < REASON_COUNT; i++)
+		log_limit_fini(&service->limits[i]);
+	conf_unref(service->snapshot);
+	free(service);
+}
+
+bool tcp_service_admit(struct tcp_service *service)
+{
+	uint32_t limit = service->conf->max_connections;
+	unsigned before = atomic_fetch_add_explicit(&service->active, 1, memory_order_relaxed);
+
+	if (limit == 0 || before < limit)
+		return true;
+	tcp_service_leave(service);
+	return false;
+}
+
+void tcp_service_leave(struct tcp_service *service)
+{
+	atomic_fetch_sub_explicit(&service->active, 1, memory_order_relaxed);
+}
+
+static bool reaches(const struct addr *listen, const struct addr *addr)
+{
+	if (addr_port(listen) != addr_port(addr))
+		return false;
+	if (addr_equal_ip(listen, addr))
+		return true;
+	/* [::] takes IPv4 as well, unless another listener has that port there: a listener either way. */
+	return addr_is_wildcard(listen) &&
+	       (addr_family(listen) == addr_family(addr) || addr_family(listen) == AF_INET6) &&
+	       sock_addr_is_local(addr);
+}
+
+bool tcp_service_is_own_listener(const struct tcp_service *service, const struct addr *addr)
+{
+	const struct conf *conf = service->snapshot;
+
+	for (size_t i = 0; i < conf->listeners_count; i++) {
+		const struct conf_listener *listener = &conf->listeners[i];
+
+		if (listener->protocol != CONF_PROTOCOL_TCP)
+			continue;
+		for (size_t j = 0; j < listener->listen_count; j++)
+			if (reaches(&listener->listen[j], addr))
+				return true;
+	}
+	return false;
+}
+
+void tcp_service_explain_routes(struct tcp_service *service, const struct addr *target)
+{
+	const struct conf_listener *conf = service->conf;
+	unsigned table = service->snapshot->routing_table;
+	bool ipv6 = addr_family(target) == AF_INET6;
+	const char *ip = ipv6 ? "ip -6" : "ip";
+	char text[ADDR_STRLEN];
+	char rule[ADDR_STRLEN + 16];
+
+	if (atomic_exchange(&service->routes_explained, true))
+		return;
+	addr_format_ip(target, text);
+	if (conf->mark != 0)
+		snprintf(rule, sizeof(rule), "fwmark %u", (unsigned)conf->mark);
+	else
+		snprintf(rule, sizeof(rule), "from %s iif lo", text);
+	log_msg(LOG_LEVEL_WARN,
+		"listener %s: %s does not answer connections from clients' addresses; if it is up, its "
+		"answers need a way back: %s rule add %s table %u; %s route add local %s dev lo table "
+		"%u",
+		conf->name, text, ip, rule, table, ip, ipv6 ? "::/0" : "0.0.0.0/0", table);
+}
+
+bool tcp_service_may_log(struct tcp_service *service, enum close_reason reason, int64_t now_ms)
+{
+	enum log_level level = reason_level(reason);
+
+	if (!service->snapshot->log_connections || !log_enabled(level))
+		return false;
+	return level < LOG_LEVEL_WARN || log_limit_pass(&service->limits[reason], now_ms);
+}
+
+void tcp_service_log_suppressed(struct tcp_service *service, int64_t now_ms)
+{
+	for (size_t i = 0; i < REASON_COUNT; i++) {
+		uint32_t suppressed = log_limit_take(&service->limits[i], now_ms);
+		struct log_line line;
+
+		if (suppressed == 0)
+			continue;
+		log_line_begin(&line, LOG_LEVEL_WARN);
+		log_line_str(&line, "listener", service->conf->name);
+		log_line_str(&line, "reason", reason_name((enum close_reason)i));
+		log_line_u64(&line, "suppressed", suppressed);
+		log_line_end(&line);
+	}
+}
