@@ -1,0 +1,194 @@
+/* SPDX-License-Identifier: BSD-2-Clause */
+/* One thread with its event base, listeners and sessions. */
+#include "worker/worker.h"
+
+#include <errno.h>
+#include <pthread.h>
+#include <signal.h>
+#include <stdbool.h>
+#include <stdlib.h>
+
+#include "net/sock.h"
+#include "tcp/tcp_listener.h"
+
+struct worker {
+	struct event_base *base;
+	struct mailbox mailbox;
+	struct mailbox *notify;
+	unsigned drained_message;
+	struct tcp_listener **listeners;
+	size_t listeners_count;
+	struct reset_list resets;
+	pthread_t thread;
+	bool running;
+	bool draining;
+	atomic_bool drained;
+};
+
+static void check_drained(void *arg)
+{
+	struct worker *worker = arg;
+
+	if (!worker->draining || worker->drained || !LIST_EMPTY(&worker->resets.entries))
+		return;
+	for (size_t i = 0; i < worker->listeners_count; i++)
+		if (!LIST_EMPTY(&worker->listeners[i]->sessions))
+			return;
+	worker->drained = true;
+	mailbox_post(worker->notify, worker->drained_message);
+}
+
+static void drain(struct worker *worker)
+{
+	worker->draining = true;
+	for (size_t i = 0; i < worker->listeners_count; i++)
+		tcp_listener_stop(worker->listeners[i]);
+}
+
+static void close_sessions(struct worker *worker)
+{
+	drain(worker);
+	for (size_t i = 0; i < worker->listeners_count; i++)
+		tcp_listener_close_sessions(worker->listeners[i], REASON_SHUTDOWN);
+}
+
+static void on_message(unsigned message, void *arg)
+{
+	struct worker *worker = arg;
+
+	switch ((enum worker_message)message) {
+	case WORKER_DRAIN:
+		drain(worker);
+		check_drained(worker);
+		break;
+	case WORKER_CLOSE:
+		close_sessions(worker);
+		check_drained(worker);
+		break;
+	case WORKER_STOP:
+		close_sessions(worker);
+		event_base_loopbreak(worker->base);
+		break;
+	}
+}
+
+static struct event_base *new_base(void)
+{
+	struct event_config *config = event_config_new();
+	struct event_base *base = NULL;
+
+	if (config == NULL)
+		return NULL;
+	/* One thread a base; other threads use the mailbox. */
+	if (event_config_set_flag(config, EVENT_BASE_FLAG_NOLOCK) == 0)
+		base = event_base_new_with_config(config);
+	event_config_free(config);
+	return base;
+}
+
+static void *run(void *arg)
+{
+	struct worker *worker = arg;
+
+	(void)event_base_dispatch(worker->base);
+	return NULL;
+}
+
+struct worker *worker_new(struct mailbox *notify, unsigned drained_message)
+{
+	struct worker *worker = calloc(1, sizeof(*worker));
+
+	if (worker == NULL)
+		return NULL;
+	worker->notify = notify;
+	worker->drained_message = drained_message;
+	worker->mailbox.fd = -1;
+	worker->base = new_base();
+	if (worker->base == NULL) {
+		free(worker);
+		return NULL;
+	}
+	reset_list_init(&worker->resets, worker->base, check_drained, worker);
+	if (mailbox_init(&worker->mailbox, worker->base, on_message, worker) < 0) {
+		worker_free(worker);
+		return NULL;
+	}
+	return worker;
+}
+
+void worker_free(struct worker *worker)
+{
+	if (worker == NULL)
+		return;
+	for (size_t i = 0; i < worker->listeners_count; i++)
+		tcp_listener_free(worker->listeners[i]);
+	free(worker->listeners);
+	reset_list_fini(&worker->resets);
+	mailbox_fini(&worker->mailbox);
+	/* libevent frees bufferevents in the loop; let it. */
+	(void)event_base_loop(worker->base, EVLOOP_NONBLOCK);
+	event_base_free(worker->base);
+	free(worker);
+}
+
+int worker_add_listener(struct worker *worker, struct tcp_service *service, const int *fds,
+			size_t count)
+{
+	struct tcp_listener *listener;
+	struct tcp_listener **grown;
+
+	listener = tcp_listener_new(worker->base, service, &worker->resets, fds, count);
+	if (listener == NULL)
+		return -1;
+	grown = reallocarray(worker->listeners, worker->listeners_count + 1, sizeof(*grown));
+	if (grown == NULL) {
+		tcp_listener_free(listener);
+		return -1;
+	}
+	listener->on_idle = check_drained;
+	listener->on_idle_arg = worker;
+	worker->listeners = grown;
+	worker->listeners[worker->listeners_count++] = listener;
+	return 0;
+}
+
+int worker_start(struct worker *worker)
+{
+	sigset_t all;
+	sigset_t before;
+	int error;
+
+	/* Signals are the main thread's. */
+	sigfillset(&all);
+	pthread_sigmask(SIG_SETMASK, &all, &before);
+	error = pthread_create(&worker->thread, NULL, run, worker);
+	pthread_sigmask(SIG_SETMASK, &before, NULL);
+	if (error != 0) {
+		errno = error;
+		return -1;
+	}
+	worker->running = true;
+	return 0;
+}
+
+void worker_tell(struct worker *worker, enum worker_message message)
+{
+	mailbox_post(&worker->mailbox, message);
+}
+
+bool worker_is_drained(const struct worker *worker)
+{
+	return atomic_load(&worker->drained);
+}
+
+void worker_join(struct worker *worker)
+{
+	if (worker->running)
+		pthread_join(worker->thread, NULL);
+	worker->running = false;
+}
+
+void worker_stats(const struct worker *worker, size_t index, struct stats *sum)
+{
+	stats_sum(sum, &worker->listeners[index]->stats);
+}

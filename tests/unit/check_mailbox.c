@@ -1,0 +1,91 @@
+/* SPDX-License-Identifier: BSD-2-Clause */
+/* Unit tests of worker/mailbox. */
+#include "worker/mailbox.h"
+
+#include <check.h>
+#include <pthread.h>
+#include <stdlib.h>
+
+static struct event_base *base;
+static struct mailbox mailbox;
+static unsigned seen[8];
+static unsigned seen_count;
+
+static void on_message(unsigned message, void *arg)
+{
+	ck_assert_ptr_eq(arg, seen);
+	if (seen_count < sizeof(seen) / sizeof(seen[0]))
+		seen[seen_count] = message;
+	seen_count++;
+}
+
+static void set_up(void)
+{
+	base = event_base_new();
+	ck_assert_ptr_nonnull(base);
+	ck_assert_int_eq(mailbox_init(&mailbox, base, on_message, seen), 0);
+	seen_count = 0;
+}
+
+static void tear_down(void)
+{
+	mailbox_fini(&mailbox);
+	event_base_free(base);
+}
+
+START_TEST(test_messages_come_one_by_one)
+{
+	mailbox_post(&mailbox, 4 | 1);
+	mailbox_post(&mailbox, 4);
+	ck_assert_int_eq(event_base_loop(base, EVLOOP_NONBLOCK), 0);
+	ck_assert_uint_eq(seen_count, 2);
+	ck_assert_uint_eq(seen[0], 1);
+	ck_assert_uint_eq(seen[1], 4);
+	ck_assert_int_eq(event_base_loop(base, EVLOOP_NONBLOCK), 0);
+	ck_assert_uint_eq(seen_count, 2);
+}
+END_TEST
+
+#define POSTS 10000
+
+static void *post_many(void *arg)
+{
+	(void)arg;
+	for (int i = 0; i < POSTS; i++)
+		mailbox_post(&mailbox, 1);
+	mailbox_post(&mailbox, 2);
+	return NULL;
+}
+
+START_TEST(test_nothing_is_lost_between_threads)
+{
+	pthread_t thread;
+	unsigned last = 0;
+
+	ck_assert_int_eq(pthread_create(&thread, NULL, post_many, NULL), 0);
+	while (last != 2) {
+		seen_count = 0;
+		ck_assert_int_eq(event_base_loop(base, EVLOOP_ONCE), 0);
+		if (seen_count > 0)
+			last = seen[seen_count - 1];
+	}
+	pthread_join(thread, NULL);
+}
+END_TEST
+
+int main(void)
+{
+	Suite *suite = suite_create("mailbox");
+	TCase *tcase = tcase_create("mailbox");
+	SRunner *runner = srunner_create(suite);
+	int failed;
+
+	tcase_add_checked_fixture(tcase, set_up, tear_down);
+	tcase_add_test(tcase, test_messages_come_one_by_one);
+	tcase_add_test(tcase, test_nothing_is_lost_between_threads);
+	suite_add_tcase(suite, tcase);
+	srunner_run_all(runner, CK_ENV);
+	failed = srunner_ntests_failed(runner);
+	srunner_free(runner);
+	return failed == 0 ? EXIT_SUCCESS : EXIT_FAILURE;
+}
