@@ -1,0 +1,167 @@
+/* SPDX-License-Identifier: BSD-2-Clause */
+/* The command line. */
+#include "daemon/cli.h"
+
+#include "config.h"
+
+#include <stdlib.h>
+#include <string.h>
+
+#define HINT "; see mmproxy --help"
+
+/* Flags of the contract whose work is not in this version. */
+static const char *const later[] = {"check-routing", "setup-routing", "clear-routing", "status"};
+
+struct mode_row {
+	const char *name;
+	enum cli_mode mode;
+};
+
+static const struct mode_row modes[] = {
+    {"t", CLI_TEST},	      {"test", CLI_TEST}, {"show-config", CLI_SHOW_CONFIG},
+    {"V", CLI_VERSION},	      {"h", CLI_HELP},	  {"version", CLI_VERSION},
+    {"help", CLI_HELP},
+};
+
+static const struct mode_row *find_mode(const char *name)
+{
+	for (size_t i = 0; i < sizeof(modes) / sizeof(modes[0]); i++)
+		if (strcmp(name, modes[i].name) == 0)
+			return &modes[i];
+	return NULL;
+}
+
+static bool is_later(const char *name)
+{
+	for (size_t i = 0; i < sizeof(later) / sizeof(later[0]); i++)
+		if (strcmp(name, later[i]) == 0)
+			return true;
+	return false;
+}
+
+/* The flag's name without its dashes and value; *value is behind "=", or NULL. argv is cut up for it. */
+static const char *split(char *argument, char **value)
+{
+	char *name = argument + (argument[1] == '-' ? 2 : 1);
+	char *equals = strchr(name, '=');
+
+	*value = NULL;
+	if (equals != NULL) {
+		*equals = '\0';
+		*value = equals + 1;
+	}
+	return name;
+}
+
+static int fail(const char *message, const char *name)
+{
+	fprintf(stderr, "mmproxy: -%s: %s" HINT "\n", name, message);
+	return -1;
+}
+
+/* One argument, and its value if that is the next one. Returns how many were used, or -1. */
+static int parse_one(struct cli *cli, char **argv, int left)
+{
+	char *value;
+	const char *name = split(argv[0], &value);
+	const struct mode_row *mode = find_mode(name);
+	bool is_config = strcmp(name, "c") == 0 || strcmp(name, "config") == 0;
+	int kind = is_config ? 2 : conf_flag_known(name);
+	int used = 1;
+
+	if (mode != NULL) {
+		if (value != NULL)
+			return fail("takes no value", name);
+		if (cli->mode != CLI_RUN && cli->mode != mode->mode)
+			return fail("cannot be combined with another thing to do", name);
+		cli->mode = mode->mode;
+		return 1;
+	}
+	if (is_later(name))
+		return fail("is not in this version of mmproxy", name);
+	if (kind == 0)
+		return fail("unknown flag", name);
+	if (kind == 2 && value == NULL) {
+		if (left < 2)
+			return fail("needs a value", name);
+		value = argv[1];
+		used = 2;
+	}
+	if (is_config) {
+		cli->config = value;
+		return used;
+	}
+	cli->flags[cli->flags_count].name = name;
+	cli->flags[cli->flags_count].value = value;
+	cli->flags_count++;
+	return used;
+}
+
+int cli_parse(struct cli *cli, int argc, char **argv)
+{
+	memset(cli, 0, sizeof(*cli));
+	cli->flags = calloc((size_t)argc, sizeof(*cli->flags));
+	if (cli->flags == NULL) {
+		fprintf(stderr, "mmproxy: out of memory\n");
+		return -1;
+	}
+	for (int i = 1; i < argc;) {
+		int used = -1;
+
+		if (argv[i][0] != '-' || argv[i][1] == '\0')
+			fprintf(stderr, "mmproxy: %s: not a flag" HINT "\n", argv[i]);
+		else
+			used = parse_one(cli, argv + i, argc - i);
+		if (used < 0) {
+			cli_fini(cli);
+			return -1;
+		}
+		i += used;
+	}
+	if (cli->config != NULL && cli->flags_count > 0) {
+		fprintf(stderr, "mmproxy: -c: a file describes all listeners; -%s cannot be added" HINT "\n",
+			cli->flags[0].name);
+		cli_fini(cli);
+		return -1;
+	}
+	return 0;
+}
+
+void cli_fini(struct cli *cli)
+{
+	free(cli->flags);
+	cli->flags = NULL;
+}
+
+void cli_print_help(FILE *out)
+{
+	fputs(
+	    "mmproxy " PACKAGE_VERSION ": unwraps the PROXY protocol and connects from the client's address\n"
+	    "\n"
+	    "  mmproxy [-c FILE]                  run every listener of FILE\n"
+	    "  mmproxy [-c FILE] -t, --test       check the file: exit 0, or 2 and its mistakes\n"
+	    "  mmproxy [-c FILE] --show-config    print the effective configuration\n"
+	    "  mmproxy -l ADDR -4 ADDR -6 ADDR    one listener from flags, no file\n"
+	    "  mmproxy -V, --version | -h, --help\n"
+	    "\n"
+	    "FILE is " SYSCONFDIR "/mmproxy.conf unless given; mmproxy.conf(5) describes it.\n"
+	    "\n"
+	    "Flags of the form without a file, with one dash or two:\n"
+	    "  -l ADDR:PORT            listen here (0.0.0.0:8443)\n"
+	    "  -p tcp                  protocol (tcp; udp is not in this version)\n"
+	    "  -4 ADDR:PORT            target of IPv4 clients (127.0.0.1:443)\n"
+	    "  -6 [ADDR]:PORT          target of IPv6 clients ([::1]:443)\n"
+	    "  -listeners N            threads that accept (1)\n"
+	    "  -mark N                 mark of packets to the target (0: none)\n"
+	    "  -allowed-subnets FILE   peers that may connect, one network a line (all)\n"
+	    "  -dynamic-destination    connect to the destination that the header names\n"
+	    "  -listen-transparent     accept what a TPROXY rule redirects\n"
+	    "  -close-after SECONDS    UDP only, no effect here\n"
+	    "  -v 0|1|2                log no connections | failures | everything\n"
+	    "  -a, --allowed-networks FILE, --table N, -q, --quiet, --verbose,\n"
+	    "  --force-real-client-port, --do-not-sandbox\n"
+	    "                          as in Cloudflare's mmproxy\n"
+	    "\n"
+	    "mmproxy(8) has signals, exit codes, return routes and capabilities.\n",
+	    out);
+}

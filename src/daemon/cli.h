@@ -1,0 +1,29 @@
+/* SPDX-License-Identifier: BSD-2-Clause */
+/* The command line: what was asked for, and with which flags. */
+#ifndef MMPROXY_CLI_H
+#define MMPROXY_CLI_H
+
+#include <stdio.h>
+
+#include "conf/conf.h"
+
+enum cli_mode { CLI_RUN, CLI_TEST, CLI_SHOW_CONFIG, CLI_VERSION, CLI_HELP };
+
+struct cli {
+	enum cli_mode mode;
+	const char *config;	 /* -c, or NULL */
+	struct conf_flag *flags; /* the drop-in form's, in order; their text is argv's */
+	size_t flags_count;
+};
+
+/*
+ * Read the command line; flags take one dash or two, and their value as the next argument or behind "=".
+ * Returns 0, or -1 having written one line to standard error; nothing is to be freed then.
+ */
+int cli_parse(struct cli *cli, int argc, char **argv) __attribute__((warn_unused_result));
+void cli_fini(struct cli *cli);
+
+/* Write what -h prints. */
+void cli_print_help(FILE *out);
+
+#endif

@@ -1,0 +1,14 @@
+/* SPDX-License-Identifier: BSD-2-Clause */
+/* The daemon: ordered start, signals, drain, ordered stop. Main thread. */
+#ifndef MMPROXY_DAEMON_H
+#define MMPROXY_DAEMON_H
+
+#include "conf/conf.h"
+
+/* Exit codes of the program. */
+enum exit_code { EXIT_STOPPED = 0, EXIT_RUNTIME = 1, EXIT_USAGE = 2 };
+
+/* Run until told to stop. Takes no reference to keep; returns the exit code, having logged any failure. */
+enum exit_code daemon_run(struct conf *conf);
+
+#endif

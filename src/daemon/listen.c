@@ -1,0 +1,125 @@
+/* SPDX-License-Identifier: BSD-2-Clause */
+/* Binding every address of the configuration. */
+#include "daemon/listen.h"
+
+#include <errno.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "net/sock.h"
+
+/* The kernel cuts it to net.core.somaxconn. */
+#define BACKLOG 65535
+
+/*
+ * [::] takes IPv4 as well, as in other programs, unless the configuration has a listener of its own for
+ * IPv4 on that port.
+ */
+static bool wants_v6only(const struct conf *conf, const struct addr *addr)
+{
+	for (size_t i = 0; i < conf->listeners_count; i++)
+		for (size_t j = 0; j < conf->listeners[i].listen_count; j++) {
+			const struct addr *other = &conf->listeners[i].listen[j];
+
+			if (addr_family(other) == AF_INET && addr_port(other) == addr_port(addr))
+				return true;
+		}
+	return false;
+}
+
+static int open_first(const struct addr *addr, const struct sock_listen_options *options,
+		      bool share)
+{
+	int fd = sock_bind_tcp(addr, options);
+
+	if (fd < 0)
+		return -1;
+	if (listen(fd, BACKLOG) < 0 || (share && sock_share_port(fd) < 0)) {
+		int saved = errno;
+
+		sock_close(fd);
+		errno = saved;
+		return -1;
+	}
+	return fd;
+}
+
+static int open_again(const struct addr *addr, const struct sock_listen_options *options)
+{
+	int fd = sock_bind_tcp_again(addr, options);
+
+	if (fd >= 0 && listen(fd, BACKLOG) < 0) {
+		int saved = errno;
+
+		sock_close(fd);
+		errno = saved;
+		return -1;
+	}
+	return fd;
+}
+
+static int open_address(struct listen_set *set, size_t index, const struct addr *addr,
+			const struct sock_listen_options *options)
+{
+	for (size_t worker = 0; worker < set->workers; worker++) {
+		int *fd = &set->fds[worker * set->count + index];
+
+		*fd = worker == 0 ? open_first(addr, options, set->workers > 1)
+				  : open_again(addr, options);
+		if (*fd < 0)
+			return -1;
+	}
+	return 0;
+}
+
+int listen_set_open(struct listen_set *set, const struct conf *conf,
+		    const struct conf_listener *listener, size_t workers)
+{
+	char text[ADDR_STRLEN];
+
+	set->workers = workers;
+	set->count = listener->listen_count;
+	set->fds = reallocarray(NULL, workers * set->count, sizeof(int));
+	if (set->fds == NULL) {
+		log_msg(LOG_LEVEL_ERROR, "listener %s: out of memory", listener->name);
+		return -1;
+	}
+	for (size_t i = 0; i < workers * set->count; i++)
+		set->fds[i] = -1;
+	for (size_t i = 0; i < set->count; i++) {
+		const struct addr *addr = &listener->listen[i];
+		const struct sock_listen_options options = {
+		    .transparent = listener->listen_transparent,
+		    .v6only = wants_v6only(conf, addr),
+		};
+
+		if (open_address(set, i, addr, &options) < 0) {
+			log_msg(LOG_LEVEL_ERROR, "listener %s: cannot listen on %s: %s",
+				listener->name, addr_format(addr, text), strerror(errno));
+			listen_set_close(set);
+			return -1;
+		}
+	}
+	return 0;
+}
+
+const int *listen_set_of(const struct listen_set *set, size_t worker)
+{
+	return &set->fds[worker * set->count];
+}
+
+void listen_set_taken(struct listen_set *set, size_t worker)
+{
+	for (size_t i = 0; i < set->count; i++)
+		set->fds[worker * set->count + i] = -1;
+}
+
+void listen_set_close(struct listen_set *set)
+{
+	if (set->fds == NULL)
+		return;
+	for (size_t i = 0; i < set->workers * set->count; i++)
+		sock_close(set->fds[i]);
+	free(set->fds);
+	set->fds = NULL;
+}

@@ -1,0 +1,145 @@
+/* SPDX-License-Identifier: BSD-2-Clause */
+/* What the process may do, and giving up the rest. */
+#include "daemon/privileges.h"
+
+#include "config.h"
+
+#include <errno.h>
+#include <grp.h>
+#include <pwd.h>
+#include <stdio.h>
+#include <string.h>
+#include <sys/resource.h>
+#include <unistd.h>
+
+#ifdef HAVE_CAP_NG
+#include <cap-ng.h>
+#endif
+
+#include "net/sock.h"
+
+#define DEFAULT_USER "mmproxy"
+
+static bool uses_mark(const struct conf *conf)
+{
+	for (size_t i = 0; i < conf->listeners_count; i++)
+		if (conf->listeners[i].mark != 0)
+			return true;
+	return false;
+}
+
+int privileges_check(const struct conf *conf)
+{
+	if (sock_check_privileges(uses_mark(conf)) == 0)
+		return 0;
+	if (errno != EPERM) {
+		log_msg(LOG_LEVEL_ERROR, "cannot make a socket: %s", strerror(errno));
+		return -1;
+	}
+	log_msg(LOG_LEVEL_ERROR,
+		"not permitted to use clients' addresses (IP_TRANSPARENT%s): grant CAP_NET_RAW or "
+		"CAP_NET_ADMIN%s, by starting as root, by AmbientCapabilities=CAP_NET_RAW "
+		"CAP_NET_ADMIN in the systemd unit, or by setcap cap_net_raw,cap_net_admin+ep on the "
+		"binary",
+		uses_mark(conf) ? " and SO_MARK" : "",
+		uses_mark(conf) ? " (before Linux 5.17 a mark needs CAP_NET_ADMIN)" : "");
+	return -1;
+}
+
+void privileges_raise_descriptors(void)
+{
+	struct rlimit limit;
+
+	if (getrlimit(RLIMIT_NOFILE, &limit) < 0 || limit.rlim_cur == limit.rlim_max)
+		return;
+	limit.rlim_cur = limit.rlim_max;
+	(void)setrlimit(RLIMIT_NOFILE, &limit);
+}
+
+#ifdef HAVE_CAP_NG
+
+/* In a user namespace that does not map a user (user_namespaces(7)) nobody can become it. */
+static bool is_mapped(uid_t uid)
+{
+	FILE *map = fopen("/proc/self/uid_map", "re");
+	unsigned inside;
+	unsigned outside;
+	unsigned count;
+	bool mapped = false;
+
+	if (map == NULL)
+		return true;
+	while (!mapped && fscanf(map, "%u %u %u", &inside, &outside, &count) == 3)
+		mapped = uid >= inside && uid - inside < count;
+	fclose(map);
+	return mapped;
+}
+
+/* 0 with the ids, 1 when the default user cannot be had, -1 when a configured one cannot. */
+static int find_ids(const struct conf *conf, uid_t *uid, gid_t *gid)
+{
+	const char *user = conf->user != NULL ? conf->user : DEFAULT_USER;
+	const struct passwd *passwd = getpwnam(user);
+	const struct group *group;
+
+	if (passwd == NULL || !is_mapped(passwd->pw_uid)) {
+		if (conf->user != NULL) {
+			log_msg(LOG_LEVEL_ERROR, "user: there is no user \"%s\" on this system", user);
+			return -1;
+		}
+		log_msg(LOG_LEVEL_WARN,
+			"running as root: there is no user \"%s\"; create it, or name another with "
+			"the key user",
+			user);
+		return 1;
+	}
+	*uid = passwd->pw_uid;
+	*gid = passwd->pw_gid;
+	if (conf->group == NULL)
+		return 0;
+	group = getgrnam(conf->group);
+	if (group == NULL) {
+		log_msg(LOG_LEVEL_ERROR, "group: there is no group \"%s\" on this system",
+			conf->group);
+		return -1;
+	}
+	*gid = group->gr_gid;
+	return 0;
+}
+
+int privileges_drop(const struct conf *conf)
+{
+	uid_t uid;
+	gid_t gid;
+	int result;
+
+	if (geteuid() != 0)
+		return 0;
+	result = find_ids(conf, &uid, &gid);
+	if (result != 0)
+		return result < 0 ? -1 : 0;
+	if (uid == 0)
+		return 0;
+	capng_clear(CAPNG_SELECT_BOTH);
+	capng_updatev(CAPNG_ADD, CAPNG_EFFECTIVE | CAPNG_PERMITTED, CAP_NET_RAW, CAP_NET_ADMIN, -1);
+	result = capng_change_id((int)uid, (int)gid, CAPNG_DROP_SUPP_GRP | CAPNG_NO_FLAG);
+	if (result == 0)
+		return 0;
+	log_msg(LOG_LEVEL_ERROR, "cannot become user %u, group %u (error %d of libcap-ng)",
+		(unsigned)uid, (unsigned)gid, result);
+	return -1;
+}
+
+#else
+
+int privileges_drop(const struct conf *conf)
+{
+	if (conf->user != NULL || conf->group != NULL) {
+		log_msg(LOG_LEVEL_ERROR,
+			"user, group: this mmproxy was built without libcap-ng and cannot give up root");
+		return -1;
+	}
+	return 0;
+}
+
+#endif

@@ -1,0 +1,90 @@
+/* SPDX-License-Identifier: BSD-2-Clause */
+/* mmproxy: the program. */
+#include "config.h"
+
+#include <errno.h>
+#include <stdio.h>
+#include <string.h>
+
+#include "conf/conf.h"
+#include "daemon/cli.h"
+#include "daemon/daemon.h"
+
+#define DEFAULT_CONFIG SYSCONFDIR "/mmproxy.conf"
+
+static struct conf *load(const struct cli *cli, const char *file)
+{
+	struct conf_errors *errors = conf_errors_new();
+	struct conf *conf = NULL;
+
+	if (errors == NULL) {
+		fprintf(stderr, "mmproxy: out of memory\n");
+		return NULL;
+	}
+	if (cli->flags_count > 0)
+		conf = conf_from_flags(cli->flags, cli->flags_count, errors);
+	else
+		conf = conf_load(file, errors);
+	for (size_t i = 0; i < conf_errors_count(errors); i++)
+		fprintf(stderr, "%s\n", conf_errors_text(errors, i));
+	conf_errors_free(errors);
+	return conf;
+}
+
+static enum exit_code run(struct conf *conf)
+{
+	enum exit_code code;
+
+	if (log_open(conf->log_target, conf->log_level, conf->log_format) < 0) {
+		fprintf(stderr, "mmproxy: log.target: cannot open %s: %s\n", conf->log_target,
+			strerror(errno));
+		return EXIT_RUNTIME;
+	}
+	code = daemon_run(conf);
+	log_close();
+	return code;
+}
+
+static enum exit_code act(const struct cli *cli)
+{
+	const char *file = cli->config != NULL ? cli->config : DEFAULT_CONFIG;
+	enum exit_code code = EXIT_STOPPED;
+	struct conf *conf;
+
+	if (cli->mode == CLI_HELP) {
+		cli_print_help(stdout);
+		return EXIT_STOPPED;
+	}
+	if (cli->mode == CLI_VERSION) {
+		puts("mmproxy " PACKAGE_VERSION);
+		return EXIT_STOPPED;
+	}
+	conf = load(cli, file);
+	if (conf == NULL)
+		return EXIT_USAGE;
+	if (cli->mode == CLI_TEST)
+		printf("mmproxy: %s is valid\n", cli->flags_count > 0 ? "the command line" : file);
+	else if (cli->mode == CLI_SHOW_CONFIG)
+		conf_print(conf, stdout);
+	else
+		code = run(conf);
+	conf_unref(conf);
+	return code;
+}
+
+int main(int argc, char **argv)
+{
+	enum exit_code code;
+	struct cli cli;
+
+	if (cli_parse(&cli, argc, argv) < 0)
+		return EXIT_USAGE;
+	code = act(&cli);
+	cli_fini(&cli);
+	/* A full disk behind --show-config is a failure, not half a file. */
+	if (fflush(stdout) != 0 && code == EXIT_STOPPED) {
+		fprintf(stderr, "mmproxy: cannot write to standard output: %s\n", strerror(errno));
+		code = EXIT_RUNTIME;
+	}
+	return code;
+}

@@ -1,0 +1,128 @@
+/* SPDX-License-Identifier: BSD-2-Clause */
+/* Unit tests of daemon/cli. */
+#include "daemon/cli.h"
+
+#include <check.h>
+#include <stdlib.h>
+#include <string.h>
+
+#define ARGUMENTS_MAX 16
+
+static struct cli cli;
+static char text[1024];
+static char *arguments[ARGUMENTS_MAX];
+
+/* Parse the words of a command line. */
+static int parse(const char *line)
+{
+	int count = 1;
+
+	arguments[0] = "mmproxy";
+	ck_assert_uint_lt(strlen(line), sizeof(text));
+	strcpy(text, line);
+	for (char *word = strtok(text, " "); word != NULL; word = strtok(NULL, " "))
+		arguments[count++] = word;
+	arguments[count] = NULL;
+	return cli_parse(&cli, count, arguments);
+}
+
+static void assert_flag(size_t index, const char *name, const char *value)
+{
+	ck_assert_uint_lt(index, cli.flags_count);
+	ck_assert_str_eq(cli.flags[index].name, name);
+	if (value == NULL)
+		ck_assert_ptr_null(cli.flags[index].value);
+	else
+		ck_assert_str_eq(cli.flags[index].value, value);
+}
+
+START_TEST(test_modes)
+{
+	static const struct {
+		const char *line;
+		enum cli_mode mode;
+	} cases[] = {
+	    {"", CLI_RUN},	     {"-t", CLI_TEST},	    {"--test", CLI_TEST},
+	    {"-h", CLI_HELP},	     {"--help", CLI_HELP},  {"-V", CLI_VERSION},
+	    {"-version", CLI_VERSION}, {"--show-config", CLI_SHOW_CONFIG},
+	    {"-c f -t", CLI_TEST},
+	};
+
+	for (size_t i = 0; i < sizeof(cases) / sizeof(cases[0]); i++) {
+		ck_assert_msg(parse(cases[i].line) == 0, "%s", cases[i].line);
+		ck_assert_int_eq(cli.mode, cases[i].mode);
+		cli_fini(&cli);
+	}
+}
+END_TEST
+
+START_TEST(test_config)
+{
+	ck_assert_int_eq(parse("-c a.conf"), 0);
+	ck_assert_str_eq(cli.config, "a.conf");
+	ck_assert_uint_eq(cli.flags_count, 0);
+	cli_fini(&cli);
+	ck_assert_int_eq(parse("--c=a=b"), 0);
+	ck_assert_str_eq(cli.config, "a=b");
+	cli_fini(&cli);
+}
+END_TEST
+
+START_TEST(test_flags_keep_order_and_values)
+{
+	ck_assert_int_eq(parse("-l 0.0.0.0:1 --4=127.0.0.1:2 -dynamic-destination -mark 3 -q"), 0);
+	ck_assert_uint_eq(cli.flags_count, 5);
+	assert_flag(0, "l", "0.0.0.0:1");
+	assert_flag(1, "4", "127.0.0.1:2");
+	assert_flag(2, "dynamic-destination", NULL);
+	assert_flag(3, "mark", "3");
+	assert_flag(4, "q", NULL);
+	cli_fini(&cli);
+}
+END_TEST
+
+START_TEST(test_mistakes)
+{
+	static const char *const lines[] = {
+	    "-nonsense",  "word",	    "-",	     "--",
+	    "-l",	  "-c",	    "-c f -l a:1", "-t --show-config",
+	    "-t=1",	  "--status", "--check-routing", "--setup-routing",
+	    "--clear-routing", "-l 0.0.0.0:1 word",
+	};
+
+	for (size_t i = 0; i < sizeof(lines) / sizeof(lines[0]); i++)
+		ck_assert_msg(parse(lines[i]) == -1, "%s", lines[i]);
+}
+END_TEST
+
+START_TEST(test_help_names_the_flags)
+{
+	static char help[8192];
+	FILE *out = fmemopen(help, sizeof(help), "w");
+
+	ck_assert_ptr_nonnull(out);
+	cli_print_help(out);
+	fclose(out);
+	ck_assert_ptr_nonnull(strstr(help, "-allowed-subnets FILE"));
+	ck_assert_ptr_nonnull(strstr(help, "--show-config"));
+}
+END_TEST
+
+int main(void)
+{
+	Suite *suite = suite_create("cli");
+	TCase *tcase = tcase_create("cli");
+	SRunner *runner = srunner_create(suite);
+	int failed;
+
+	tcase_add_test(tcase, test_modes);
+	tcase_add_test(tcase, test_config);
+	tcase_add_test(tcase, test_flags_keep_order_and_values);
+	tcase_add_test(tcase, test_mistakes);
+	tcase_add_test(tcase, test_help_names_the_flags);
+	suite_add_tcase(suite, tcase);
+	srunner_run_all(runner, CK_ENV);
+	failed = srunner_ntests_failed(runner);
+	srunner_free(runner);
+	return failed == 0 ? EXIT_SUCCESS : EXIT_FAILURE;
+}
