@@ -35,7 +35,8 @@ static inline bool addr_is_set(const struct addr *addr)
 /* Bytes of the address as bind(2) and connect(2) want them; 0 for no address. */
 socklen_t addr_len(const struct addr *addr);
 
-/* Build an address from its raw bytes in network order (4 or 16 of them) and a port in host order. */
+/* Build an address from its raw bytes in network order (4 or 16 of them) and a port in host order.
+ */
 void addr_from_ipv4(struct addr *addr, const void *bytes, uint16_t port);
 void addr_from_ipv6(struct addr *addr, const void *bytes, uint16_t port);
 

@@ -22,8 +22,9 @@
 static const char *const level_names[] = {"debug", "info", "warn", "error"};
 
 /*
- * Read by every thread, written by the main one. The descriptor's number stays the same while a file
- * is open: reopening puts the new file under it with dup3(2), which other threads cannot half see.
+ * Read by every thread, written by the main one. The descriptor's number stays the same while a
+ * file is open: reopening puts the new file under it with dup3(2), which other threads cannot half
+ * see.
  */
 static atomic_int current_level = LOG_LEVEL_INFO;
 static atomic_int current_format = LOG_FORMAT_TEXT;
@@ -66,8 +67,8 @@ static void put_text(struct log_line *line, const char *text)
 }
 
 /*
- * Bytes from the network end up here: whatever is not printable ASCII is shown as \xHH, in JSON with
- * a doubled backslash, so that a line stays a line and an object stays valid.
+ * Bytes from the network end up here: whatever is not printable ASCII is shown as \xHH, in JSON
+ * with a doubled backslash, so that a line stays a line and an object stays valid.
  */
 static void put_escaped(struct log_line *line, const char *bytes, size_t len)
 {

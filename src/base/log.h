@@ -18,10 +18,10 @@ enum log_level { LOG_LEVEL_DEBUG, LOG_LEVEL_INFO, LOG_LEVEL_WARN, LOG_LEVEL_ERRO
 enum log_format { LOG_FORMAT_TEXT, LOG_FORMAT_JSON };
 
 /*
- * Where lines go: "stderr", "syslog", or the absolute path of a file, opened for appending. A file's
- * lines also carry time= (the journal and syslog add their own). Until the first log_open(), text
- * goes to standard error at LOG_LEVEL_INFO. Returns 0, or -1 with errno when the file cannot be
- * opened; the former target then stays.
+ * Where lines go: "stderr", "syslog", or the absolute path of a file, opened for appending. A
+ * file's lines also carry time= (the journal and syslog add their own). Until the first log_open(),
+ * text goes to standard error at LOG_LEVEL_INFO. Returns 0, or -1 with errno when the file cannot
+ * be opened; the former target then stays.
  */
 int log_open(const char *target, enum log_level level, enum log_format format)
     __attribute__((warn_unused_result));

@@ -47,7 +47,7 @@ enum close_reason {
 #define X(id, name, level, sentence) id,
 	CLOSE_REASONS(X)
 #undef X
-	REASON_COUNT
+	    REASON_COUNT
 };
 
 /* The name that logs and metrics show, such as "header_timeout". */

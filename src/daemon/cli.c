@@ -18,8 +18,8 @@ struct mode_row {
 };
 
 static const struct mode_row modes[] = {
-    {"t", CLI_TEST},	      {"test", CLI_TEST}, {"show-config", CLI_SHOW_CONFIG},
-    {"V", CLI_VERSION},	      {"h", CLI_HELP},	  {"version", CLI_VERSION},
+    {"t", CLI_TEST},	{"test", CLI_TEST}, {"show-config", CLI_SHOW_CONFIG},
+    {"V", CLI_VERSION}, {"h", CLI_HELP},    {"version", CLI_VERSION},
     {"help", CLI_HELP},
 };
 
@@ -39,7 +39,8 @@ static bool is_later(const char *name)
 	return false;
 }
 
-/* The flag's name without its dashes and value; *value is behind "=", or NULL. argv is cut up for it. */
+/* The flag's name without its dashes and value; *value is behind "=", or NULL. argv is cut up for
+ * it. */
 static const char *split(char *argument, char **value)
 {
 	char *name = argument + (argument[1] == '-' ? 2 : 1);
@@ -119,7 +120,9 @@ int cli_parse(struct cli *cli, int argc, char **argv)
 		i += used;
 	}
 	if (cli->config != NULL && cli->flags_count > 0) {
-		fprintf(stderr, "mmproxy: -c: a file describes all listeners; -%s cannot be added" HINT "\n",
+		fprintf(stderr,
+			"mmproxy: -c: a file describes all listeners; -%s cannot be added" HINT
+			"\n",
 			cli->flags[0].name);
 		cli_fini(cli);
 		return -1;
@@ -135,33 +138,33 @@ void cli_fini(struct cli *cli)
 
 void cli_print_help(FILE *out)
 {
-	fputs(
-	    "mmproxy " PACKAGE_VERSION ": unwraps the PROXY protocol and connects from the client's address\n"
-	    "\n"
-	    "  mmproxy [-c FILE]                  run every listener of FILE\n"
-	    "  mmproxy [-c FILE] -t, --test       check the file: exit 0, or 2 and its mistakes\n"
-	    "  mmproxy [-c FILE] --show-config    print the effective configuration\n"
-	    "  mmproxy -l ADDR -4 ADDR -6 ADDR    one listener from flags, no file\n"
-	    "  mmproxy -V, --version | -h, --help\n"
-	    "\n"
-	    "FILE is " SYSCONFDIR "/mmproxy.conf unless given; mmproxy.conf(5) describes it.\n"
-	    "\n"
-	    "Flags of the form without a file, with one dash or two:\n"
-	    "  -l ADDR:PORT            listen here (0.0.0.0:8443)\n"
-	    "  -p tcp                  protocol (tcp; udp is not in this version)\n"
-	    "  -4 ADDR:PORT            target of IPv4 clients (127.0.0.1:443)\n"
-	    "  -6 [ADDR]:PORT          target of IPv6 clients ([::1]:443)\n"
-	    "  -listeners N            threads that accept (1)\n"
-	    "  -mark N                 mark of packets to the target (0: none)\n"
-	    "  -allowed-subnets FILE   peers that may connect, one network a line (all)\n"
-	    "  -dynamic-destination    connect to the destination that the header names\n"
-	    "  -listen-transparent     accept what a TPROXY rule redirects\n"
-	    "  -close-after SECONDS    UDP only, no effect here\n"
-	    "  -v 0|1|2                log no connections | failures | everything\n"
-	    "  -a, --allowed-networks FILE, --table N, -q, --quiet, --verbose,\n"
-	    "  --force-real-client-port, --do-not-sandbox\n"
-	    "                          as in Cloudflare's mmproxy\n"
-	    "\n"
-	    "mmproxy(8) has signals, exit codes, return routes and capabilities.\n",
-	    out);
+	fputs("mmproxy " PACKAGE_VERSION
+	      ": unwraps the PROXY protocol and connects from the client's address\n"
+	      "\n"
+	      "  mmproxy [-c FILE]                  run every listener of FILE\n"
+	      "  mmproxy [-c FILE] -t, --test       check the file: exit 0, or 2 and its mistakes\n"
+	      "  mmproxy [-c FILE] --show-config    print the effective configuration\n"
+	      "  mmproxy -l ADDR -4 ADDR -6 ADDR    one listener from flags, no file\n"
+	      "  mmproxy -V, --version | -h, --help\n"
+	      "\n"
+	      "FILE is " SYSCONFDIR "/mmproxy.conf unless given; mmproxy.conf(5) describes it.\n"
+	      "\n"
+	      "Flags of the form without a file, with one dash or two:\n"
+	      "  -l ADDR:PORT            listen here (0.0.0.0:8443)\n"
+	      "  -p tcp                  protocol (tcp; udp is not in this version)\n"
+	      "  -4 ADDR:PORT            target of IPv4 clients (127.0.0.1:443)\n"
+	      "  -6 [ADDR]:PORT          target of IPv6 clients ([::1]:443)\n"
+	      "  -listeners N            threads that accept (1)\n"
+	      "  -mark N                 mark of packets to the target (0: none)\n"
+	      "  -allowed-subnets FILE   peers that may connect, one network a line (all)\n"
+	      "  -dynamic-destination    connect to the destination that the header names\n"
+	      "  -listen-transparent     accept what a TPROXY rule redirects\n"
+	      "  -close-after SECONDS    UDP only, no effect here\n"
+	      "  -v 0|1|2                log no connections | failures | everything\n"
+	      "  -a, --allowed-networks FILE, --table N, -q, --quiet, --verbose,\n"
+	      "  --force-real-client-port, --do-not-sandbox\n"
+	      "                          as in Cloudflare's mmproxy\n"
+	      "\n"
+	      "mmproxy(8) has signals, exit codes, return routes and capabilities.\n",
+	      out);
 }

@@ -117,11 +117,13 @@ static void on_request(enum signals_request request, void *arg)
 		break;
 	case SIGNALS_REOPEN_LOGS:
 		if (log_reopen() < 0)
-			log_msg(LOG_LEVEL_ERROR, "cannot open %s again: %s; going on with the former file",
+			log_msg(LOG_LEVEL_ERROR,
+				"cannot open %s again: %s; going on with the former file",
 				daemon->conf->log_target, strerror(errno));
 		break;
 	case SIGNALS_UPGRADE:
-		log_msg(LOG_LEVEL_WARN, "SIGUSR2: this version cannot upgrade in place; restart it");
+		log_msg(LOG_LEVEL_WARN,
+			"SIGUSR2: this version cannot upgrade in place; restart it");
 		break;
 	}
 }
@@ -176,7 +178,8 @@ static int make_parts(struct daemon *daemon)
 	struct conf *conf = daemon->conf;
 
 	daemon->base = event_base_new();
-	if (daemon->base == NULL || mailbox_init(&daemon->mailbox, daemon->base, on_message, daemon) < 0)
+	if (daemon->base == NULL ||
+	    mailbox_init(&daemon->mailbox, daemon->base, on_message, daemon) < 0)
 		return -1;
 	daemon->signals = signals_new(daemon->base, on_request, daemon);
 	daemon->drain_timer = evtimer_new(daemon->base, on_drain_timer, daemon);

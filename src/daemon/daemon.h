@@ -8,7 +8,8 @@
 /* Exit codes of the program. */
 enum exit_code { EXIT_STOPPED = 0, EXIT_RUNTIME = 1, EXIT_USAGE = 2 };
 
-/* Run until told to stop. Takes no reference to keep; returns the exit code, having logged any failure. */
+/* Run until told to stop. Takes no reference to keep; returns the exit code, having logged any
+ * failure. */
 enum exit_code daemon_run(struct conf *conf);
 
 #endif

@@ -12,8 +12,8 @@
 #define BACKLOG 65535
 
 /*
- * [::] takes IPv4 as well, as in other programs, unless the configuration has a listener of its own for
- * IPv4 on that port.
+ * [::] takes IPv4 as well, as in other programs, unless the configuration has a listener of its own
+ * for IPv4 on that port.
  */
 static bool wants_v6only(const struct conf *conf, const struct addr *addr)
 {

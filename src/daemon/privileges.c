@@ -36,13 +36,14 @@ int privileges_check(const struct conf *conf)
 		log_msg(LOG_LEVEL_ERROR, "cannot make a socket: %s", strerror(errno));
 		return -1;
 	}
-	log_msg(LOG_LEVEL_ERROR,
-		"not permitted to use clients' addresses (IP_TRANSPARENT%s): grant CAP_NET_RAW or "
-		"CAP_NET_ADMIN%s, by starting as root, by AmbientCapabilities=CAP_NET_RAW "
-		"CAP_NET_ADMIN in the systemd unit, or by setcap cap_net_raw,cap_net_admin+ep on the "
-		"binary",
-		uses_mark(conf) ? " and SO_MARK" : "",
-		uses_mark(conf) ? " (before Linux 5.17 a mark needs CAP_NET_ADMIN)" : "");
+	log_msg(
+	    LOG_LEVEL_ERROR,
+	    "not permitted to use clients' addresses (IP_TRANSPARENT%s): grant CAP_NET_RAW or "
+	    "CAP_NET_ADMIN%s, by starting as root, by AmbientCapabilities=CAP_NET_RAW "
+	    "CAP_NET_ADMIN in the systemd unit, or by setcap cap_net_raw,cap_net_admin+ep on the "
+	    "binary",
+	    uses_mark(conf) ? " and SO_MARK" : "",
+	    uses_mark(conf) ? " (before Linux 5.17 a mark needs CAP_NET_ADMIN)" : "");
 	return -1;
 }
 
@@ -84,7 +85,8 @@ static int find_ids(const struct conf *conf, uid_t *uid, gid_t *gid)
 
 	if (passwd == NULL || !is_mapped(passwd->pw_uid)) {
 		if (conf->user != NULL) {
-			log_msg(LOG_LEVEL_ERROR, "user: there is no user \"%s\" on this system", user);
+			log_msg(LOG_LEVEL_ERROR, "user: there is no user \"%s\" on this system",
+				user);
 			return -1;
 		}
 		log_msg(LOG_LEVEL_WARN,
@@ -135,8 +137,8 @@ int privileges_drop(const struct conf *conf)
 int privileges_drop(const struct conf *conf)
 {
 	if (conf->user != NULL || conf->group != NULL) {
-		log_msg(LOG_LEVEL_ERROR,
-			"user, group: this mmproxy was built without libcap-ng and cannot give up root");
+		log_msg(LOG_LEVEL_ERROR, "user, group: this mmproxy was built without libcap-ng "
+					 "and cannot give up root");
 		return -1;
 	}
 	return 0;

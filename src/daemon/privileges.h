@@ -6,8 +6,8 @@
 #include "conf/conf.h"
 
 /*
- * Whether the process may do what the configuration needs (IP_TRANSPARENT; SO_MARK where a listener has
- * a mark). Returns 0, or -1 when not, having logged what to grant and how.
+ * Whether the process may do what the configuration needs (IP_TRANSPARENT; SO_MARK where a listener
+ * has a mark). Returns 0, or -1 when not, having logged what to grant and how.
  */
 int privileges_check(const struct conf *conf) __attribute__((warn_unused_result));
 
@@ -15,8 +15,8 @@ int privileges_check(const struct conf *conf) __attribute__((warn_unused_result)
 void privileges_raise_descriptors(void);
 
 /*
- * As root, become the configured user and group, keeping the capabilities that dialling needs and no
- * other. The default user may be missing, which leaves root with a warning; a configured one may
+ * As root, become the configured user and group, keeping the capabilities that dialling needs and
+ * no other. The default user may be missing, which leaves root with a warning; a configured one may
  * not. Returns 0, or -1 having logged why.
  */
 int privileges_drop(const struct conf *conf) __attribute__((warn_unused_result));

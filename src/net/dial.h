@@ -11,15 +11,15 @@
 
 struct dial_request {
 	struct addr source; /* whose address to use; AF_UNSPEC: this host's own */
-	bool any_port;      /* use the source's address, but a port that the kernel chooses */
+	bool any_port;	    /* use the source's address, but a port that the kernel chooses */
 	struct addr target;
 	uint32_t mark; /* SO_MARK; 0: none */
 };
 
 /*
- * Start connecting. Returns a non-blocking descriptor that the caller owns and that becomes writable
- * when connected or failed (ask sock_take_error()), or -1 with errno when it failed at once.
- * Needs what sock_new_tcp() needs for a foreign source.
+ * Start connecting. Returns a non-blocking descriptor that the caller owns and that becomes
+ * writable when connected or failed (ask sock_take_error()), or -1 with errno when it failed at
+ * once. Needs what sock_new_tcp() needs for a foreign source.
  */
 int dial(const struct dial_request *request) __attribute__((warn_unused_result));
 
@@ -35,11 +35,11 @@ bool dial_is_conflict(int error);
 enum close_reason dial_reason(int error);
 
 /*
- * A listening socket on an address that an aborted connection had, so that the kernel has a socket to
- * answer from: it refuses to send a RST from a non-local address for no socket at all, which leaves a
- * peer that found our RST inexact (RFC 5961, section 3.2) asking into the void. The kernel answers
- * whatever reaches a listener without belonging to it with an exact RST. Close it after a while.
- * Returns the descriptor or -1 with errno.
+ * A listening socket on an address that an aborted connection had, so that the kernel has a socket
+ * to answer from: it refuses to send a RST from a non-local address for no socket at all, which
+ * leaves a peer that found our RST inexact (RFC 5961, section 3.2) asking into the void. The kernel
+ * answers whatever reaches a listener without belonging to it with an exact RST. Close it after a
+ * while. Returns the descriptor or -1 with errno.
  */
 int dial_guard(const struct addr *source, uint32_t mark) __attribute__((warn_unused_result));
 

@@ -14,7 +14,7 @@
 
 struct sock_listen_options {
 	bool transparent; /* accept what a TPROXY rule sends here (Linux 2.6.28) */
-	bool v6only;      /* an IPv6 socket leaves IPv4 alone */
+	bool v6only;	  /* an IPv6 socket leaves IPv4 alone */
 };
 
 /*
@@ -34,26 +34,26 @@ int sock_share_port(int fd) __attribute__((warn_unused_result));
 
 /*
  * A non-blocking, close-on-exec TCP socket that may use any address of the host or, with
- * transparent, of anybody (IP_TRANSPARENT; needs CAP_NET_RAW or CAP_NET_ADMIN), with SO_REUSEADDR and
- * TCP_NODELAY, and SO_MARK unless mark is 0.
+ * transparent, of anybody (IP_TRANSPARENT; needs CAP_NET_RAW or CAP_NET_ADMIN), with SO_REUSEADDR
+ * and TCP_NODELAY, and SO_MARK unless mark is 0.
  */
 int sock_new_tcp(int family, bool transparent, uint32_t mark) __attribute__((warn_unused_result));
 
-/* SO_KEEPALIVE with this idle time and a quarter of it, at least 1 s, between probes; 0: leave off. */
+/* SO_KEEPALIVE after this idle time, with probes a quarter of it apart; 0: leave off. */
 int sock_set_keepalive(int fd, uint32_t idle_ms) __attribute__((warn_unused_result));
 
 /* TCP_NODELAY: a relay adds no delay of its own. */
 int sock_set_nodelay(int fd) __attribute__((warn_unused_result));
 
 /*
- * IP_BIND_ADDRESS_NO_PORT (Linux 4.2): with port 0, choose the port at connect(2), where it need only
- * be unique for the destination. A kernel without it still works, with fewer ports.
+ * IP_BIND_ADDRESS_NO_PORT (Linux 4.2): with port 0, choose the port at connect(2), where it need
+ * only be unique for the destination. A kernel without it still works, with fewer ports.
  */
 void sock_bind_without_port(int fd);
 
 /*
- * Bytes written that the other host's kernel has not acknowledged (SIOCOUTQ), and those of them that
- * have been sent (less SIOCOUTQNSD, Linux 2.6.39). 0 when the socket cannot say.
+ * Bytes written that the other host's kernel has not acknowledged (SIOCOUTQ), and those of them
+ * that have been sent (less SIOCOUTQNSD, Linux 2.6.39). 0 when the socket cannot say.
  */
 int sock_unacknowledged(int fd);
 int sock_in_flight(int fd);
@@ -74,8 +74,8 @@ void sock_close(int fd);
 void sock_abort(int fd);
 
 /*
- * Whether the process may use IP_TRANSPARENT and, if mark, SO_MARK, found out by trying. Returns 0, or
- * -1 with EPERM (or the error of socket(2)).
+ * Whether the process may use IP_TRANSPARENT and, if mark, SO_MARK, found out by trying. Returns 0,
+ * or -1 with EPERM (or the error of socket(2)).
  */
 int sock_check_privileges(bool mark) __attribute__((warn_unused_result));
 

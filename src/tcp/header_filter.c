@@ -64,7 +64,8 @@ static enum bufferevent_filter_result on_input(struct evbuffer *src, struct evbu
 	if (filter->status == PROXY_NEED_MORE)
 		return BEV_NEED_MORE;
 	if (filter->status == PROXY_ERROR) {
-		/* libevent runs the read callback for BEV_OK only, and again while input is left. */
+		/* libevent runs the read callback for BEV_OK only, and again while input is left.
+		 */
 		evbuffer_drain(src, evbuffer_get_length(src));
 		return BEV_OK;
 	}

@@ -12,7 +12,8 @@
 
 #include "proxyproto/proxy_header.h"
 
-/* Belongs to its bufferevent and is freed with it, which may be a loop pass after bufferevent_free(). */
+/* Belongs to its bufferevent and is freed with it, which may be a loop pass after
+ * bufferevent_free(). */
 struct header_filter;
 
 /*

@@ -40,7 +40,8 @@ struct relay_events {
 /* One side as it is given back. */
 struct relay_side {
 	int fd;
-	struct evbuffer *undelivered; /* bytes for this side that its socket has not taken, or NULL */
+	struct evbuffer
+	    *undelivered; /* bytes for this side that its socket has not taken, or NULL */
 };
 
 /* An engine's own relay begins with this. */
@@ -52,9 +53,9 @@ struct relay_engine {
 	const char *name;
 
 	/*
-	 * Take both bufferevents, of connected sockets, and whatever is in their buffers; they have no
-	 * callbacks and are not enabled. Returns NULL when memory is out, and then takes nothing.
-	 * events and arg must outlive the relay.
+	 * Take both bufferevents, of connected sockets, and whatever is in their buffers; they have
+	 * no callbacks and are not enabled. Returns NULL when memory is out, and then takes
+	 * nothing. events and arg must outlive the relay.
 	 */
 	struct relay *(*start)(struct bufferevent *client, struct bufferevent *backend,
 			       const struct relay_events *events, void *arg);

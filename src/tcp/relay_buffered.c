@@ -14,26 +14,26 @@
 
 /*
  * Reading stops when this much waits for the receiver, and goes on at half of it. Large enough to
- * keep a socket busy for a wake-up (libevent writes 16 KiB at a time), small against the 4 MiB that a
- * connection may hold.
+ * keep a socket busy for a wake-up (libevent writes 16 KiB at a time), small against the 4 MiB that
+ * a connection may hold.
  */
 #define BUFFER_HIGH (256u * 1024)
 #define BUFFER_LOW  (BUFFER_HIGH / 2)
 
-/* How often a connection that is not being read is asked whether it was reset meanwhile. */
-#define PAUSE_CHECK_MS 500
+/* How often a side that is not being read is asked whether it was reset meanwhile. */
+#define UNREAD_CHECK_S 1
 
 /* One direction. */
 struct lane {
 	struct buffered *relay;
 	struct bufferevent *from;
 	struct bufferevent *to;
-	uint64_t moved;	    /* into to's output */
+	uint64_t moved;	     /* into to's output */
 	size_t waiting_seen; /* what was left there at the last measure */
-	bool paused;	    /* from is not read until to's output has drained */
-	bool eof;	    /* from has finished */
-	bool finished;	    /* and so has to's sending side */
-	bool broken;	    /* to refused bytes: its reset shows when it has been read to the end */
+	bool paused;	     /* from is not read until to's output has drained */
+	bool eof;	     /* from has finished */
+	bool finished;	     /* and so has to's sending side */
+	bool broken; /* to refused bytes: its reset shows when it has been read to the end */
 };
 
 struct buffered {
@@ -41,7 +41,7 @@ struct buffered {
 	struct lane lanes[RELAY_DIRECTIONS];
 	const struct relay_events *events;
 	void *arg;
-	struct event *pause_check;
+	struct event *unread_check;
 	int64_t last_activity_ms;
 };
 
@@ -70,15 +70,20 @@ static void end(struct buffered *relay, enum close_reason reason)
 	relay->events->on_ended(relay->arg, reason);
 }
 
+static void watch_unread(struct buffered *relay)
+{
+	static const struct timeval delay = {.tv_sec = UNREAD_CHECK_S};
+
+	if (!evtimer_pending(relay->unread_check, NULL))
+		evtimer_add(relay->unread_check, &delay);
+}
+
 static void pause_lane(struct lane *lane)
 {
-	static const struct timeval delay = {.tv_usec = PAUSE_CHECK_MS * 1000};
-
 	lane->paused = true;
 	bufferevent_disable(lane->from, EV_READ);
 	bufferevent_setwatermark(lane->to, EV_WRITE, BUFFER_LOW, 0);
-	if (!evtimer_pending(lane->relay->pause_check, NULL))
-		evtimer_add(lane->relay->pause_check, &delay);
+	watch_unread(lane->relay);
 }
 
 static void resume_lane(struct lane *lane)
@@ -150,15 +155,13 @@ static void on_eof(struct buffered *relay, struct bufferevent *bev)
 		end(relay, reset_reason(relay, bev));
 		return;
 	}
-	/* on_write() must come when all is written, not when half is. */
-	if (!lane->paused)
-		bufferevent_setwatermark(lane->to, EV_WRITE, 0, 0);
-	(void)finish_lane(lane);
+	if (!finish_lane(lane))
+		watch_unread(relay);
 }
 
 /*
- * A connection that was reset may still hold bytes to be read; whoever wrote to it and failed must not
- * keep its peer from them.
+ * A connection that was reset may still hold bytes to be read; whoever wrote to it and failed must
+ * not keep its peer from them.
  */
 static void on_write_error(struct buffered *relay, struct bufferevent *bev)
 {
@@ -199,30 +202,29 @@ static bool is_closed(int fd)
 }
 
 /*
- * epoll does not report a reset for a descriptor that nobody waits for, and a paused one may be such:
- * its own output may be empty. Reading it on finds the reset behind what is still to be read.
+ * epoll does not report a reset for a descriptor that nobody waits for, and a side that has
+ * finished or is paused may be such: nothing may be on its way to it either.
  */
-static void on_pause_check(evutil_socket_t fd, short what, void *arg)
+static void on_unread_check(evutil_socket_t fd, short what, void *arg)
 {
-	static const struct timeval delay = {.tv_usec = PAUSE_CHECK_MS * 1000};
 	struct buffered *relay = arg;
-	bool paused = false;
+	bool unread = false;
 
 	(void)fd;
 	(void)what;
 	for (size_t i = 0; i < RELAY_DIRECTIONS; i++) {
 		struct lane *lane = &relay->lanes[i];
 
-		if (!lane->paused)
+		if (!lane->paused && !lane->eof)
 			continue;
 		if (is_closed(bufferevent_getfd(lane->from))) {
 			end(relay, reset_reason(relay, lane->from));
 			return;
 		}
-		paused = true;
+		unread = true;
 	}
-	if (paused)
-		evtimer_add(relay->pause_check, &delay);
+	if (unread)
+		watch_unread(relay);
 }
 
 static void lane_init(struct lane *lane, struct buffered *relay, struct bufferevent *from,
@@ -241,8 +243,8 @@ static struct relay *buffered_start(struct bufferevent *client, struct buffereve
 
 	if (relay == NULL)
 		return NULL;
-	relay->pause_check = evtimer_new(bufferevent_get_base(client), on_pause_check, relay);
-	if (relay->pause_check == NULL) {
+	relay->unread_check = evtimer_new(bufferevent_get_base(client), on_unread_check, relay);
+	if (relay->unread_check == NULL) {
 		free(relay);
 		return NULL;
 	}
@@ -279,14 +281,13 @@ static void buffered_measure(struct relay *base, struct relay_progress *progress
 	progress->last_activity_ms = relay->last_activity_ms;
 }
 
-static void buffered_stop(struct relay *base, struct relay_side *client,
-			  struct relay_side *backend)
+static void buffered_stop(struct relay *base, struct relay_side *client, struct relay_side *backend)
 {
 	struct buffered *relay = (struct buffered *)base;
 
 	relay_release(relay->lanes[RELAY_UP].from, client);
 	relay_release(relay->lanes[RELAY_DOWN].from, backend);
-	event_free(relay->pause_check);
+	event_free(relay->unread_check);
 	free(relay);
 }
 

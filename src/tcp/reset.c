@@ -13,9 +13,9 @@
 #define DELIVERY_MS 1000
 
 /*
- * How long a guard answers for a reset that the peer may not have accepted: its challenge ACK comes at
- * once, the first retransmission of its own data after a minimal RTO of 200 ms, the second 400 ms
- * later. Shorter than a dialler's patience with a port in use, which a guard is.
+ * How long a guard answers for a reset that the peer may not have accepted: its challenge ACK comes
+ * at once, the first retransmission of its own data after a minimal RTO of 200 ms, the second 400
+ * ms later. Shorter than a dialler's patience with a port in use, which a guard is.
  */
 #define GUARD_MS 700
 
@@ -104,8 +104,8 @@ static void on_timer(evutil_socket_t fd, short what, void *arg)
 		list->on_empty(list->on_empty_arg);
 }
 
-void reset_list_init(struct reset_list *list, struct event_base *base,
-		      void (*on_empty)(void *arg), void *arg)
+void reset_list_init(struct reset_list *list, struct event_base *base, void (*on_empty)(void *arg),
+		     void *arg)
 {
 	list->base = base;
 	list->on_empty = on_empty;
@@ -120,7 +120,7 @@ void reset_list_fini(struct reset_list *list)
 }
 
 void reset_take(struct reset_list *list, int fd, struct evbuffer *undelivered, bool foreign,
-		 uint32_t mark)
+		uint32_t mark)
 {
 	struct reset *reset = NULL;
 

@@ -20,23 +20,23 @@ struct reset;
 struct reset_list {
 	struct event_base *base;
 	LIST_HEAD(, reset) entries;
-	void (*on_empty)(void *arg); /* the last entry has gone; called from the loop, may be NULL */
+	void (*on_empty)(void *arg); /* the last entry has gone; may be NULL */
 	void *on_empty_arg;
 };
 
-void reset_list_init(struct reset_list *list, struct event_base *base,
-		      void (*on_empty)(void *arg), void *arg);
+void reset_list_init(struct reset_list *list, struct event_base *base, void (*on_empty)(void *arg),
+		     void *arg);
 
 /* Reset all that are left, at once. */
 void reset_list_fini(struct reset_list *list);
 
 /*
- * Take a connected socket and the bytes it was to get (NULL for none), and reset it: at once when all
- * has been acknowledged, else when it has been or after a second. foreign: its local address is not
- * this host's, so the kernel answers nothing for it once it is closed (see dial_guard()); mark is
- * what it was dialled with.
+ * Take a connected socket and the bytes it was to get (NULL for none), and reset it: at once when
+ * all has been acknowledged, else when it has been or after a second. foreign: its local address is
+ * not this host's, so the kernel answers nothing for it once it is closed (see dial_guard()); mark
+ * is what it was dialled with.
  */
 void reset_take(struct reset_list *list, int fd, struct evbuffer *undelivered, bool foreign,
-		 uint32_t mark);
+		uint32_t mark);
 
 #endif

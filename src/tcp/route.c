@@ -7,8 +7,8 @@
 
 static bool names_client(const struct proxy_header *header)
 {
-	return header->command == PROXY_COMMAND_PROXY && (header->family == PROXY_FAMILY_INET ||
-							   header->family == PROXY_FAMILY_INET6);
+	return header->command == PROXY_COMMAND_PROXY &&
+	       (header->family == PROXY_FAMILY_INET || header->family == PROXY_FAMILY_INET6);
 }
 
 /* A header never buys an address that its sender could not use itself. */
@@ -47,8 +47,7 @@ static enum close_reason find_destination(const struct tcp_service *service,
 
 static const struct addr *target_of_family(const struct conf_listener *conf, int family)
 {
-	const struct addr *target =
-	    family == AF_INET ? &conf->target_ipv4 : &conf->target_ipv6;
+	const struct addr *target = family == AF_INET ? &conf->target_ipv4 : &conf->target_ipv6;
 
 	return addr_is_set(target) ? target : NULL;
 }
@@ -84,9 +83,9 @@ enum close_reason route_find(const struct tcp_service *service, const struct add
 
 	if (addr_is_set(&route->source) && !is_usable_source(&route->source, peer))
 		return REASON_SOURCE_INVALID;
-	/* LOCAL is the balancer itself, asking after the server's health; allowed_subnets let it in. */
-	if (!local &&
-	    !is_client_allowed(conf, addr_is_set(&route->source) ? &route->source : peer))
+	/* LOCAL is the balancer itself, asking after the server's health; allowed_subnets let it
+	 * in. */
+	if (!local && !is_client_allowed(conf, addr_is_set(&route->source) ? &route->source : peer))
 		return REASON_CLIENT_DENIED;
 	if (conf->dynamic_destination && header != NULL && names_client(header))
 		reason = find_destination(service, header, route);
@@ -94,7 +93,8 @@ enum close_reason route_find(const struct tcp_service *service, const struct add
 		reason = find_target(conf, peer, route);
 	if (reason != REASON_DONE)
 		return reason;
-	/* A socket connected to its own address and port talks to itself (RFC 9293, section 3.5). */
+	/* A socket connected to its own address and port talks to itself (RFC 9293, section 3.5).
+	 */
 	if (addr_equal(&route->source, &route->target))
 		return REASON_SOURCE_INVALID;
 	return REASON_DONE;

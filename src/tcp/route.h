@@ -9,13 +9,15 @@
 #include "tcp/tcp_service.h"
 
 struct route {
-	struct addr source; /* the client, whose address to connect from; AF_UNSPEC: mmproxy's own */
+	struct addr
+	    source; /* the client, whose address to connect from; AF_UNSPEC: mmproxy's own */
 	struct addr target;
 };
 
 /*
- * Decide for a peer and its header; NULL for a peer that sends none and is the client itself. Returns
- * REASON_DONE with *route, or the reason for refusing, with as much of *route as was known. Any thread.
+ * Decide for a peer and its header; NULL for a peer that sends none and is the client itself.
+ * Returns REASON_DONE with *route, or the reason for refusing, with as much of *route as was known.
+ * Any thread.
  */
 enum close_reason route_find(const struct tcp_service *service, const struct addr *peer,
 			     const struct proxy_header *header, struct route *route);

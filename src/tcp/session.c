@@ -83,7 +83,8 @@ static void on_half_closed(void *arg)
 {
 	struct session *session = arg;
 
-	/* The deadline may be nearer now; a zero-length sleep looks again outside the relay's hands. */
+	/* The deadline may be nearer now; a zero-length sleep looks again outside the relay's
+	 * hands. */
 	arm(session, 0);
 }
 
@@ -134,8 +135,8 @@ static void on_backend_connected(struct session *session)
 /* ---- dialling ---- */
 
 /*
- * A backend may accept, say why it cannot serve, and reset before the connection was seen to be there.
- * Its words still go to the client.
+ * A backend may accept, say why it cannot serve, and reset before the connection was seen to be
+ * there. Its words still go to the client.
  */
 static void salvage(struct session *session)
 {
@@ -231,8 +232,8 @@ static void start_dialling(struct session *session, const struct proxy_header *h
 		session_close(session, reason);
 		return;
 	}
-	session->any_port = addr_is_set(&route.source) &&
-			    conf_of(session)->source_port == CONF_SOURCE_EPHEMERAL;
+	session->any_port =
+	    addr_is_set(&route.source) && conf_of(session)->source_port == CONF_SOURCE_EPHEMERAL;
 	session->dialled_ms = clock_now_ms();
 	session->retry_ms = CONFLICT_FIRST_MS;
 	dial_backend(session);
@@ -255,7 +256,8 @@ static void on_header_read(struct bufferevent *bev, void *arg)
 	case PROXY_OK:
 		break;
 	}
-	/* What is not read stays with the kernel, and so with the sender, until there is a backend. */
+	/* What is not read stays with the kernel, and so with the sender, until there is a backend.
+	 */
 	bufferevent_disable(bev, EV_READ);
 	evtimer_del(&session->timer);
 	header = header_filter_header(session->filter);
@@ -359,8 +361,8 @@ static bool is_orderly(enum close_reason reason)
 }
 
 /*
- * A close that loses no byte is a FIN, one that does is a RST. After REASON_DONE both FINs have gone
- * their way already, and the kernel sees to the rest.
+ * A close that loses no byte is a FIN, one that does is a RST. After REASON_DONE both FINs have
+ * gone their way already, and the kernel sees to the rest.
  */
 static void close_side(struct session *session, struct relay_side *side, enum close_reason reason,
 		       bool foreign, uint32_t mark)

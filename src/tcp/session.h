@@ -24,7 +24,7 @@ struct tcp_listener;
 struct session_tlvs;
 
 enum session_state {
-	SESSION_HEADER,   /* reading the header */
+	SESSION_HEADER,	  /* reading the header */
 	SESSION_WAITING,  /* for the client's port to become free */
 	SESSION_DIALLING, /* the backend has not answered yet */
 	SESSION_RELAYING,
@@ -36,7 +36,8 @@ struct session {
 	struct tcp_listener *listener;
 	enum session_state state;
 	struct bufferevent *client; /* the socket; NULL once the relay has it */
-	struct bufferevent *filtered; /* the header filter over it; NULL when there is none (any more) */
+	struct bufferevent
+	    *filtered; /* the header filter over it; NULL when there is none (any more) */
 	struct header_filter *filter;
 	struct bufferevent *backend;
 	struct relay *relay;
@@ -44,7 +45,7 @@ struct session {
 	struct addr peer;
 	struct addr source; /* the client's address, to be used towards the backend; may be none */
 	struct addr target;
-	bool any_port; /* the client's port could not be kept */
+	bool any_port;	    /* the client's port could not be kept */
 	int header_version; /* 0: none */
 	enum proxy_error header_error;
 	int error; /* errno of a failed dial, for the log */

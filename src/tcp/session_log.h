@@ -13,7 +13,8 @@
 struct session_tlvs *session_tlvs_new(const struct proxy_header *header);
 void session_tlvs_free(struct session_tlvs *tlvs);
 
-/* The line at a session's end, unless the configuration or the limit of its reason keeps it back. */
+/* The line at a session's end, unless the configuration or the limit of its reason keeps it back.
+ */
 void session_log_end(const struct session *session, enum close_reason reason,
 		     const struct relay_progress *progress);
 

@@ -16,7 +16,8 @@
 /* Shortages nearer to each other than this are one, and have one warning. */
 #define SHORTAGE_MS 10000
 
-/* Whether the peer may connect, with the reason if not. A headerless peer is allowed by being listed. */
+/* Whether the peer may connect, with the reason if not. A headerless peer is allowed by being
+ * listed. */
 static bool admit(struct tcp_service *service, const struct addr *peer, bool headerless,
 		  enum close_reason *reason)
 {
@@ -79,7 +80,8 @@ static void on_pause_end(evutil_socket_t fd, short what, void *arg)
 	set_accepting(arg, true);
 }
 
-/* accept(2) failed for want of something: EMFILE, ENFILE, ENOBUFS, ENOMEM. Waiting is all one can do. */
+/* accept(2) failed for want of something: EMFILE, ENFILE, ENOBUFS, ENOMEM. Waiting is all one can
+ * do. */
 static void on_accept_error(struct evconnlistener *socket, void *arg)
 {
 	static const struct timeval pause = {.tv_usec = PAUSE_MS * 1000};

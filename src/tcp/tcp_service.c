@@ -52,7 +52,8 @@ static bool reaches(const struct addr *listen, const struct addr *addr)
 		return false;
 	if (addr_equal_ip(listen, addr))
 		return true;
-	/* [::] takes IPv4 as well, unless another listener has that port there: a listener either way. */
+	/* [::] takes IPv4 as well, unless another listener has that port there: a listener either
+	 * way. */
 	return addr_is_wildcard(listen) &&
 	       (addr_family(listen) == addr_family(addr) || addr_family(listen) == AF_INET6) &&
 	       sock_addr_is_local(addr);
@@ -90,11 +91,12 @@ void tcp_service_explain_routes(struct tcp_service *service, const struct addr *
 		snprintf(rule, sizeof(rule), "fwmark %u", (unsigned)conf->mark);
 	else
 		snprintf(rule, sizeof(rule), "from %s iif lo", text);
-	log_msg(LOG_LEVEL_WARN,
-		"listener %s: %s does not answer connections from clients' addresses; if it is up, its "
-		"answers need a way back: %s rule add %s table %u; %s route add local %s dev lo table "
-		"%u",
-		conf->name, text, ip, rule, table, ip, ipv6 ? "::/0" : "0.0.0.0/0", table);
+	log_msg(
+	    LOG_LEVEL_WARN,
+	    "listener %s: %s does not answer connections from clients' addresses; if it is up, its "
+	    "answers need a way back: %s rule add %s table %u; %s route add local %s dev lo table "
+	    "%u",
+	    conf->name, text, ip, rule, table, ip, ipv6 ? "::/0" : "0.0.0.0/0", table);
 }
 
 bool tcp_service_may_log(struct tcp_service *service, enum close_reason reason, int64_t now_ms)

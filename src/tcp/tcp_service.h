@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
 /*
- * What the workers share about one TCP listener block: its configuration, its connection limit and the
- * limits of its log lines.
+ * What the workers share about one TCP listener block: its configuration, its connection limit and
+ * the limits of its log lines.
  *
  * Everything here is read-only, atomic or guarded; any thread.
  */
@@ -19,8 +19,9 @@ struct tcp_service {
 	struct conf *snapshot; /* a reference */
 	const struct conf_listener *conf;
 	/*
-	 * Connections of all workers. The one counter that workers share: max_connections is a promise,
-	 * and adding up the workers' own counters would let two of them through the last gap.
+	 * Connections of all workers. The one counter that workers share: max_connections is a
+	 * promise, and adding up the workers' own counters would let two of them through the last
+	 * gap.
 	 */
 	atomic_uint active;
 	atomic_bool routes_explained; /* advice about return routes has been logged */
@@ -36,11 +37,13 @@ void tcp_service_free(struct tcp_service *service);
 bool tcp_service_admit(struct tcp_service *service);
 void tcp_service_leave(struct tcp_service *service);
 
-/* Whether addr is one of mmproxy's own TCP listeners, so that connecting there would go in circles. */
+/* Whether addr is one of mmproxy's own TCP listeners, so that connecting there would go in circles.
+ */
 bool tcp_service_is_own_listener(const struct tcp_service *service, const struct addr *addr);
 
 /*
- * Once a service: say that a silent target may lack the routes back to clients, and how to make them.
+ * Once a service: say that a silent target may lack the routes back to clients, and how to make
+ * them.
  */
 void tcp_service_explain_routes(struct tcp_service *service, const struct addr *target);
 

@@ -24,7 +24,8 @@ static void on_mail(evutil_socket_t fd, short what, void *arg)
 	}
 }
 
-int mailbox_init(struct mailbox *mailbox, struct event_base *base, mailbox_handler handler, void *arg)
+int mailbox_init(struct mailbox *mailbox, struct event_base *base, mailbox_handler handler,
+		 void *arg)
 {
 	atomic_init(&mailbox->pending, 0);
 	mailbox->handler = handler;

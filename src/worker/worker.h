@@ -2,8 +2,8 @@
 /*
  * One thread with its event base, listeners and sessions.
  *
- * Workers share nothing mutable but what tcp/tcp_service.h names. The main thread makes, starts, tells
- * and joins them.
+ * Workers share nothing mutable but what tcp/tcp_service.h names. The main thread makes, starts,
+ * tells and joins them.
  */
 #ifndef MMPROXY_WORKER_H
 #define MMPROXY_WORKER_H

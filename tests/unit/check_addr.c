@@ -45,11 +45,26 @@ END_TEST
 START_TEST(test_parse_refuses_other_forms)
 {
 	static const char *const texts[] = {
-	    "",		     ":80",	      "127.0.0.1",	  "127.0.0.1:",
-	    "127.0.0.1:65536", "127.0.0.1:-1",  "127.0.0.1:+1",	  "127.0.0.1: 1",
-	    "127.0.0.1:80x",   "127.0.0.1:000080", "localhost:80",	  "127.1:80",
-	    "::1:80",	     "[::1]",	      "[::1]80",	  "[::1:80",
-	    "[127.0.0.1]:80",  "[fe80::1%lo]:80", " 127.0.0.1:80", "1.2.3.4.5:80",
+	    "",
+	    ":80",
+	    "127.0.0.1",
+	    "127.0.0.1:",
+	    "127.0.0.1:65536",
+	    "127.0.0.1:-1",
+	    "127.0.0.1:+1",
+	    "127.0.0.1: 1",
+	    "127.0.0.1:80x",
+	    "127.0.0.1:000080",
+	    "localhost:80",
+	    "127.1:80",
+	    "::1:80",
+	    "[::1]",
+	    "[::1]80",
+	    "[::1:80",
+	    "[127.0.0.1]:80",
+	    "[fe80::1%lo]:80",
+	    " 127.0.0.1:80",
+	    "1.2.3.4.5:80",
 	    "[2001:db8:ffff:ffff:ffff:ffff:ffff:ffff:ffff:ffff:ffff:ffff:ffff]:80",
 	};
 
@@ -151,13 +166,20 @@ START_TEST(test_kinds)
 		const char *text;
 		bool wildcard, loopback, martian;
 	} cases[] = {
-	    {"0.0.0.0:1", true, false, true},	    {"0.1.2.3:1", false, false, true},
-	    {"127.0.0.1:1", false, true, false},    {"127.255.255.254:1", false, true, false},
-	    {"128.0.0.1:1", false, false, false},   {"223.255.255.255:1", false, false, false},
-	    {"224.0.0.1:1", false, false, true},    {"239.255.255.255:1", false, false, true},
-	    {"240.0.0.1:1", false, false, false},   {"255.255.255.255:1", false, false, true},
-	    {"[::]:1", true, false, true},	    {"[::1]:1", false, true, false},
-	    {"[::2]:1", false, false, false},	    {"[ff02::1]:1", false, false, true},
+	    {"0.0.0.0:1", true, false, true},
+	    {"0.1.2.3:1", false, false, true},
+	    {"127.0.0.1:1", false, true, false},
+	    {"127.255.255.254:1", false, true, false},
+	    {"128.0.0.1:1", false, false, false},
+	    {"223.255.255.255:1", false, false, false},
+	    {"224.0.0.1:1", false, false, true},
+	    {"239.255.255.255:1", false, false, true},
+	    {"240.0.0.1:1", false, false, false},
+	    {"255.255.255.255:1", false, false, true},
+	    {"[::]:1", true, false, true},
+	    {"[::1]:1", false, true, false},
+	    {"[::2]:1", false, false, false},
+	    {"[ff02::1]:1", false, false, true},
 	    {"[2001:db8::1]:1", false, false, false},
 	};
 

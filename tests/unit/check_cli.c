@@ -42,9 +42,14 @@ START_TEST(test_modes)
 		const char *line;
 		enum cli_mode mode;
 	} cases[] = {
-	    {"", CLI_RUN},	     {"-t", CLI_TEST},	    {"--test", CLI_TEST},
-	    {"-h", CLI_HELP},	     {"--help", CLI_HELP},  {"-V", CLI_VERSION},
-	    {"-version", CLI_VERSION}, {"--show-config", CLI_SHOW_CONFIG},
+	    {"", CLI_RUN},
+	    {"-t", CLI_TEST},
+	    {"--test", CLI_TEST},
+	    {"-h", CLI_HELP},
+	    {"--help", CLI_HELP},
+	    {"-V", CLI_VERSION},
+	    {"-version", CLI_VERSION},
+	    {"--show-config", CLI_SHOW_CONFIG},
 	    {"-c f -t", CLI_TEST},
 	};
 
@@ -84,10 +89,20 @@ END_TEST
 START_TEST(test_mistakes)
 {
 	static const char *const lines[] = {
-	    "-nonsense",  "word",	    "-",	     "--",
-	    "-l",	  "-c",	    "-c f -l a:1", "-t --show-config",
-	    "-t=1",	  "--status", "--check-routing", "--setup-routing",
-	    "--clear-routing", "-l 0.0.0.0:1 word",
+	    "-nonsense",
+	    "word",
+	    "-",
+	    "--",
+	    "-l",
+	    "-c",
+	    "-c f -l a:1",
+	    "-t --show-config",
+	    "-t=1",
+	    "--status",
+	    "--check-routing",
+	    "--setup-routing",
+	    "--clear-routing",
+	    "-l 0.0.0.0:1 word",
 	};
 
 	for (size_t i = 0; i < sizeof(lines) / sizeof(lines[0]); i++)

@@ -81,20 +81,20 @@ static void write_line(enum log_format format)
 START_TEST(test_text)
 {
 	write_line(LOG_FORMAT_TEXT);
-	ck_assert_str_eq(read_line(),
-			 "warn plain=word spaced=\"two words\" none=- empty=\"\" "
-			 "evil=\"a\\\"b\\\\c\\x0a\\x00\\xff\" addr=[2001:db8::1]:80 "
-			 "number=18446744073709551615");
+	ck_assert_str_eq(read_line(), "warn plain=word spaced=\"two words\" none=- empty=\"\" "
+				      "evil=\"a\\\"b\\\\c\\x0a\\x00\\xff\" addr=[2001:db8::1]:80 "
+				      "number=18446744073709551615");
 }
 END_TEST
 
 START_TEST(test_json)
 {
 	write_line(LOG_FORMAT_JSON);
-	ck_assert_str_eq(read_line(),
-			 "{\"level\":\"warn\",\"plain\":\"word\",\"spaced\":\"two words\","
-			 "\"none\":\"-\",\"empty\":\"\",\"evil\":\"a\\\"b\\\\c\\\\x0a\\\\x00\\\\xff\","
-			 "\"addr\":\"[2001:db8::1]:80\",\"number\":18446744073709551615");
+	ck_assert_str_eq(
+	    read_line(),
+	    "{\"level\":\"warn\",\"plain\":\"word\",\"spaced\":\"two words\","
+	    "\"none\":\"-\",\"empty\":\"\",\"evil\":\"a\\\"b\\\\c\\\\x0a\\\\x00\\\\xff\","
+	    "\"addr\":\"[2001:db8::1]:80\",\"number\":18446744073709551615");
 	read_file(path);
 	ck_assert_str_eq(text + strlen(text) - 3, "\"}\n");
 }

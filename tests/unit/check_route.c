@@ -140,8 +140,7 @@ END_TEST
 
 START_TEST(test_loopback_source_needs_a_loopback_peer)
 {
-	ck_assert_int_eq(find("10.0.0.1:5", "127.0.0.9:1", "10.0.0.2:443"),
-			 REASON_SOURCE_INVALID);
+	ck_assert_int_eq(find("10.0.0.1:5", "127.0.0.9:1", "10.0.0.2:443"), REASON_SOURCE_INVALID);
 	ck_assert_int_eq(find("10.0.0.1:5", "[::1]:1", "[::2]:443"), REASON_SOURCE_INVALID);
 	ck_assert_int_eq(find("127.0.0.1:5", "127.0.0.9:1", "10.0.0.2:443"), REASON_DONE);
 	ck_assert_int_eq(find("[::1]:5", "127.0.0.9:1", "10.0.0.2:443"), REASON_DONE);
@@ -160,8 +159,7 @@ START_TEST(test_client_lists)
 	listener.allowed_clients = set_of("203.0.113.0/24");
 	listener.denied_clients = set_of("203.0.113.7");
 	ck_assert_int_eq(find("10.0.0.1:5", "203.0.113.8:1", "10.0.0.2:443"), REASON_DONE);
-	ck_assert_int_eq(find("10.0.0.1:5", "203.0.113.7:1", "10.0.0.2:443"),
-			 REASON_CLIENT_DENIED);
+	ck_assert_int_eq(find("10.0.0.1:5", "203.0.113.7:1", "10.0.0.2:443"), REASON_CLIENT_DENIED);
 	ck_assert_int_eq(find("10.0.0.1:5", "198.51.100.1:1", "10.0.0.2:443"),
 			 REASON_CLIENT_DENIED);
 	/* Whoever is unknown is the peer; LOCAL is the balancer itself. */
