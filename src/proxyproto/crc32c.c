@@ -46,16 +46,17 @@
 /* clang-format on */
 
 /* Remainders are linear: that of a byte is the sum of those of its bits. */
-#define SUM(n, b0, b1, b2, b3, b4, b5, b6, b7)                                                   \
-	(((n)&0x01 ? b0 : 0) ^ ((n)&0x02 ? b1 : 0) ^ ((n)&0x04 ? b2 : 0) ^ ((n)&0x08 ? b3 : 0) ^ \
-	 ((n)&0x10 ? b4 : 0) ^ ((n)&0x20 ? b5 : 0) ^ ((n)&0x40 ? b6 : 0) ^ ((n)&0x80 ? b7 : 0))
+#define SUM(n, b0, b1, b2, b3, b4, b5, b6, b7)                                   \
+	(((n)&0x01 ? (b0) : 0) ^ ((n)&0x02 ? (b1) : 0) ^ ((n)&0x04 ? (b2) : 0) ^ \
+	 ((n)&0x08 ? (b3) : 0) ^ ((n)&0x10 ? (b4) : 0) ^ ((n)&0x20 ? (b5) : 0) ^ \
+	 ((n)&0x40 ? (b6) : 0) ^ ((n)&0x80 ? (b7) : 0))
 #define SUM_OF(n, ...)	SUM(n, __VA_ARGS__)
 #define ENTRY(k, n)	SUM_OF(n, SLICE_##k)
-#define ENTRIES_4(k, n) ENTRY(k, n), ENTRY(k, n + 1), ENTRY(k, n + 2), ENTRY(k, n + 3)
+#define ENTRIES_4(k, n) ENTRY(k, n), ENTRY(k, (n) + 1), ENTRY(k, (n) + 2), ENTRY(k, (n) + 3)
 #define ENTRIES_16(k, n) \
-	ENTRIES_4(k, n), ENTRIES_4(k, n + 4), ENTRIES_4(k, n + 8), ENTRIES_4(k, n + 12)
+	ENTRIES_4(k, n), ENTRIES_4(k, (n) + 4), ENTRIES_4(k, (n) + 8), ENTRIES_4(k, (n) + 12)
 #define ENTRIES_64(k, n) \
-	ENTRIES_16(k, n), ENTRIES_16(k, n + 16), ENTRIES_16(k, n + 32), ENTRIES_16(k, n + 48)
+	ENTRIES_16(k, n), ENTRIES_16(k, (n) + 16), ENTRIES_16(k, (n) + 32), ENTRIES_16(k, (n) + 48)
 #define ENTRIES_256(k) ENTRIES_64(k, 0), ENTRIES_64(k, 64), ENTRIES_64(k, 128), ENTRIES_64(k, 192)
 
 /* Row k: the remainder of each byte with k zero bytes behind it. */

@@ -68,7 +68,6 @@ bool proxy_tlv_ssl(const struct proxy_header *header, struct proxy_tlv_ssl *ssl)
 {
 	struct proxy_tlv_ssl parsed = {.client_ssl = false};
 	struct proxy_tlv_walk walk;
-	struct proxy_tlv *member;
 	struct proxy_tlv tlv;
 	int more;
 
@@ -81,7 +80,8 @@ bool proxy_tlv_ssl(const struct proxy_header *header, struct proxy_tlv_ssl *ssl)
 
 	walk = proxy_tlv_walk(tlv.value + SSL_FIXED_LEN, tlv.len - SSL_FIXED_LEN);
 	while ((more = proxy_tlv_next(&walk, &tlv)) == 1) {
-		member = ssl_member(&parsed, tlv.type);
+		struct proxy_tlv *member = ssl_member(&parsed, tlv.type);
+
 		if (member != NULL && member->value == NULL)
 			*member = tlv;
 	}

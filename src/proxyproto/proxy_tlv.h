@@ -84,8 +84,7 @@ __attribute__((warn_unused_result)) static inline int proxy_tlv_next(struct prox
 /* The first TLV of a type; false when there is none. */
 bool proxy_tlv_find(const struct proxy_header *header, uint8_t type, struct proxy_tlv *tlv);
 
-/* The SSL TLV (section 2.2.6) taken apart; members without a value have a NULL pointer, length 0.
- */
+/* The SSL TLV (section 2.2.6) taken apart; a member that is not there has a NULL value. */
 struct proxy_tlv_ssl {
 	bool client_ssl;       /* PP2_CLIENT_SSL: the client came over TLS */
 	bool client_cert_conn; /* PP2_CLIENT_CERT_CONN */

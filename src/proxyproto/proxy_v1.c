@@ -68,7 +68,6 @@ static inline enum proxy_status scan_decimal(struct scan *scan, unsigned max, un
 {
 	const uint8_t *at = scan->at;
 	unsigned number;
-	unsigned digit;
 
 	if (at == scan->end)
 		return PROXY_NEED_MORE;
@@ -76,7 +75,8 @@ static inline enum proxy_status scan_decimal(struct scan *scan, unsigned max, un
 	if (number > 9)
 		return PROXY_ERROR;
 	for (at++; at < scan->end; at++) {
-		digit = (unsigned)*at - '0';
+		unsigned digit = (unsigned)*at - '0';
+
 		if (digit > 9) {
 			scan->at = at;
 			*value = number;
@@ -93,11 +93,10 @@ static inline enum proxy_status scan_decimal(struct scan *scan, unsigned max, un
 
 static enum proxy_status scan_ipv4(struct scan *scan, uint8_t ip[static IPV4_LEN])
 {
-	enum proxy_status status;
-	unsigned octet;
-
 	for (size_t i = 0;; i++) {
-		status = scan_decimal(scan, OCTET_MAX, &octet);
+		unsigned octet;
+		enum proxy_status status = scan_decimal(scan, OCTET_MAX, &octet);
+
 		if (status != PROXY_OK)
 			return status;
 		ip[i] = (uint8_t)octet;

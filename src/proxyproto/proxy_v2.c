@@ -33,7 +33,7 @@
 #define SIGNATURE_CRC32C 0xCECA386Cu
 
 /* Two addresses, and two ports where the family has them. */
-static const size_t block_lens[] = {
+static const uint8_t block_lens[] = {
     [FAMILY_UNSPEC] = 0,
     [FAMILY_INET] = 2 * 4 + 2 * 2,
     [FAMILY_INET6] = 2 * 16 + 2 * 2,
@@ -136,8 +136,7 @@ static enum proxy_status check_tlvs(const uint8_t *bytes, const uint8_t *tlvs, s
 	while ((more = proxy_tlv_next(&walk, &tlv)) == 1) {
 		if (tlv.type != PROXY_TLV_CRC32C)
 			continue;
-		/* Which bytes each of two sums took as zero is undefined: neither can be trusted.
-		 */
+		/* Whether each of two sums took the other as zero is undefined. */
 		if (tlv.len != CRC32C_LEN || sum != NULL)
 			return fail(error, PROXY_ERROR_V2_CRC32C);
 		sum = tlv.value;

@@ -78,10 +78,16 @@ static int run_hex_file(FILE *file, const char *path)
 	return status;
 }
 
+static int run_raw_file(FILE *file)
+{
+	uint8_t input[INPUT_MAX];
+
+	return run(input, fread(input, 1, sizeof(input), file));
+}
+
 static int run_file(const char *path)
 {
 	const char *suffix = strrchr(path, '.');
-	uint8_t input[INPUT_MAX];
 	FILE *file = fopen(path, "rb");
 	int status;
 
@@ -92,7 +98,7 @@ static int run_file(const char *path)
 	if (suffix != NULL && strcmp(suffix, ".hex") == 0)
 		status = run_hex_file(file, path);
 	else
-		status = run(input, fread(input, 1, sizeof(input), file));
+		status = run_raw_file(file);
 	fclose(file);
 	return status;
 }

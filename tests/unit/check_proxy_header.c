@@ -1,12 +1,14 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
-/* Tests of proxyproto/proxy_header: each error and its byte, addresses, splits, mutations, garbage.
- */
+/* Tests of proxyproto/proxy_header: errors and their bytes, addresses, splits, mutations. */
 #include "proxyproto/proxy_header.h"
 
 #include <check.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+
+#include "proxyproto/crc32c.h"
+#include "proxyproto/proxy_tlv.h"
 
 #include "proxy_splits.h"
 
@@ -76,6 +78,7 @@ static const struct failure failures[] = {
     {PROXY_ERROR_V1_SOURCE, 26, BYTES("PROXY TCP6 1::3:4:5:6:7:8: ::1 1 2\r\n")},
     {PROXY_ERROR_V1_SOURCE, 25, BYTES("PROXY TCP6 1:2:3:4:5:192.0.2.1 ::1 1 2\r\n")},
     {PROXY_ERROR_V1_SOURCE, 32, BYTES("PROXY TCP6 1:2:3:4:5::192.0.2.1:1 ::1 1 2\r\n")},
+    {PROXY_ERROR_V1_SOURCE, 28, BYTES("PROXY TCP6 1:2:3:4:5:6::192.0.2.1 ::1 1 2\r\n")},
     {PROXY_ERROR_V1_SOURCE, 29, BYTES("PROXY TCP6 1:2:3:4:5:6:7:192.0.2.1 ::1 1 2\r\n")},
     {PROXY_ERROR_V1_SOURCE, 23, BYTES("PROXY TCP6 ::ffff:1234.0.2.1 ::1 1 2\r\n")},
     {PROXY_ERROR_V1_SOURCE, 21, BYTES("PROXY TCP6 ::ffff:1a.0.2.1 ::1 1 2\r\n")},
@@ -159,6 +162,12 @@ static uint32_t random_number(void)
 	return random_state;
 }
 
+static void put_be32(uint8_t *bytes, uint32_t value)
+{
+	for (int i = 0; i < 4; i++)
+		bytes[i] = (uint8_t)(value >> (24 - 8 * i));
+}
+
 static void check_splits(const uint8_t *bytes, size_t len, size_t header_max)
 {
 	const char *differs = proxy_splits_differ(bytes, len, header_max);
@@ -211,18 +220,21 @@ START_TEST(errors_come_at_the_first_certain_byte)
 		check_splits(failure->bytes, failure->len, HEADER_MAX);
 		seen[failure->error] = true;
 	}
-	for (size_t error = 0; error < PROXY_ERROR_COUNT; error++)
-		ck_assert_msg(seen[error], "no case gives %s", proxy_error_name(error));
+	for (int error = 0; error < PROXY_ERROR_COUNT; error++)
+		ck_assert_msg(seen[error], "no case gives %s",
+			      proxy_error_name((enum proxy_error)error));
 }
 END_TEST
 
 START_TEST(error_names_are_distinct)
 {
-	for (size_t a = 0; a < PROXY_ERROR_COUNT; a++) {
-		ck_assert_uint_gt(strlen(proxy_error_name(a)), 0);
-		ck_assert_uint_gt(strlen(proxy_error_sentence(a)), 0);
-		for (size_t b = 0; b < a; b++)
-			ck_assert_str_ne(proxy_error_name(a), proxy_error_name(b));
+	for (int a = 0; a < PROXY_ERROR_COUNT; a++) {
+		const char *name = proxy_error_name((enum proxy_error)a);
+
+		ck_assert_str_ne(name, "");
+		ck_assert_str_ne(proxy_error_sentence((enum proxy_error)a), "");
+		for (int b = 0; b < a; b++)
+			ck_assert_str_ne(name, proxy_error_name((enum proxy_error)b));
 	}
 	ck_assert_str_eq(proxy_error_name(PROXY_ERROR_V1_SOURCE_PORT), "v1_source_port");
 }
@@ -399,12 +411,30 @@ START_TEST(any_flipped_bit_breaks_the_checksum)
 
 		bytes[at] = (uint8_t)(header[at] ^ 1u << bit % 8);
 		answer = proxy_parse_exact(bytes, len, HEADER_MAX);
-		/* But for the command, a family or transport without TLVs, and the TLV's own type.
-		 */
+		/* But for a command, family or transport without TLVs, and the TLV's type. */
 		if (answer.status == PROXY_OK)
 			ck_assert(answer.header.tlvs_len == 0 || at == 31);
 		bytes[at] = header[at];
 	}
+}
+END_TEST
+
+START_TEST(a_second_checksum_is_refused)
+{
+	/* The first sum is zero: the second is right whether it took that as zero or not. */
+	uint8_t bytes[] = INET("\x1A") INET_BLOCK "\x03\0\x04\0\0\0\0\x03\0\x04\0\0\0\0";
+	const size_t len = sizeof(bytes) - 1;
+	struct proxy_answer answer;
+
+	put_be32(&bytes[len - 4], crc32c(0, bytes, len));
+	answer = proxy_parse_exact(bytes, len, HEADER_MAX);
+	ck_assert_int_eq(answer.status, PROXY_ERROR);
+	ck_assert_int_eq(answer.error, PROXY_ERROR_V2_CRC32C);
+
+	/* With a NOOP in the place of the first, it is accepted. */
+	bytes[28] = PROXY_TLV_NOOP;
+	put_be32(&bytes[len - 4], crc32c_zeroed(0, bytes, len, len - 4));
+	(void)parse_valid(bytes, len);
 }
 END_TEST
 
@@ -473,6 +503,7 @@ int main(void)
 	tcase_add_test(tcase, header_max_counts_the_fixed_bytes);
 	tcase_add_test(tcase, each_mutation_of_a_byte);
 	tcase_add_test(tcase, any_flipped_bit_breaks_the_checksum);
+	tcase_add_test(tcase, a_second_checksum_is_refused);
 	tcase_add_test(tcase, many_mutations_at_once);
 	tcase_add_test(tcase, garbage);
 	suite_add_tcase(suite, tcase);
