@@ -123,7 +123,8 @@ int privileges_drop(const struct conf *conf)
 	if (uid == 0)
 		return 0;
 	capng_clear(CAPNG_SELECT_BOTH);
-	capng_updatev(CAPNG_ADD, CAPNG_EFFECTIVE | CAPNG_PERMITTED, CAP_NET_RAW, CAP_NET_ADMIN, -1);
+	capng_updatev(CAPNG_ADD, CAPNG_EFFECTIVE | CAPNG_PERMITTED, CAP_NET_RAW, CAP_NET_ADMIN,
+		      CAP_NET_BIND_SERVICE, -1);
 	result = capng_change_id((int)uid, (int)gid, CAPNG_DROP_SUPP_GRP | CAPNG_NO_FLAG);
 	if (result == 0)
 		return 0;

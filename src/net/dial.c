@@ -27,34 +27,44 @@ static int bind_source(int fd, const struct dial_request *request)
 	return bind(fd, &source.sa, addr_len(&source));
 }
 
-int dial(const struct dial_request *request)
+static enum close_reason bind_reason(int error)
+{
+	switch (error) {
+	case EACCES: /* a port below 1024, without CAP_NET_BIND_SERVICE */
+	case EINVAL: /* a link-local IPv6 address without its interface */
+		return REASON_SOURCE_INVALID;
+	default:
+		return dial_reason(error);
+	}
+}
+
+int dial(const struct dial_request *request, enum close_reason *reason)
 {
 	const struct addr *target = &request->target;
 	bool spoofed = addr_is_set(&request->source);
 	int fd = sock_new_tcp(addr_family(target), spoofed, request->mark);
 
-	if (fd < 0)
+	if (fd < 0) {
+		*reason = dial_reason(errno);
 		return -1;
-	if (spoofed && bind_source(fd, request) < 0)
+	}
+	if (spoofed && bind_source(fd, request) < 0) {
+		*reason = bind_reason(errno);
 		return fail_and_close(fd);
-	if (connect(fd, &target->sa, addr_len(target)) < 0 && errno != EINPROGRESS)
+	}
+	if (connect(fd, &target->sa, addr_len(target)) < 0 && errno != EINPROGRESS) {
+		*reason = dial_reason(errno);
 		return fail_and_close(fd);
+	}
 	return fd;
-}
-
-bool dial_is_conflict(int error)
-{
-	return error == EADDRINUSE || error == EADDRNOTAVAIL;
 }
 
 enum close_reason dial_reason(int error)
 {
 	switch (error) {
-	case EADDRINUSE:
-	case EADDRNOTAVAIL:
+	case EADDRINUSE:    /* bind(2) */
+	case EADDRNOTAVAIL: /* connect(2) on a port already bound */
 		return REASON_SOURCE_CONFLICT;
-	case EINVAL: /* bind(2): a link-local IPv6 address without its interface */
-		return REASON_SOURCE_INVALID;
 	case ECONNREFUSED:
 		return REASON_BACKEND_REFUSED;
 	case ECONNRESET:
@@ -66,8 +76,8 @@ enum close_reason dial_reason(int error)
 	case EHOSTDOWN:
 	case ENETUNREACH:
 	case ENETDOWN:
-	case EACCES: /* connect(2): a prohibit route */
-	case EPERM:  /* connect(2): a firewall rule */
+	case EACCES: /* a prohibit route */
+	case EPERM:  /* a firewall rule */
 		return REASON_BACKEND_UNREACHABLE;
 	case EMFILE:
 	case ENFILE:

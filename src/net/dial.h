@@ -18,20 +18,18 @@ struct dial_request {
 
 /*
  * Start connecting. Returns a non-blocking descriptor that the caller owns and that becomes
- * writable when connected or failed (ask sock_take_error()), or -1 with errno when it failed at
- * once. Needs what sock_new_tcp() needs for a foreign source.
+ * writable when connected or failed (ask sock_take_error()), or -1 with errno and *reason when it
+ * failed at once. Needs what sock_new_tcp() needs for a foreign source, and CAP_NET_BIND_SERVICE
+ * for one with a port below 1024.
+ *
+ * REASON_SOURCE_CONFLICT says that source and target are still a pair in use. A former connection
+ * of the same client may be closing: trying again helps, on loopback after
+ * net.ipv4.tcp_tw_reuse_delay (1 s) at the latest.
  */
-int dial(const struct dial_request *request) __attribute__((warn_unused_result));
+int dial(const struct dial_request *request, enum close_reason *reason)
+    __attribute__((warn_unused_result));
 
-/*
- * Whether the error of dial() says that source and target are still a pair in use: EADDRINUSE from
- * bind(2), EADDRNOTAVAIL from connect(2) on a port already bound. A former connection of the same
- * client may be closing: trying again helps, on loopback after net.ipv4.tcp_tw_reuse_delay (1 s)
- * at the latest.
- */
-bool dial_is_conflict(int error);
-
-/* The close reason for an error of dial() or of the socket it returned. */
+/* The close reason for an error of the socket that dial() returned. */
 enum close_reason dial_reason(int error);
 
 /*

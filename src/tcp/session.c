@@ -194,14 +194,15 @@ static void dial_backend(struct session *session)
 	    .target = session->target,
 	    .mark = conf_of(session)->mark,
 	};
-	int fd = dial(&request);
+	enum close_reason reason;
+	int fd = dial(&request, &reason);
 
 	if (fd < 0) {
 		session->error = errno;
-		if (dial_is_conflict(session->error))
+		if (reason == REASON_SOURCE_CONFLICT)
 			on_conflict(session);
 		else
-			session_close(session, dial_reason(session->error));
+			session_close(session, reason);
 		return;
 	}
 	session->error = 0;
