@@ -2,8 +2,6 @@
 /* The relay engine that keeps libevent's bufferevents, with watermarks for back-pressure. */
 #include "tcp/relay.h"
 
-#include <errno.h>
-#include <netinet/tcp.h>
 #include <stdlib.h>
 #include <sys/socket.h>
 
@@ -11,6 +9,7 @@
 #include <event2/event_struct.h>
 
 #include "base/clock.h"
+#include "net/sock.h"
 
 /*
  * Reading stops when this much waits for the receiver, and goes on at half of it. Large enough to
@@ -193,14 +192,6 @@ static void on_event(struct bufferevent *bev, short what, void *arg)
 		end(relay, reset_reason(relay, bev));
 }
 
-static bool is_closed(int fd)
-{
-	struct tcp_info info;
-	socklen_t len = sizeof(info);
-
-	return getsockopt(fd, SOL_TCP, TCP_INFO, &info, &len) == 0 && info.tcpi_state == TCP_CLOSE;
-}
-
 /*
  * epoll does not report a reset for a descriptor that nobody waits for, and a side that has
  * finished or is paused may be such: nothing may be on its way to it either.
@@ -217,7 +208,7 @@ static void on_unread_check(evutil_socket_t fd, short what, void *arg)
 
 		if (!lane->paused && !lane->eof)
 			continue;
-		if (is_closed(bufferevent_getfd(lane->from))) {
+		if (sock_take_error(bufferevent_getfd(lane->from)) != 0) {
 			end(relay, reset_reason(relay, lane->from));
 			return;
 		}
