@@ -129,7 +129,7 @@ static void report_overlap(const struct bound *a, const struct bound *b, struct 
 				addr_format(first->addr, first_text), where);
 }
 
-/* Every listening address, sorted; NULL when there is none or memory is out. */
+/* Every listening address, sorted; NULL when memory is out. */
 static struct bound *sort_bounds(const struct conf_draft *draft, size_t *count)
 {
 	const struct conf *conf = draft->conf;
@@ -139,9 +139,7 @@ static struct bound *sort_bounds(const struct conf_draft *draft, size_t *count)
 	*count = 0;
 	for (size_t i = 0; i < conf->listeners_count; i++)
 		total += conf->listeners[i].listen_count;
-	if (total == 0)
-		return NULL;
-	bounds = calloc(total, sizeof(*bounds));
+	bounds = calloc(total + 1, sizeof(*bounds));
 	if (bounds == NULL)
 		return NULL;
 	for (size_t i = 0; i < conf->listeners_count; i++) {
@@ -163,6 +161,10 @@ static void check_overlaps(const struct conf_draft *draft, struct conf_errors *e
 	size_t count;
 
 	bounds = sort_bounds(draft, &count);
+	if (bounds == NULL) {
+		conf_errors_add(errors, &draft->listeners[0].block, "memory is out");
+		return;
+	}
 	leader = bounds;
 	for (size_t i = 1; i < count; i++) {
 		/* The first of a family and port is the wildcard, if there is one. */
@@ -357,6 +359,9 @@ void conf_check(struct conf_draft *draft, struct conf_errors *errors)
 	struct conf *conf = draft->conf;
 
 	check_routing(draft, errors);
+	/* Which is a mistake, and reported already. */
+	if (conf->listeners_count == 0)
+		return;
 	name_listeners(draft, errors);
 	check_names(draft, errors);
 	check_overlaps(draft, errors);

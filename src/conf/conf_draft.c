@@ -71,7 +71,7 @@ struct conf *conf_draft_take(struct conf_draft *draft)
 {
 	struct conf *conf = draft->conf;
 
-	for (size_t i = 0; conf != NULL && i < conf->listeners_count; i++)
+	for (size_t i = 0; draft->listeners != NULL && i < conf->listeners_count; i++)
 		free(draft->listeners[i].listen);
 	free(draft->listeners);
 	free(draft);
@@ -107,6 +107,8 @@ int conf_draft_set(const struct conf_key *key, const char *text, const char *sho
 	if (result < 0) {
 		conf_errors_add(errors, place, "%s %s", shown, why);
 	} else if (key->type == CONF_TYPE_LISTEN && note_span(base, origin, place) < 0) {
+		/* Every address belongs to a span. */
+		conf_draft_clear(key, base, origin);
 		conf_errors_add(errors, place, "memory is out");
 		result = -1;
 	}

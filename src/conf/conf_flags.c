@@ -41,7 +41,7 @@ struct verbosity {
 	const char *connections;
 };
 
-static const struct flag flags[] = {
+static const struct flag table[] = {
     {"l", FLAG_KEY, CONF_SCOPE_LISTENER, "listen"},
     {"listen", FLAG_KEY, CONF_SCOPE_LISTENER, "listen"},
     {"p", FLAG_KEY, CONF_SCOPE_LISTENER, "protocol"},
@@ -78,9 +78,9 @@ static const struct verbosity verbosities[] = {
 
 static const struct flag *find(const char *name)
 {
-	for (size_t i = 0; i < sizeof(flags) / sizeof(flags[0]); i++) {
-		if (strcmp(flags[i].name, name) == 0)
-			return &flags[i];
+	for (size_t i = 0; i < sizeof(table) / sizeof(table[0]); i++) {
+		if (strcmp(table[i].name, name) == 0)
+			return &table[i];
 	}
 	return NULL;
 }
@@ -208,7 +208,7 @@ static void apply(struct conf_draft *draft, const struct flag *flag, const struc
 	}
 }
 
-struct conf *conf_from_flags(const struct conf_flag *given, size_t count,
+struct conf *conf_from_flags(const struct conf_flag *flags, size_t count,
 			     struct conf_errors *errors)
 {
 	struct conf_place place = {.name = "l", .element = -1};
@@ -230,15 +230,15 @@ struct conf *conf_from_flags(const struct conf_flag *given, size_t count,
 	conf_draft_forget(conf_key_find(CONF_SCOPE_TARGETS, "ipv4"), &draft->listeners[0]);
 	conf_draft_forget(conf_key_find(CONF_SCOPE_TARGETS, "ipv6"), &draft->listeners[0]);
 	for (size_t i = 0; i < count; i++) {
-		const struct flag *flag = find(given[i].name);
+		const struct flag *flag = find(flags[i].name);
 
-		place.name = given[i].name;
+		place.name = flags[i].name;
 		place.order = (unsigned)i + 1;
 		if (flag == NULL)
 			conf_errors_add(errors, &place,
 					"unknown flag: mmproxy --help has them all");
 		else
-			apply(draft, flag, &given[i], &place, errors);
+			apply(draft, flag, &flags[i], &place, errors);
 	}
 	conf_check(draft, errors);
 	conf_errors_sort(errors);

@@ -59,7 +59,7 @@ static void refuse_type(const struct conf_reading *reading, const struct conf_ke
 
 	conf_errors_add(reading->errors, place, "%s is not %s%s", conf_setting_show(setting, shown),
 			conf_key_accepts(key, accepts),
-			conf_key_is_list(key) ? ", or a list of such" : "");
+			conf_key_is_list(key) && place->element < 0 ? ", or a list of such" : "");
 }
 
 /* One value, or one entry of a list. */

@@ -220,11 +220,16 @@ static const char *string_end(const char *at, const char *end)
 	return at < end ? at + 1 : end;
 }
 
-static const char *comment_end(const char *at, const char *end)
+/* libconfig takes a comment without an end for one that ends with the file. */
+static const char *comment_end(struct scan *scan)
 {
-	const char *close = strstr(at + 2, "*/");
+	const char *close = strstr(scan->at + 2, "*/");
+	struct conf_place place = place_here(scan);
 
-	return close != NULL ? close + 2 : end;
+	if (close != NULL)
+		return close + 2;
+	fail(scan->reader, &place, "the comment that begins here has no end");
+	return scan->end;
 }
 
 static void copy_token(struct scan *scan)
@@ -240,7 +245,7 @@ static void copy_token(struct scan *scan)
 	} else if (*at == '#' || (at[0] == '/' && at[1] == '/')) {
 		copy(scan, at + strcspn(at, "\n"));
 	} else if (at[0] == '/' && at[1] == '*') {
-		copy(scan, comment_end(at, scan->end));
+		copy(scan, comment_end(scan));
 	} else if (isdigit((unsigned char)*at) || *at == '.' || *at == '-' || *at == '+') {
 		copy_number(scan);
 		/* A lone sign or what else is no number is libconfig's to refuse. */

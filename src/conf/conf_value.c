@@ -202,7 +202,7 @@ static int add_listen(const struct conf_key *key, const char *text, void *base, 
 
 	if (conf_addr_parse_range(text, &first, &last) < 0) {
 		not_accepted(key, why);
-		if (text[0] == ':') {
+		if (text[0] == ':' && text[1] != ':') {
 			size_t len = strlen(why);
 
 			snprintf(why + len, CONF_WHY_MAX - len,
