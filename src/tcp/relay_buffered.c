@@ -119,10 +119,6 @@ static void on_read(struct bufferevent *bev, void *arg)
 	struct evbuffer *input = bufferevent_get_input(bev);
 
 	relay->last_activity_ms = clock_now_ms();
-	if (lane->broken) {
-		evbuffer_drain(input, evbuffer_get_length(input));
-		return;
-	}
 	lane->moved += evbuffer_get_length(input);
 	if (evbuffer_add_buffer(bufferevent_get_output(lane->to), input) < 0) {
 		end(relay, REASON_INTERNAL);
@@ -143,58 +139,24 @@ static void on_write(struct bufferevent *bev, void *arg)
 	(void)finish_lane(lane);
 }
 
-static void on_eof(struct buffered *relay, struct bufferevent *bev)
-{
-	struct lane *lane = lane_from(relay, bev);
-	struct lane *back = lane_to(relay, bev);
-
-	lane->eof = true;
-	if (back->broken) {
-		/* Writing met the reset before reading did, and took the error with it. */
-		end(relay, reset_reason(relay, bev));
-		return;
-	}
-	if (!finish_lane(lane))
-		watch_unread(relay);
-}
-
-/*
- * A connection that was reset may still hold bytes to be read; whoever wrote to it and failed must
- * not keep its peer from them.
- */
-static void on_write_error(struct buffered *relay, struct bufferevent *bev)
-{
-	struct lane *lane = lane_to(relay, bev);
-
-	if (lane_from(relay, bev)->eof) {
-		end(relay, reset_reason(relay, bev));
-		return;
-	}
-	lane->broken = true;
-	lane->moved -= waiting(lane);
-	/* A bufferevent lets nobody else drain its output. */
-	evbuffer_unfreeze(bufferevent_get_output(bev), 1);
-	evbuffer_drain(bufferevent_get_output(bev), waiting(lane));
-	lane->finished = true;
-	if (lane->paused)
-		resume_lane(lane);
-}
-
 static void on_event(struct bufferevent *bev, short what, void *arg)
 {
 	struct buffered *relay = arg;
+	struct lane *lane = lane_from(relay, bev);
 
-	if (what & BEV_EVENT_EOF)
-		on_eof(relay, bev);
-	else if ((what & BEV_EVENT_ERROR) && (what & BEV_EVENT_WRITING))
-		on_write_error(relay, bev);
-	else if (what & BEV_EVENT_ERROR)
+	if (what & BEV_EVENT_ERROR) {
 		end(relay, reset_reason(relay, bev));
+	} else if (what & BEV_EVENT_EOF) {
+		lane->eof = true;
+		if (!finish_lane(lane))
+			watch_unread(relay);
+	}
 }
 
 /*
  * epoll does not report a reset for a descriptor that nobody waits for, and a side that has
- * finished or is paused may be such: nothing may be on its way to it either.
+ * finished or is paused may be such: nothing may be on its way to it either. The error tells, not
+ * the TCP state, which is closed as well when both FINs have passed and bytes wait to be read.
  */
 static void on_unread_check(evutil_socket_t fd, short what, void *arg)
 {

@@ -23,8 +23,8 @@
 #define CONFLICT_FIRST_MS    10
 #define CONFLICT_LAST_MS     100
 
-/* Bytes kept of a backend that reset at once: it has said goodbye, it has not served. */
-#define SALVAGE_MAX (64u * 1024)
+/* Bytes read out of a side that was reset, at most; its kernel may hold more. */
+#define SALVAGE_MAX (4u * 1024 * 1024)
 
 static void dial_backend(struct session *session);
 
@@ -134,24 +134,6 @@ static void on_backend_connected(struct session *session)
 
 /* ---- dialling ---- */
 
-/*
- * A backend may accept, say why it cannot serve, and reset before the connection was seen to be
- * there. Its words still go to the client.
- */
-static void salvage(struct session *session)
-{
-	struct evbuffer *output = bufferevent_get_output(session->client);
-	int fd = bufferevent_getfd(session->backend);
-
-	while (session->salvaged < SALVAGE_MAX) {
-		int got = evbuffer_read(output, fd, -1);
-
-		if (got <= 0)
-			return;
-		session->salvaged += (size_t)got;
-	}
-}
-
 static void on_backend_event(struct bufferevent *bev, short what, void *arg)
 {
 	struct session *session = arg;
@@ -162,8 +144,6 @@ static void on_backend_event(struct bufferevent *bev, short what, void *arg)
 		return;
 	}
 	session->error = EVUTIL_SOCKET_ERROR();
-	if (session->error == ECONNRESET)
-		salvage(session);
 	session_close(session, dial_reason(session->error));
 }
 
@@ -378,11 +358,33 @@ static void close_side(struct session *session, struct relay_side *side, enum cl
 		reset_take(session->listener->resets, side->fd, side->undelivered, foreign, mark);
 }
 
+/*
+ * What a side sent before it reset still goes to the other one. Some of it may not have been read:
+ * the reset may be met by writing, or while the other side takes no more, or before the connection
+ * was even seen to be there.
+ */
+static uint64_t salvage(int from, struct relay_side *to)
+{
+	uint64_t salvaged = 0;
+	int got = 1;
+
+	if (from < 0 || to->fd < 0)
+		return 0;
+	if (to->undelivered == NULL)
+		to->undelivered = evbuffer_new();
+	while (to->undelivered != NULL && got > 0 && salvaged < SALVAGE_MAX) {
+		got = evbuffer_read(to->undelivered, from, -1);
+		if (got > 0)
+			salvaged += (uint64_t)got;
+	}
+	return salvaged;
+}
+
 void session_close(struct session *session, enum close_reason reason)
 {
 	struct tcp_listener *listener = session->listener;
 	const struct conf_listener *conf = listener->service->conf;
-	struct relay_progress progress = {.bytes = {[RELAY_DOWN] = session->salvaged}};
+	struct relay_progress progress = {0};
 	struct relay_side client = {.fd = -1};
 	struct relay_side backend = {.fd = -1};
 
@@ -397,6 +399,10 @@ void session_close(struct session *session, enum close_reason reason)
 		relay_release(session->client, &client);
 	if (session->backend != NULL)
 		relay_release(session->backend, &backend);
+	if (reason == REASON_CLIENT_RESET)
+		progress.bytes[RELAY_UP] += salvage(client.fd, &backend);
+	else if (reason == REASON_BACKEND_RESET)
+		progress.bytes[RELAY_DOWN] += salvage(backend.fd, &client);
 	session_log_end(session, reason, &progress);
 	if (reason == REASON_BACKEND_TIMEOUT && addr_is_set(&session->source))
 		tcp_service_explain_routes(listener->service, &session->target);

@@ -50,7 +50,6 @@ struct session {
 	enum proxy_error header_error;
 	int error; /* errno of a failed dial, for the log */
 	int retry_ms;
-	size_t salvaged; /* bytes that came from the backend before it was connected for us */
 	int64_t accepted_ms;
 	int64_t dialled_ms; /* the first attempt */
 	int64_t connected_ms;
