@@ -36,3 +36,17 @@ void conf_unref(struct conf *conf)
 	if (atomic_fetch_sub_explicit(&conf->refs, 1, memory_order_acq_rel) == 1)
 		release(conf);
 }
+
+bool conf_listens_on_ipv4_port(const struct conf *conf, uint16_t port)
+{
+	for (size_t i = 0; i < conf->listeners_count; i++) {
+		const struct conf_listener *listener = &conf->listeners[i];
+
+		for (size_t j = 0; j < listener->listen_count; j++) {
+			if (addr_family(&listener->listen[j]) == AF_INET &&
+			    addr_port(&listener->listen[j]) == port)
+				return true;
+		}
+	}
+	return false;
+}

@@ -103,6 +103,12 @@ struct conf *conf_ref(struct conf *conf);
 /* Give a reference back; the last one frees. NULL is fine. */
 void conf_unref(struct conf *conf);
 
+/*
+ * Whether some listener has an IPv4 address with this port. If not, [::] with that port takes IPv4
+ * as well, as in other programs.
+ */
+bool conf_listens_on_ipv4_port(const struct conf *conf, uint16_t port);
+
 /* Write the effective configuration as a file that conf_load() reads back to the same snapshot. */
 void conf_print(const struct conf *conf, FILE *out);
 

@@ -179,20 +179,6 @@ static void check_overlaps(const struct conf_draft *draft, struct conf_errors *e
 	free(bounds);
 }
 
-static bool listens_on_ipv4_port(const struct conf *conf, uint16_t port)
-{
-	for (size_t i = 0; i < conf->listeners_count; i++) {
-		const struct conf_listener *listener = &conf->listeners[i];
-
-		for (size_t j = 0; j < listener->listen_count; j++) {
-			if (addr_family(&listener->listen[j]) == AF_INET &&
-			    addr_port(&listener->listen[j]) == port)
-				return true;
-		}
-	}
-	return false;
-}
-
 /* Whether a connection to target would arrive at listen, as far as can be told here. */
 static bool reaches(const struct conf *conf, const struct addr *target, const struct addr *listen)
 {
@@ -205,7 +191,8 @@ static bool reaches(const struct conf *conf, const struct addr *target, const st
 	if (addr_family(target) == addr_family(listen))
 		return true;
 	/* [::] listens for IPv4 too where nothing else does. */
-	return addr_family(listen) == AF_INET6 && !listens_on_ipv4_port(conf, addr_port(target));
+	return addr_family(listen) == AF_INET6 &&
+	       !conf_listens_on_ipv4_port(conf, addr_port(target));
 }
 
 static const struct addr *find_loop(const struct conf *conf, const struct addr *target)

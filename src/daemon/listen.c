@@ -11,22 +11,6 @@
 /* The kernel cuts it to net.core.somaxconn. */
 #define BACKLOG 65535
 
-/*
- * [::] takes IPv4 as well, as in other programs, unless the configuration has a listener of its own
- * for IPv4 on that port.
- */
-static bool wants_v6only(const struct conf *conf, const struct addr *addr)
-{
-	for (size_t i = 0; i < conf->listeners_count; i++)
-		for (size_t j = 0; j < conf->listeners[i].listen_count; j++) {
-			const struct addr *other = &conf->listeners[i].listen[j];
-
-			if (addr_family(other) == AF_INET && addr_port(other) == addr_port(addr))
-				return true;
-		}
-	return false;
-}
-
 static int open_first(const struct addr *addr, const struct sock_listen_options *options,
 		      bool share)
 {
@@ -90,7 +74,7 @@ int listen_set_open(struct listen_set *set, const struct conf *conf,
 		const struct addr *addr = &listener->listen[i];
 		const struct sock_listen_options options = {
 		    .transparent = listener->listen_transparent,
-		    .v6only = wants_v6only(conf, addr),
+		    .v6only = conf_listens_on_ipv4_port(conf, addr_port(addr)),
 		};
 
 		if (open_address(set, i, addr, &options) < 0) {
