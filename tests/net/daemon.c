@@ -1,0 +1,315 @@
+/* SPDX-License-Identifier: BSD-2-Clause */
+/* The daemon under test. */
+#include "daemon.h"
+
+#include <dirent.h>
+#include <errno.h>
+#include <fcntl.h>
+#include <limits.h>
+#include <signal.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/wait.h>
+#include <unistd.h>
+
+#include "harness.h"
+#include "tcp_table.h"
+
+#define LISTEN_PORT 7000
+
+/* A sanitizer reserves terabytes of address space for its shadow; nothing else here does. */
+#define SHADOW_KB (1UL << 30)
+
+static char program[PATH_MAX];
+static pid_t running;
+static int log_fd = -1;
+static volatile sig_atomic_t end_expected;
+
+void daemon_find(void)
+{
+	const char *name = getenv("MMPROXY");
+
+	if (name == NULL || *name == '\0')
+		name = "./src/mmproxy";
+	if (realpath(name, program) == NULL || access(program, X_OK) < 0) {
+		printf("%s: %s; MMPROXY names the daemon\n", name, strerror(errno));
+		exit(EXIT_FAILURE);
+	}
+}
+
+void daemon_command(struct command *command)
+{
+	static char words[1024];
+	const char *wrapper = getenv("MMPROXY_WRAPPER");
+	char *rest = NULL;
+
+	memset(command, 0, sizeof(*command));
+	if (wrapper != NULL) {
+		snprintf(words, sizeof(words), "%s", wrapper);
+		for (char *word = strtok_r(words, " ", &rest); word != NULL;
+		     word = strtok_r(NULL, " ", &rest))
+			command_add(command, word);
+	}
+	command_add(command, program);
+}
+
+/* Tell of an end that nobody asked for in the log, which a failed test shows. */
+static void on_child(int signal, siginfo_t *info, void *context)
+{
+	static const char killed[] = "(harness) the daemon was ended by a signal\n";
+	static const char ended[] = "(harness) the daemon ended by itself\n";
+	int saved = errno;
+	ssize_t ignored = 0;
+
+	(void)signal;
+	(void)context;
+	if (info->si_pid == running && !end_expected)
+		ignored = info->si_code == CLD_EXITED ? write(log_fd, ended, sizeof(ended) - 1)
+						      : write(log_fd, killed, sizeof(killed) - 1);
+	(void)ignored;
+	errno = saved;
+}
+
+static void watch_children(void)
+{
+	struct sigaction action;
+
+	memset(&action, 0, sizeof(action));
+	action.sa_sigaction = on_child;
+	action.sa_flags = SA_SIGINFO | SA_RESTART | SA_NOCLDSTOP;
+	ck_assert_int_eq(sigaction(SIGCHLD, &action, NULL), 0);
+}
+
+static char *read_log(void)
+{
+	return harness_read(harness_path(DAEMON_LOG_NAME));
+}
+
+static bool has_ended(int *status)
+{
+	pid_t pid = waitpid(running, status, WNOHANG);
+
+	ck_assert_int_ge(pid, 0);
+	if (pid == 0)
+		return false;
+	running = 0;
+	return true;
+}
+
+static int code_of(int status)
+{
+	return WIFEXITED(status) ? WEXITSTATUS(status) : -WTERMSIG(status);
+}
+
+void daemon_assert_alive(void)
+{
+	int status;
+
+	ck_assert_msg(running != 0, "the daemon is not running");
+	if (has_ended(&status))
+		ck_abort_msg("the daemon ended with %d: %s", code_of(status), read_log());
+}
+
+static unsigned long status_number(const char *key, int base);
+
+/* Ready: it listens, and SIGTERM no longer ends it the hard way. */
+static bool is_up(void)
+{
+	unsigned long mask;
+
+	daemon_assert_alive();
+	mask = status_number("\nSigCgt:", 16) | status_number("\nSigBlk:", 16);
+	return (mask >> (SIGTERM - 1) & 1) != 0 &&
+	       tcp_table_count(LISTEN_PORT, TCP_TABLE_LISTEN) > 0;
+}
+
+void daemon_start_command(const struct command *command)
+{
+	ck_assert_int_eq(running, 0);
+	watch_children();
+	log_fd =
+	    open(harness_path(DAEMON_LOG_NAME), O_WRONLY | O_CREAT | O_APPEND | O_CLOEXEC, 0644);
+	ck_assert_int_ge(log_fd, 0);
+	end_expected = 0;
+	running = command_start(command, log_fd, log_fd);
+	HARNESS_AWAIT(is_up());
+}
+
+void daemon_start_config(const char *config)
+{
+	struct command command;
+
+	daemon_command(&command);
+	command_add(&command, "-c");
+	command_add(&command, harness_write(DAEMON_CONFIG_NAME, config));
+	daemon_start_command(&command);
+}
+
+void daemon_start(const char *listener_keys)
+{
+	char config[4096];
+
+	snprintf(config, sizeof(config),
+		 "workers = 1;\nlog = { level = \"debug\"; };\nlisteners = ( { name = \"t\"; "
+		 "listen = \"" LISTEN_V4 "\"; " DAEMON_TARGETS "\n%s } );\n",
+		 listener_keys);
+	daemon_start_config(config);
+}
+
+void daemon_signal(int signal)
+{
+	ck_assert_int_ne(running, 0);
+	if (signal == SIGTERM || signal == SIGINT)
+		end_expected = 1;
+	ck_assert_int_eq(kill(running, signal), 0);
+}
+
+int daemon_wait(void)
+{
+	int status;
+
+	end_expected = 1;
+	HARNESS_AWAIT(has_ended(&status));
+	return code_of(status);
+}
+
+void daemon_stop(void)
+{
+	int code;
+
+	if (running == 0)
+		return;
+	daemon_assert_alive();
+	daemon_signal(SIGTERM);
+	code = daemon_wait();
+	if (code != 0)
+		ck_abort_msg("the daemon's exit code after SIGTERM is %d: %s", code, read_log());
+	close(log_fd);
+	log_fd = -1;
+}
+
+pid_t daemon_pid(void)
+{
+	return running;
+}
+
+static bool line_holds(const char *line, const char *a, const char *b, const char *c)
+{
+	return (a == NULL || strstr(line, a) != NULL) && (b == NULL || strstr(line, b) != NULL) &&
+	       (c == NULL || strstr(line, c) != NULL);
+}
+
+static unsigned search_log(const char *a, const char *b, const char *c, char *first, size_t size)
+{
+	char *text = read_log();
+	unsigned found = 0;
+	char *rest = NULL;
+
+	for (char *line = strtok_r(text, "\n", &rest); line != NULL;
+	     line = strtok_r(NULL, "\n", &rest)) {
+		if (!line_holds(line, a, b, c))
+			continue;
+		if (found++ == 0 && first != NULL)
+			snprintf(first, size, "%s", line);
+	}
+	free(text);
+	return found;
+}
+
+unsigned daemon_log_count(const char *a, const char *b)
+{
+	return search_log(a, b, NULL, NULL, 0);
+}
+
+const char *daemon_log_await(const char *a, const char *b, const char *c)
+{
+	static char line[8192];
+	int64_t deadline = harness_now_ms() + harness_patience_ms();
+
+	while (search_log(a, b, c, line, sizeof(line)) == 0) {
+		if (running != 0)
+			daemon_assert_alive();
+		ck_assert_msg(harness_now_ms() < deadline, "no log line with %s %s %s; the log: %s",
+			      a, b != NULL ? b : "", c != NULL ? c : "", read_log());
+		harness_sleep_ms(2);
+	}
+	return line;
+}
+
+static const char *proc_path(const char *name)
+{
+	static char path[64];
+
+	ck_assert_int_ne(running, 0);
+	snprintf(path, sizeof(path), "/proc/%d/%s", (int)running, name);
+	return path;
+}
+
+static unsigned long status_number(const char *key, int base)
+{
+	char *text = harness_read(proc_path("status"));
+	const char *at = strstr(text, key);
+	unsigned long number = at != NULL ? strtoul(at + strlen(key), NULL, base) : 0;
+
+	free(text);
+	return number;
+}
+
+unsigned long daemon_rss_kb(void)
+{
+	return status_number("\nVmRSS:", 10);
+}
+
+unsigned long daemon_rss_peak_kb(void)
+{
+	return status_number("\nVmHWM:", 10);
+}
+
+unsigned daemon_thread_count(void)
+{
+	return (unsigned)status_number("\nThreads:", 10);
+}
+
+bool daemon_is_instrumented(void)
+{
+	return getenv("MMPROXY_WRAPPER") != NULL || status_number("\nVmSize:", 10) > SHADOW_KB;
+}
+
+unsigned daemon_fd_count(void)
+{
+	DIR *dir = opendir(proc_path("fd"));
+	unsigned count = 0;
+
+	ck_assert_ptr_nonnull(dir);
+	for (struct dirent *entry = readdir(dir); entry != NULL; entry = readdir(dir))
+		count += entry->d_name[0] != '.';
+	closedir(dir);
+	return count;
+}
+
+void daemon_await_fd_count(unsigned count)
+{
+	int64_t deadline = harness_now_ms() + harness_patience_ms();
+
+	while (daemon_fd_count() > count) {
+		ck_assert_msg(harness_now_ms() < deadline, "%u descriptors are open, not %u",
+			      daemon_fd_count(), count);
+		harness_sleep_ms(5);
+	}
+}
+
+unsigned daemon_cpu_ms(void)
+{
+	char *text = harness_read(proc_path("stat"));
+	const char *at = strrchr(text, ')');
+	unsigned long user = 0;
+	unsigned long system = 0;
+
+	/* proc(5): utime and stime are fields 14 and 15; the name ends field 2. */
+	ck_assert_ptr_nonnull(at);
+	ck_assert_int_eq(
+	    sscanf(at, ") %*c %*d %*d %*d %*d %*d %*u %*u %*u %*u %*u %lu %lu", &user, &system), 2);
+	free(text);
+	return (unsigned)((user + system) * 1000 / (unsigned long)sysconf(_SC_CLK_TCK));
+}

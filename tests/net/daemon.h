@@ -1,0 +1,76 @@
+/* SPDX-License-Identifier: BSD-2-Clause */
+/*
+ * The daemon under test: the program that the environment's MMPROXY names (default ./src/mmproxy),
+ * run through MMPROXY_WRAPPER, such as "valgrind -q --error-exitcode=99", when that is set.
+ *
+ * A test has at most one.
+ */
+#ifndef MMPROXY_TEST_DAEMON_H
+#define MMPROXY_TEST_DAEMON_H
+
+#include <stdbool.h>
+#include <sys/types.h>
+
+#include "command.h"
+
+/* Its files in the test's directory. */
+#define DAEMON_CONFIG_NAME "mmproxy.conf"
+#define DAEMON_LOG_NAME	   "daemon.log"
+
+/* Both targets that nearly every listener has. */
+#define DAEMON_TARGETS "targets = { ipv4 = \"127.0.0.1:8000\"; ipv6 = \"[::1]:8000\"; }; "
+
+/* Fix the program's path before tests change directories; exits when it is not there. */
+void daemon_find(void);
+
+/* The wrapper and the program, to add arguments to. */
+void daemon_command(struct command *command);
+
+/*
+ * Start it with a configuration of which only the interesting part is given: further keys of the
+ * listener "t", on 127.0.0.1:7000 with DAEMON_TARGETS, one worker, log level debug. Returns when it
+ * listens on port 7000.
+ */
+void daemon_start(const char *listener_keys);
+
+/* Start it with a whole configuration file; it must listen on port 7000. */
+void daemon_start_config(const char *config);
+
+/* Start it with a command line made from daemon_command(). */
+void daemon_start_command(const struct command *command);
+
+/* SIGTERM, and its exit code must be 0. Does nothing when there is none. */
+void daemon_stop(void);
+
+/* Wait for its end, which must come by itself or by a signal sent before; returns the exit code. */
+int daemon_wait(void);
+
+void daemon_signal(int signal);
+
+/* Fails the test when the daemon has ended. */
+void daemon_assert_alive(void);
+
+pid_t daemon_pid(void);
+
+/* Wait until a line of its log holds all three texts (NULL: any); the line is valid until the next
+ * call. */
+const char *daemon_log_await(const char *a, const char *b, const char *c);
+
+/* Lines of its log that hold both texts (NULL: any). */
+unsigned daemon_log_count(const char *a, const char *b);
+
+/* From /proc: resident memory and the most it ever was, open descriptors, processor time, threads.
+ */
+unsigned long daemon_rss_kb(void);
+unsigned long daemon_rss_peak_kb(void);
+unsigned daemon_fd_count(void);
+unsigned daemon_cpu_ms(void);
+unsigned daemon_thread_count(void);
+
+/* Wait until it has no more than count descriptors open. */
+void daemon_await_fd_count(unsigned count);
+
+/* A sanitizer or a wrapper is at work: memory and processor time say nothing. */
+bool daemon_is_instrumented(void);
+
+#endif

@@ -1,0 +1,79 @@
+/* SPDX-License-Identifier: BSD-2-Clause */
+/* A network namespace of a test's own. */
+#include "netns.h"
+
+#include <errno.h>
+#include <fcntl.h>
+#include <sched.h>
+#include <stdio.h>
+#include <string.h>
+#include <sys/wait.h>
+#include <unistd.h>
+
+#include "harness.h"
+
+static int write_proc(const char *path, const char *text)
+{
+	int fd = open(path, O_WRONLY | O_CLOEXEC);
+	ssize_t written;
+
+	if (fd < 0)
+		return -1;
+	written = write(fd, text, strlen(text));
+	close(fd);
+	return written < 0 ? -1 : 0;
+}
+
+static int map_to_root(uid_t uid, gid_t gid)
+{
+	char map[64];
+
+	/* Without this a process that has no privilege outside may not map its group. */
+	if (write_proc("/proc/self/setgroups", "deny") < 0 && errno != ENOENT)
+		return -1;
+	snprintf(map, sizeof(map), "0 %u 1", (unsigned)uid);
+	if (write_proc("/proc/self/uid_map", map) < 0)
+		return -1;
+	snprintf(map, sizeof(map), "0 %u 1", (unsigned)gid);
+	return write_proc("/proc/self/gid_map", map);
+}
+
+int netns_enter(void)
+{
+	uid_t uid = geteuid();
+	gid_t gid = getegid();
+
+	/* Root of a container may lack CAP_SYS_ADMIN; it then needs the user namespace as well. */
+	if (uid == 0 && unshare(CLONE_NEWNET) == 0)
+		return 0;
+	if (unshare(CLONE_NEWUSER | CLONE_NEWNET) < 0)
+		return -1;
+	return map_to_root(uid, gid);
+}
+
+bool netns_is_available(void)
+{
+	int status;
+	pid_t pid;
+
+	fflush(NULL);
+	pid = fork();
+	if (pid == 0)
+		_exit(netns_enter() == 0 ? 0 : 1);
+	return pid > 0 && waitpid(pid, &status, 0) == pid && status == 0;
+}
+
+bool netns_has_ipv6(void)
+{
+	return access("/proc/net/if_inet6", F_OK) == 0;
+}
+
+void netns_set_up_loopback(void)
+{
+	harness_shell("ip link set lo up"
+		      " && ip rule add from 127.0.0.1/8 iif lo table 123"
+		      " && ip route add local 0.0.0.0/0 dev lo table 123");
+	if (netns_has_ipv6())
+		harness_shell("ip -6 rule add from ::1/128 iif lo table 123"
+			      " && ip -6 route add local ::/0 dev lo table 123");
+}

@@ -1,0 +1,23 @@
+/* SPDX-License-Identifier: BSD-2-Clause */
+/* A network namespace of a test's own. */
+#ifndef MMPROXY_TEST_NETNS_H
+#define MMPROXY_TEST_NETNS_H
+
+#include <stdbool.h>
+
+/* Whether netns_enter() works here, found out in a child. */
+bool netns_is_available(void);
+
+/*
+ * Move this single-threaded process into a new network namespace, and as its root: with a user
+ * namespace around it unless it is root already. Returns 0, or -1 with errno.
+ */
+int netns_enter(void);
+
+/* Bring loopback up, and route what backends answer to foreign addresses back to this host. */
+void netns_set_up_loopback(void);
+
+/* Whether the namespace has IPv6. */
+bool netns_has_ipv6(void);
+
+#endif

@@ -1,0 +1,387 @@
+/* SPDX-License-Identifier: BSD-2-Clause */
+/* Real sockets, as a load balancer and a backend use them. */
+#include "peer.h"
+
+#include <errno.h>
+#include <fcntl.h>
+#include <poll.h>
+#include <stdatomic.h>
+#include <string.h>
+#include <sys/ioctl.h>
+#include <linux/sockios.h>
+#include <netinet/tcp.h>
+#include <unistd.h>
+
+#include "harness.h"
+#include "tcp_table.h"
+
+#define FD_LIMIT 65536
+
+/* Descriptors that peer_close_all() closes. */
+static atomic_bool is_open[FD_LIMIT];
+
+/* Connections that were reset before anyone had read from them; asking for their state took the
+ * error. */
+static atomic_bool was_reset[FD_LIMIT];
+
+static int remember(int fd)
+{
+	ck_assert_int_lt(fd, FD_LIMIT);
+	if (fd >= 0) {
+		atomic_store(&is_open[fd], true);
+		atomic_store(&was_reset[fd], false);
+	}
+	return fd;
+}
+
+struct addr peer_addr(const char *text)
+{
+	struct addr addr;
+
+	ck_assert_msg(addr_parse(&addr, text) == 0, "not an address: %s", text);
+	return addr;
+}
+
+static int new_socket(const struct addr *addr)
+{
+	const int on = 1;
+	int fd = socket(addr_family(addr), SOCK_STREAM | SOCK_CLOEXEC | SOCK_NONBLOCK, 0);
+
+	ck_assert_msg(fd >= 0, "socket: %s", strerror(errno));
+	ck_assert_int_eq(setsockopt(fd, SOL_SOCKET, SO_REUSEADDR, &on, sizeof(on)), 0);
+	ck_assert_int_eq(setsockopt(fd, IPPROTO_TCP, TCP_NODELAY, &on, sizeof(on)), 0);
+	return remember(fd);
+}
+
+static void bind_to(int fd, const char *text)
+{
+	struct addr addr = peer_addr(text);
+
+	ck_assert_msg(bind(fd, &addr.sa, addr_len(&addr)) == 0, "bind %s: %s", text,
+		      strerror(errno));
+}
+
+int peer_listen_backlog(const char *address, int backlog)
+{
+	struct addr addr = peer_addr(address);
+	int fd = new_socket(&addr);
+
+	bind_to(fd, address);
+	ck_assert_int_eq(listen(fd, backlog), 0);
+	return fd;
+}
+
+int peer_listen(const char *address)
+{
+	return peer_listen_backlog(address, 4096);
+}
+
+/* Events of poll(2), 0 when none came in time. */
+static int await(int fd, short events, int ms)
+{
+	struct pollfd poll_fd = {.fd = fd, .events = events};
+	int64_t deadline = harness_now_ms() + ms;
+	int ready;
+
+	do {
+		int64_t left = deadline - harness_now_ms();
+
+		ready = poll(&poll_fd, 1, left > 0 ? (int)left : 0);
+	} while (ready < 0 && errno == EINTR);
+	ck_assert_int_ge(ready, 0);
+	return ready == 0 ? 0 : poll_fd.revents;
+}
+
+static void await_or_fail(int fd, short events, const char *what)
+{
+	ck_assert_msg(await(fd, events, harness_patience_ms()) != 0, "%s: nothing for %d ms", what,
+		      harness_patience_ms());
+}
+
+int peer_begin_connect(const char *from, const char *to)
+{
+	struct addr addr = peer_addr(to);
+	int fd = new_socket(&addr);
+
+	if (from != NULL)
+		bind_to(fd, from);
+	if (connect(fd, &addr.sa, addr_len(&addr)) < 0 && errno != EINPROGRESS) {
+		int error = errno;
+
+		peer_close(fd);
+		errno = error;
+		return -1;
+	}
+	return fd;
+}
+
+int peer_try_connect(const char *from, const char *to)
+{
+	int fd = peer_begin_connect(from, to);
+	socklen_t len = sizeof(int);
+	int error;
+
+	if (fd < 0)
+		return -1;
+	await_or_fail(fd, POLLOUT, "connect");
+	ck_assert_int_eq(getsockopt(fd, SOL_SOCKET, SO_ERROR, &error, &len), 0);
+	if (error != 0 && error != ECONNRESET) {
+		peer_close(fd);
+		errno = error;
+		return -1;
+	}
+	/* Without a connection there is no reset, but a refusal. */
+	atomic_store(&was_reset[fd], error == ECONNRESET);
+	return fd;
+}
+
+int peer_connect(const char *from, const char *to)
+{
+	int fd = peer_try_connect(from, to);
+
+	ck_assert_msg(fd >= 0, "connect to %s: %s", to, strerror(errno));
+	return fd;
+}
+
+int peer_accept(int listener, struct addr *from)
+{
+	struct sockaddr_storage storage;
+	socklen_t len = sizeof(storage);
+	int fd;
+
+	await_or_fail(listener, POLLIN, "accept");
+	fd = accept4(listener, (struct sockaddr *)&storage, &len, SOCK_CLOEXEC | SOCK_NONBLOCK);
+	ck_assert_msg(fd >= 0, "accept: %s", strerror(errno));
+	if (from != NULL)
+		ck_assert_int_eq(addr_from_sockaddr(from, (struct sockaddr *)&storage, len), 0);
+	return remember(fd);
+}
+
+int peer_accept_from(int listener, const char *from)
+{
+	char text[ADDR_STRLEN];
+	struct addr addr;
+	int fd = peer_accept(listener, &addr);
+
+	ck_assert_str_eq(addr_format(&addr, text), from);
+	return fd;
+}
+
+int peer_accept_from_ip(int listener, const char *ip, unsigned *port)
+{
+	char text[ADDR_STRLEN];
+	struct addr addr;
+	int fd = peer_accept(listener, &addr);
+
+	ck_assert_str_eq(addr_format_ip(&addr, text), ip);
+	*port = addr_port(&addr);
+	return fd;
+}
+
+void peer_assert_no_connection(int listener)
+{
+	ck_assert_msg(await(listener, POLLIN, 0) == 0, "the backend got a connection");
+}
+
+void peer_send(int fd, const void *bytes, size_t len)
+{
+	const char *at = bytes;
+
+	while (len > 0) {
+		ssize_t sent = send(fd, at, len, MSG_NOSIGNAL);
+
+		if (sent >= 0) {
+			at += sent;
+			len -= (size_t)sent;
+		} else if (errno == EAGAIN) {
+			await_or_fail(fd, POLLOUT, "send");
+		} else {
+			ck_assert_msg(errno == EINTR, "send: %s", strerror(errno));
+		}
+	}
+}
+
+void peer_send_text(int fd, const char *text)
+{
+	peer_send(fd, text, strlen(text));
+}
+
+size_t peer_fill(int fd, int quiet_ms)
+{
+	static const char zeros[65536];
+	size_t total = 0;
+
+	for (;;) {
+		ssize_t sent = send(fd, zeros, sizeof(zeros), MSG_NOSIGNAL);
+
+		if (sent > 0)
+			total += (size_t)sent;
+		else if (errno == EAGAIN && await(fd, POLLOUT, quiet_ms) == 0)
+			return total;
+		else
+			ck_assert_msg(errno == EAGAIN, "send: %s", strerror(errno));
+	}
+}
+
+ssize_t peer_receive(int fd, void *bytes, size_t len)
+{
+	ssize_t got;
+
+	if (atomic_load(&was_reset[fd]))
+		return -1;
+	for (;;) {
+		await_or_fail(fd, POLLIN, "receive");
+		got = recv(fd, bytes, len, 0);
+		if (got >= 0)
+			return got;
+		if (errno == ECONNRESET || errno == EPIPE)
+			return -1;
+		ck_assert_msg(errno == EAGAIN || errno == EINTR, "recv: %s", strerror(errno));
+	}
+}
+
+void peer_expect(int fd, const void *bytes, size_t len)
+{
+	const char *at = bytes;
+	char got[16384];
+	size_t done = 0;
+
+	while (done < len) {
+		size_t want = len - done < sizeof(got) ? len - done : sizeof(got);
+		ssize_t count = peer_receive(fd, got, want);
+
+		ck_assert_msg(count > 0, "%s after %zu of %zu bytes", count < 0 ? "reset" : "end",
+			      done, len);
+		ck_assert_msg(memcmp(got, at + done, (size_t)count) == 0,
+			      "other bytes than expected from offset %zu", done);
+		done += (size_t)count;
+	}
+}
+
+void peer_expect_text(int fd, const char *text)
+{
+	peer_expect(fd, text, strlen(text));
+}
+
+static const char *next_event(int fd)
+{
+	char byte;
+	ssize_t got = peer_receive(fd, &byte, 1);
+
+	return got > 0 ? "a byte" : got == 0 ? "the end" : "a reset";
+}
+
+void peer_expect_end(int fd)
+{
+	ck_assert_str_eq(next_event(fd), "the end");
+}
+
+void peer_expect_reset(int fd)
+{
+	ck_assert_str_eq(next_event(fd), "a reset");
+}
+
+void peer_expect_closed(int fd)
+{
+	ck_assert_str_ne(next_event(fd), "a byte");
+}
+
+static bool is_dead(int fd)
+{
+	struct tcp_info info;
+	socklen_t len = sizeof(info);
+
+	ck_assert_int_eq(getsockopt(fd, IPPROTO_TCP, TCP_INFO, &info, &len), 0);
+	return info.tcpi_state == TCP_CLOSE;
+}
+
+void peer_await_dead(int fd)
+{
+	HARNESS_AWAIT(is_dead(fd));
+}
+
+void peer_expect_silence(int fd, int ms)
+{
+	ck_assert_msg(await(fd, POLLIN, ms) == 0, "%s came, not silence", next_event(fd));
+}
+
+bool peer_is_readable(int fd)
+{
+	return await(fd, POLLIN, 0) != 0;
+}
+
+static bool all_is_acknowledged(int fd)
+{
+	int unacknowledged;
+
+	ck_assert_int_eq(ioctl(fd, SIOCOUTQ, &unacknowledged), 0);
+	return unacknowledged == 0;
+}
+
+void peer_await_acknowledged(int fd)
+{
+	HARNESS_AWAIT(all_is_acknowledged(fd));
+}
+
+static bool all_was_read(int fd)
+{
+	struct addr here;
+	struct addr there;
+	struct tcp_table_row row;
+	socklen_t len = sizeof(here);
+
+	if (!all_is_acknowledged(fd))
+		return false;
+	ck_assert_int_eq(getsockname(fd, &here.sa, &len), 0);
+	len = sizeof(there);
+	if (getpeername(fd, &there.sa, &len) < 0)
+		return true; /* closed by the other end */
+	return !tcp_table_find(&there, &here, &row) || row.rx_queue == 0;
+}
+
+void peer_await_read(int fd)
+{
+	HARNESS_AWAIT(all_was_read(fd));
+}
+
+void peer_finish(int fd)
+{
+	ck_assert_msg(shutdown(fd, SHUT_WR) == 0, "shutdown: %s", strerror(errno));
+}
+
+void peer_close(int fd)
+{
+	atomic_store(&is_open[fd], false);
+	close(fd);
+}
+
+void peer_reset(int fd)
+{
+	const struct linger linger = {.l_onoff = 1, .l_linger = 0};
+
+	ck_assert_int_eq(setsockopt(fd, SOL_SOCKET, SO_LINGER, &linger, sizeof(linger)), 0);
+	peer_close(fd);
+}
+
+void peer_close_all(void)
+{
+	for (int fd = 0; fd < FD_LIMIT; fd++)
+		if (atomic_load(&is_open[fd]))
+			peer_close(fd);
+}
+
+void peer_set_buffers(int fd, int receive_bytes, int send_bytes)
+{
+	ck_assert_int_eq(
+	    setsockopt(fd, SOL_SOCKET, SO_RCVBUF, &receive_bytes, sizeof(receive_bytes)), 0);
+	ck_assert_int_eq(setsockopt(fd, SOL_SOCKET, SO_SNDBUF, &send_bytes, sizeof(send_bytes)), 0);
+}
+
+unsigned peer_local_port(int fd)
+{
+	struct addr addr;
+	socklen_t len = sizeof(addr);
+
+	ck_assert_int_eq(getsockname(fd, &addr.sa, &len), 0);
+	return addr_port(&addr);
+}
