@@ -86,5 +86,5 @@ int main(int argc, char **argv)
 		fprintf(stderr, "mmproxy: cannot write to standard output: %s\n", strerror(errno));
 		code = EXIT_RUNTIME;
 	}
-	return code;
+	return (int)code;
 }

@@ -86,14 +86,3 @@ enum close_reason dial_reason(int error)
 		return REASON_INTERNAL;
 	}
 }
-
-int dial_guard(const struct addr *source, uint32_t mark)
-{
-	int fd = sock_new_tcp(addr_family(source), true, mark);
-
-	if (fd < 0)
-		return -1;
-	if (bind(fd, &source->sa, addr_len(source)) < 0 || listen(fd, 0) < 0)
-		return fail_and_close(fd);
-	return fd;
-}

@@ -32,13 +32,4 @@ int dial(const struct dial_request *request, enum close_reason *reason)
 /* The close reason for an error of the socket that dial() returned. */
 enum close_reason dial_reason(int error);
 
-/*
- * A listening socket on an address that an aborted connection had, so that the kernel has a socket
- * to answer from: it refuses to send a RST from a non-local address for no socket at all, which
- * leaves a peer that found our RST inexact (RFC 5961, section 3.2) asking into the void. The kernel
- * answers whatever reaches a listener without belonging to it with an exact RST. Close it after a
- * while. Returns the descriptor or -1 with errno.
- */
-int dial_guard(const struct addr *source, uint32_t mark) __attribute__((warn_unused_result));
-
 #endif

@@ -165,6 +165,79 @@ void sock_abort(int fd)
 	close(fd);
 }
 
+/* Where a connection is, for making a copy of it. */
+struct position {
+	struct sockaddr_storage local;
+	struct sockaddr_storage remote;
+	socklen_t local_len;
+	socklen_t remote_len;
+	uint32_t send_seq; /* acknowledged by the peer up to here */
+	uint32_t receive_seq;
+};
+
+static int get_queue_seq(int fd, int queue, uint32_t *seq)
+{
+	socklen_t len = sizeof(*seq);
+
+	if (set_int(fd, SOL_TCP, TCP_REPAIR_QUEUE, queue) < 0)
+		return -1;
+	return getsockopt(fd, SOL_TCP, TCP_QUEUE_SEQ, seq, &len);
+}
+
+static int set_queue_seq(int fd, int queue, uint32_t seq)
+{
+	if (set_int(fd, SOL_TCP, TCP_REPAIR_QUEUE, queue) < 0)
+		return -1;
+	return setsockopt(fd, SOL_TCP, TCP_QUEUE_SEQ, &seq, sizeof(seq));
+}
+
+static int get_position(int fd, struct position *position)
+{
+	int result = -1;
+
+	position->local_len = sizeof(position->local);
+	position->remote_len = sizeof(position->remote);
+	if (getsockname(fd, (struct sockaddr *)&position->local, &position->local_len) < 0 ||
+	    getpeername(fd, (struct sockaddr *)&position->remote, &position->remote_len) < 0 ||
+	    set_int(fd, SOL_TCP, TCP_REPAIR, TCP_REPAIR_ON) < 0)
+		return -1;
+	if (get_queue_seq(fd, TCP_SEND_QUEUE, &position->send_seq) == 0 &&
+	    get_queue_seq(fd, TCP_RECV_QUEUE, &position->receive_seq) == 0) {
+		/* The queue's number is that of the next byte to be written. */
+		position->send_seq -= (uint32_t)sock_unacknowledged(fd);
+		result = 0;
+	}
+	(void)set_int(fd, SOL_TCP, TCP_REPAIR, TCP_REPAIR_OFF_NO_WP);
+	return result;
+}
+
+/* An established connection at a position, made without a packet; -1 with errno. */
+static int copy_connection(const struct position *position, uint32_t mark)
+{
+	int fd = sock_new_tcp(position->local.ss_family, true, mark);
+
+	if (fd < 0)
+		return -1;
+	if (set_int(fd, SOL_TCP, TCP_REPAIR, TCP_REPAIR_ON) < 0 ||
+	    set_queue_seq(fd, TCP_SEND_QUEUE, position->send_seq) < 0 ||
+	    set_queue_seq(fd, TCP_RECV_QUEUE, position->receive_seq) < 0 ||
+	    bind(fd, (const struct sockaddr *)&position->local, position->local_len) < 0 ||
+	    connect(fd, (const struct sockaddr *)&position->remote, position->remote_len) < 0 ||
+	    set_int(fd, SOL_TCP, TCP_REPAIR, TCP_REPAIR_OFF_NO_WP) < 0)
+		return fail_and_close(fd);
+	return fd;
+}
+
+void sock_abort_in_flight(int fd, uint32_t mark)
+{
+	struct position position;
+	bool known = get_position(fd, &position) == 0;
+
+	sock_abort(fd);
+	if (known)
+		sock_abort(copy_connection(&position, mark));
+}
+
 int sock_check_privileges(bool mark)
 {
 	int fd = sock_new_tcp(AF_INET, true, 0);

@@ -74,6 +74,16 @@ void sock_close(int fd);
 void sock_abort(int fd);
 
 /*
+ * The same for a spoofed connection with bytes in flight. Its RST bears the number behind them, and
+ * a peer that has not got them finds that inexact and asks back (RFC 5961, section 3.2); but Linux
+ * answers nothing from a foreign address once the socket is gone, and the peer would keep the
+ * connection for minutes. So a second RST follows, with the number that the peer has acknowledged,
+ * from a copy of the connection made with TCP_REPAIR (Linux 3.5; needs CAP_NET_ADMIN, and without
+ * it there is only the first). mark: as the connection has it.
+ */
+void sock_abort_in_flight(int fd, uint32_t mark);
+
+/*
  * Whether the process may use IP_TRANSPARENT and, if mark, SO_MARK, found out by trying. Returns 0,
  * or -1 with EPERM (or the error of socket(2)).
  */

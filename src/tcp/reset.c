@@ -6,18 +6,10 @@
 #include <stdlib.h>
 
 #include "base/clock.h"
-#include "net/dial.h"
 #include "net/sock.h"
 
 /* How long undelivered bytes may hold a reset back. */
 #define DELIVERY_MS 1000
-
-/*
- * How long a guard answers for a reset that the peer may not have accepted: its challenge ACK comes
- * at once, the first retransmission of its own data after a minimal RTO of 200 ms, the second 400
- * ms later. Shorter than a dialler's patience with a port in use, which a guard is.
- */
-#define GUARD_MS 700
 
 #define CHECK_FIRST_MS 2
 #define CHECK_LAST_MS  50
@@ -27,13 +19,20 @@ struct reset {
 	struct reset_list *list;
 	struct event *timer;
 	struct evbuffer *undelivered;
-	int fd; /* the connection, later its guard */
+	int fd;
 	uint32_t mark;
 	int64_t deadline_ms;
 	int check_ms;
 	bool foreign;
-	bool guarding;
 };
+
+static void abort_now(int fd, bool foreign, uint32_t mark)
+{
+	if (foreign && sock_unacknowledged(fd) > 0)
+		sock_abort_in_flight(fd, mark);
+	else
+		sock_abort(fd);
+}
 
 static void reset_free(struct reset *reset)
 {
@@ -42,7 +41,7 @@ static void reset_free(struct reset *reset)
 		event_free(reset->timer);
 	if (reset->undelivered != NULL)
 		evbuffer_free(reset->undelivered);
-	sock_abort(reset->fd);
+	abort_now(reset->fd, reset->foreign, reset->mark);
 	free(reset);
 }
 
@@ -64,32 +63,15 @@ static bool is_settled(int fd, struct evbuffer *undelivered)
 	return sock_unacknowledged(fd) == 0 || sock_take_error(fd) != 0;
 }
 
-static void begin_guard(struct reset *reset)
-{
-	struct addr local;
-	int guard;
-
-	sock_local_addr(reset->fd, &local);
-	guard = dial_guard(&local, reset->mark);
-	sock_abort(reset->fd);
-	reset->fd = guard;
-	reset->guarding = true;
-	arm(reset, GUARD_MS);
-}
-
 static void check(struct reset *reset)
 {
-	if (reset->guarding || is_settled(reset->fd, reset->undelivered)) {
+	if (clock_now_ms() >= reset->deadline_ms || is_settled(reset->fd, reset->undelivered)) {
 		reset_free(reset);
-	} else if (clock_now_ms() < reset->deadline_ms) {
-		if (reset->check_ms < CHECK_LAST_MS)
-			reset->check_ms *= 2;
-		arm(reset, reset->check_ms);
-	} else if (reset->foreign && sock_in_flight(reset->fd) > 0) {
-		begin_guard(reset);
-	} else {
-		reset_free(reset);
+		return;
 	}
+	if (reset->check_ms < CHECK_LAST_MS)
+		reset->check_ms *= 2;
+	arm(reset, reset->check_ms);
 }
 
 static void on_timer(evutil_socket_t fd, short what, void *arg)
@@ -129,7 +111,7 @@ void reset_take(struct reset_list *list, int fd, struct evbuffer *undelivered, b
 	if (reset == NULL) {
 		if (undelivered != NULL)
 			evbuffer_free(undelivered);
-		sock_abort(fd);
+		abort_now(fd, foreign, mark);
 		return;
 	}
 	reset->list = list;

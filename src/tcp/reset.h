@@ -33,8 +33,8 @@ void reset_list_fini(struct reset_list *list);
 /*
  * Take a connected socket and the bytes it was to get (NULL for none), and reset it: at once when
  * all has been acknowledged, else when it has been or after a second. foreign: its local address is
- * not this host's, so the kernel answers nothing for it once it is closed (see dial_guard()); mark
- * is what it was dialled with.
+ * not this host's, which takes more than one RST (see sock_abort_in_flight()); mark is what it was
+ * dialled with.
  */
 void reset_take(struct reset_list *list, int fd, struct evbuffer *undelivered, bool foreign,
 		uint32_t mark);

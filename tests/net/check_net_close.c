@@ -264,7 +264,7 @@ START_TEST(data_both_ways_before_a_reset_is_delivered)
 	first = first_of(_i);
 	second = second_of(_i);
 	peer_send_text(second, "unheard");
-	peer_await_read(second);
+	HARNESS_AWAIT(peer_is_readable(first));
 	peer_send_text(first, "answer");
 	peer_await_acknowledged(first);
 	/* "unheard" is still unread: closing resets. */
@@ -286,6 +286,7 @@ START_TEST(an_answer_before_the_request_is_read_arrives)
 	client = sender_open_v1(CONNECTION_CLIENT);
 	server = peer_accept_from(backend, CONNECTION_CLIENT);
 	peer_fill(client, 100);
+	HARNESS_AWAIT(peer_is_readable(server));
 	peer_send_text(server, "413 too large");
 	peer_await_acknowledged(server);
 	peer_close(server);

@@ -128,7 +128,7 @@ START_TEST(garbage_ends_nothing_and_leaves_nothing)
 		     "source_port = \"fallback\";");
 	fds = daemon_fd_count();
 	if (daemon_is_instrumented())
-		attempts /= 10;
+		attempts /= 4;
 	for (int i = 0; i < attempts; i++)
 		attempt();
 	daemon_await_fd_count(fds);

@@ -18,6 +18,22 @@
 
 /* ---- connections ---- */
 
+/* Try until a connection is let in: one that ended may count a moment longer. */
+static void await_room(struct connection *connection, int backend)
+{
+	int64_t deadline = harness_now_ms() + harness_patience_ms();
+
+	for (;;) {
+		connection->client = sender_open_v1("203.0.113.7:30000");
+		HARNESS_AWAIT(peer_is_readable(connection->client) || peer_is_readable(backend));
+		if (peer_is_readable(backend))
+			break;
+		peer_close(connection->client);
+		ck_assert_msg(harness_now_ms() < deadline, "no room");
+	}
+	connection->backend = peer_accept_from(backend, "203.0.113.7:30000");
+}
+
 START_TEST(more_than_max_connections_are_refused)
 {
 	struct connection connections[3];
@@ -43,8 +59,7 @@ START_TEST(more_than_max_connections_are_refused)
 	daemon_log_await("warn listener=t", "reason=connection_limit", "peer=127.0.0.1:");
 	/* One that ends makes room for one. */
 	connection_finish(&connections[0]);
-	daemon_log_await("reason=done", NULL, NULL);
-	connection_open(&connections[0], backend, "203.0.113.7:30000");
+	await_room(&connections[0], backend);
 	client = peer_connect("127.0.0.1:0", LISTEN_V4);
 	peer_expect_closed(client);
 	peer_assert_no_connection(backend);
@@ -121,6 +136,8 @@ START_TEST(accepting_goes_on_after_descriptors_ran_out)
 	unsigned spent;
 
 	daemon_start("");
+	if (daemon_is_wrapped())
+		return;
 	leave_descriptors(6);
 	for (size_t i = 0; i < 20; i++)
 		clients[i] = peer_connect("127.0.0.1:0", LISTEN_V4);
@@ -147,6 +164,8 @@ START_TEST(without_a_descriptor_for_the_backend_one_client_is_refused)
 	int client;
 
 	daemon_start("");
+	if (daemon_is_wrapped())
+		return;
 	/* Enough for the client's socket alone. */
 	leave_descriptors(1);
 	client = sender_open_v1(CONNECTION_CLIENT);

@@ -113,7 +113,7 @@ void daemon_assert_alive(void)
 
 static unsigned long status_number(const char *key, int base);
 
-/* Ready: it listens, and SIGTERM no longer ends it the hard way. */
+/* Ready: it listens, SIGTERM no longer ends it the hard way, and its workers run. */
 static bool is_up(void)
 {
 	unsigned long mask;
@@ -121,7 +121,7 @@ static bool is_up(void)
 	daemon_assert_alive();
 	mask = status_number("\nSigCgt:", 16) | status_number("\nSigBlk:", 16);
 	return (mask >> (SIGTERM - 1) & 1) != 0 &&
-	       tcp_table_count(LISTEN_PORT, TCP_TABLE_LISTEN) > 0;
+	       tcp_table_count(LISTEN_PORT, TCP_TABLE_LISTEN) > 0 && daemon_thread_count() > 1;
 }
 
 void daemon_start_command(const struct command *command)
@@ -271,9 +271,16 @@ unsigned daemon_thread_count(void)
 	return (unsigned)status_number("\nThreads:", 10);
 }
 
+bool daemon_is_wrapped(void)
+{
+	const char *wrapper = getenv("MMPROXY_WRAPPER");
+
+	return wrapper != NULL && *wrapper != '\0';
+}
+
 bool daemon_is_instrumented(void)
 {
-	return getenv("MMPROXY_WRAPPER") != NULL || status_number("\nVmSize:", 10) > SHADOW_KB;
+	return daemon_is_wrapped() || status_number("\nVmSize:", 10) > SHADOW_KB;
 }
 
 unsigned daemon_fd_count(void)

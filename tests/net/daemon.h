@@ -70,6 +70,9 @@ unsigned daemon_thread_count(void);
 /* Wait until it has no more than count descriptors open. */
 void daemon_await_fd_count(unsigned count);
 
+/* A wrapper is at work, and has descriptors of its own in the process. */
+bool daemon_is_wrapped(void);
+
 /* A sanitizer or a wrapper is at work: memory and processor time say nothing. */
 bool daemon_is_instrumented(void);
 
