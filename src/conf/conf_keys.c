@@ -137,8 +137,7 @@ const struct conf_key conf_keys[] = {
 	 .offset = IN_LISTENER(header_max), .fallback = "4096", .min = HEADER_FIXED_LEN,
 	 .max = HEADER_LONGEST},
 	{.scope = CONF_SCOPE_LISTENER, .name = "relay", .type = CONF_TYPE_WORD,
-	 .offset = IN_LISTENER(relay), .fallback = "auto", .words = relays,
-	 .planned_word = "splice"},
+	 .offset = IN_LISTENER(relay), .fallback = "auto", .words = relays},
 
 	{.scope = CONF_SCOPE_LISTENER, .name = "udp_header", .type = CONF_TYPE_WORD,
 	 .fallback = "each", .planned = true},

@@ -49,16 +49,19 @@ struct relay {
 	const struct relay_engine *engine;
 };
 
+struct relay_context;
+
 struct relay_engine {
 	const char *name;
 
 	/*
 	 * Take both bufferevents, of connected sockets, and whatever is in their buffers; they have
 	 * no callbacks and are not enabled. Returns NULL when memory is out, and then takes
-	 * nothing. events and arg must outlive the relay.
+	 * nothing. context, events and arg must outlive the relay.
 	 */
-	struct relay *(*start)(struct bufferevent *client, struct bufferevent *backend,
-			       const struct relay_events *events, void *arg);
+	struct relay *(*start)(struct relay_context *context, struct bufferevent *client,
+			       struct bufferevent *backend, const struct relay_events *events,
+			       void *arg);
 
 	/* Where it is now. */
 	void (*measure)(struct relay *relay, struct relay_progress *progress);
@@ -78,6 +81,9 @@ static inline void relay_stop(struct relay *relay, struct relay_side *client,
 {
 	relay->engine->stop(relay, client, backend);
 }
+
+/* The default: copies what is small, and lets the kernel move what is not. */
+extern const struct relay_engine relay_splice;
 
 /* libevent's bufferevents all the way: works anywhere, copies every byte through user memory. */
 extern const struct relay_engine relay_buffered;

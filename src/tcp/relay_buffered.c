@@ -10,6 +10,7 @@
 
 #include "base/clock.h"
 #include "net/sock.h"
+#include "tcp/relay_context.h"
 
 /*
  * Reading stops when this much waits for the receiver, and goes on at half of it. Large enough to
@@ -189,14 +190,15 @@ static void lane_init(struct lane *lane, struct buffered *relay, struct bufferev
 	lane->moved = waiting(lane);
 }
 
-static struct relay *buffered_start(struct bufferevent *client, struct bufferevent *backend,
-				    const struct relay_events *events, void *arg)
+static struct relay *buffered_start(struct relay_context *context, struct bufferevent *client,
+				    struct bufferevent *backend, const struct relay_events *events,
+				    void *arg)
 {
 	struct buffered *relay = calloc(1, sizeof(*relay));
 
 	if (relay == NULL)
 		return NULL;
-	relay->unread_check = evtimer_new(bufferevent_get_base(client), on_unread_check, relay);
+	relay->unread_check = evtimer_new(context->base, on_unread_check, relay);
 	if (relay->unread_check == NULL) {
 		free(relay);
 		return NULL;

@@ -116,12 +116,15 @@ static void on_backend_connected(struct session *session)
 {
 	struct bufferevent *client = session->client;
 	struct bufferevent *backend = session->backend;
+	const struct relay_engine *engine =
+	    conf_of(session)->relay == CONF_RELAY_BUFFERED ? &relay_buffered : &relay_splice;
 
 	session->connected_ms = clock_now_ms();
 	evtimer_del(&session->timer);
 	session_log_step(session, "connected");
 	forward_payload(session);
-	session->relay = relay_buffered.start(client, backend, &relay_events, session);
+	session->relay =
+	    engine->start(session->listener->relays, client, backend, &relay_events, session);
 	if (session->relay == NULL) {
 		session_close(session, REASON_INTERNAL);
 		return;

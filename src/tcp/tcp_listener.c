@@ -119,7 +119,8 @@ static int add_socket(struct tcp_listener *listener, int fd)
 }
 
 struct tcp_listener *tcp_listener_new(struct event_base *base, struct tcp_service *service,
-				      struct reset_list *resets, const int *fds, size_t count)
+				      struct reset_list *resets, struct relay_context *relays,
+				      const int *fds, size_t count)
 {
 	struct tcp_listener *listener = calloc(1, sizeof(*listener));
 	size_t taken = 0;
@@ -129,6 +130,7 @@ struct tcp_listener *tcp_listener_new(struct event_base *base, struct tcp_servic
 	listener->base = base;
 	listener->service = service;
 	listener->resets = resets;
+	listener->relays = relays;
 	LIST_INIT(&listener->sessions);
 	listener->sockets = calloc(count, sizeof(struct evconnlistener *));
 	listener->pause = evtimer_new(base, on_pause_end, listener);

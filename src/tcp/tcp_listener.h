@@ -15,6 +15,7 @@
 #include <event2/listener.h>
 
 #include "base/stats.h"
+#include "tcp/relay_context.h"
 #include "tcp/reset.h"
 #include "tcp/session.h"
 #include "tcp/tcp_service.h"
@@ -24,6 +25,7 @@ struct tcp_listener {
 	struct event_base *base;
 	struct tcp_service *service;
 	struct reset_list *resets;
+	struct relay_context *relays;
 	struct stats stats;
 	LIST_HEAD(, session) sessions;
 	void (*on_idle)(void *arg); /* the last session has ended */
@@ -39,7 +41,8 @@ struct tcp_listener {
  * resets outlive the listener. Returns NULL when memory is out.
  */
 struct tcp_listener *tcp_listener_new(struct event_base *base, struct tcp_service *service,
-				      struct reset_list *resets, const int *fds, size_t count)
+				      struct reset_list *resets, struct relay_context *relays,
+				      const int *fds, size_t count)
     __attribute__((warn_unused_result));
 
 /* Close what is left, sessions with REASON_SHUTDOWN. NULL is fine. */

@@ -19,6 +19,7 @@ struct worker {
 	struct tcp_listener **listeners;
 	size_t listeners_count;
 	struct reset_list resets;
+	struct relay_context relays;
 	pthread_t thread;
 	bool running;
 	bool draining;
@@ -109,6 +110,11 @@ struct worker *worker_new(struct mailbox *notify, unsigned drained_message)
 		return NULL;
 	}
 	reset_list_init(&worker->resets, worker->base, check_drained, worker);
+	if (relay_context_init(&worker->relays, worker->base) < 0) {
+		event_base_free(worker->base);
+		free(worker);
+		return NULL;
+	}
 	if (mailbox_init(&worker->mailbox, worker->base, on_message, worker) < 0) {
 		worker_free(worker);
 		return NULL;
@@ -124,6 +130,7 @@ void worker_free(struct worker *worker)
 		tcp_listener_free(worker->listeners[i]);
 	free(worker->listeners);
 	reset_list_fini(&worker->resets);
+	relay_context_fini(&worker->relays);
 	mailbox_fini(&worker->mailbox);
 	/* libevent frees bufferevents in the loop; let it. */
 	(void)event_base_loop(worker->base, EVLOOP_NONBLOCK);
@@ -137,7 +144,8 @@ int worker_add_listener(struct worker *worker, struct tcp_service *service, cons
 	struct tcp_listener *listener;
 	struct tcp_listener **grown;
 
-	listener = tcp_listener_new(worker->base, service, &worker->resets, fds, count);
+	listener =
+	    tcp_listener_new(worker->base, service, &worker->resets, &worker->relays, fds, count);
 	if (listener == NULL)
 		return -1;
 	grown = reallocarray(worker->listeners, worker->listeners_count + 1, sizeof(*grown));

@@ -438,7 +438,8 @@ START_TEST(test_includes)
 		      "sub/part.conf:2: listeners[0].mark: 5000000000 is not an integer from 0 to "
 		      "4294967295\n"
 		      "t.conf:3: listeners[0].header_max: 1 is not an integer from 16 to 65551\n"
-		      "t.conf:4: listeners[0].relay: 5 is not one of \"auto\", \"buffered\"\n");
+		      "t.conf:4: listeners[0].relay: 5 is not one of \"auto\", \"splice\", "
+		      "\"buffered\"\n");
 	conf_write("sub/part.conf", "\n= ;\n");
 	conf_text_bad("@include \"sub/part.conf\"\n",
 		      "sub/part.conf:2: syntax error, here or shortly before\n");

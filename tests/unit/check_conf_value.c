@@ -242,13 +242,16 @@ START_TEST(test_word)
 	ck_assert_int_eq(listener.source_port, CONF_SOURCE_FALLBACK);
 	good(CONF_SCOPE_LISTENER, "source_port", "ephemeral");
 	ck_assert_int_eq(listener.source_port, CONF_SOURCE_EPHEMERAL);
+	good(CONF_SCOPE_LISTENER, "relay", "splice");
+	ck_assert_int_eq(listener.relay, CONF_RELAY_SPLICE);
 	good(CONF_SCOPE_LISTENER, "relay", "buffered");
 	ck_assert_int_eq(listener.relay, CONF_RELAY_BUFFERED);
 	bad(CONF_SCOPE_LOG, "level", "Debug",
 	    "is not one of \"debug\", \"info\", \"warn\", \"error\"");
 	not_accepted(CONF_SCOPE_LOG, "level", LIST("", "warning", "info ", "0"));
 	bad(CONF_SCOPE_LISTENER, "protocol", "sctp", "is not \"tcp\"");
-	bad(CONF_SCOPE_LISTENER, "relay", "fast", "is not one of \"auto\", \"buffered\"");
+	bad(CONF_SCOPE_LISTENER, "relay", "fast",
+	    "is not one of \"auto\", \"splice\", \"buffered\"");
 }
 END_TEST
 
@@ -256,8 +259,6 @@ START_TEST(test_planned_words)
 {
 	bad(CONF_SCOPE_LISTENER, "protocol", "udp",
 	    "is not supported by this version of mmproxy (tcp is)");
-	bad(CONF_SCOPE_LISTENER, "relay", "splice",
-	    "is not supported by this version of mmproxy (auto and buffered are)");
 	bad(CONF_SCOPE_ROUTING, "manage", "true",
 	    "is not supported by this version of mmproxy (false is)");
 	good(CONF_SCOPE_ROUTING, "manage", "false");

@@ -1,0 +1,52 @@
+/* SPDX-License-Identifier: BSD-2-Clause */
+/*
+ * Pipes for splicing, and the scratch buffer for copying: what the relays of one worker share.
+ *
+ * One worker thread.
+ */
+#ifndef MMPROXY_PIPE_POOL_H
+#define MMPROXY_PIPE_POOL_H
+
+#include <stdbool.h>
+#include <stddef.h>
+#include <sys/queue.h>
+
+#include <event2/event.h>
+
+/*
+ * Bytes of the scratch buffer. A read that fills it turns its direction to splicing, so it is large
+ * enough for whole messages of chatty protocols and small enough to stay in the processor's cache.
+ */
+#define PIPE_POOL_SCRATCH (64u * 1024)
+
+struct pipe_pair {
+	SLIST_ENTRY(pipe_pair) link;
+	int read_fd;
+	int write_fd;
+	size_t capacity; /* bytes */
+	size_t filled;	 /* bytes in it */
+};
+
+struct pipe_pool {
+	SLIST_HEAD(, pipe_pair) idle;
+	size_t idle_count;
+	struct event *trim;  /* closes pipes that nobody needed for a while */
+	bool splice_refused; /* splice(2) does not work here: copy for good */
+	unsigned char *scratch;
+};
+
+/* Returns 0, or -1 when memory is out, after which pipe_pool_fini() is safe. */
+int pipe_pool_init(struct pipe_pool *pool, struct event_base *base)
+    __attribute__((warn_unused_result));
+void pipe_pool_fini(struct pipe_pool *pool);
+
+/*
+ * An empty pipe, grown with F_SETPIPE_SZ (Linux 2.6.35) as far as the system lets it. NULL when
+ * descriptors are out: copying still works.
+ */
+struct pipe_pair *pipe_pool_get(struct pipe_pool *pool);
+
+/* Give a pipe back; one that is not empty is closed. NULL is fine. */
+void pipe_pool_put(struct pipe_pool *pool, struct pipe_pair *pair);
+
+#endif

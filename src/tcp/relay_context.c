@@ -1,0 +1,23 @@
+/* SPDX-License-Identifier: BSD-2-Clause */
+/* What the relays of one worker share. */
+#include "tcp/relay_context.h"
+
+int relay_context_init(struct relay_context *context, struct event_base *base)
+{
+	int pool;
+	int poll;
+
+	context->base = base;
+	pool = pipe_pool_init(&context->pipes, base);
+	poll = relay_poll_init(&context->poll, base);
+	if (pool == 0 && poll == 0)
+		return 0;
+	relay_context_fini(context);
+	return -1;
+}
+
+void relay_context_fini(struct relay_context *context)
+{
+	relay_poll_fini(&context->poll);
+	pipe_pool_fini(&context->pipes);
+}

@@ -1,0 +1,105 @@
+/* SPDX-License-Identifier: BSD-2-Clause */
+/* Edge-triggered readiness of many sockets behind one event of the worker's base. */
+#include "tcp/relay_poll.h"
+
+#include <stddef.h>
+#include <unistd.h>
+
+static void on_events(evutil_socket_t fd, short what, void *arg)
+{
+	struct relay_poll *poll = arg;
+
+	(void)what;
+	poll->batch_len = epoll_wait(fd, poll->batch, RELAY_POLL_BATCH, 0);
+	for (poll->batch_at = 0; poll->batch_at < poll->batch_len; poll->batch_at++) {
+		const struct epoll_event *event = &poll->batch[poll->batch_at];
+		struct relay_socket *socket = event->data.ptr;
+
+		if (socket != NULL)
+			socket->on_ready(socket, event->events);
+	}
+	poll->batch_len = 0;
+}
+
+static void on_turns(evutil_socket_t fd, short what, void *arg)
+{
+	struct relay_poll *poll = arg;
+	struct relay_socket *last = TAILQ_LAST(&poll->queue, relay_sockets);
+	struct relay_socket *socket;
+
+	(void)fd;
+	(void)what;
+	/* Those that queue again meanwhile stand behind the last, and wait for the next pass. */
+	do {
+		socket = TAILQ_FIRST(&poll->queue);
+		if (socket == NULL)
+			return;
+		TAILQ_REMOVE(&poll->queue, socket, later);
+		socket->queued = false;
+		if (socket == last)
+			last = NULL;
+		socket->on_ready(socket, 0);
+	} while (last != NULL);
+}
+
+int relay_poll_init(struct relay_poll *poll, struct event_base *base)
+{
+	poll->event = NULL;
+	poll->turns = NULL;
+	poll->batch_len = 0;
+	TAILQ_INIT(&poll->queue);
+	poll->fd = epoll_create1(EPOLL_CLOEXEC);
+	if (poll->fd < 0)
+		return -1;
+	poll->event = event_new(base, poll->fd, EV_READ | EV_PERSIST, on_events, poll);
+	poll->turns = evtimer_new(base, on_turns, poll);
+	if (poll->event == NULL || poll->turns == NULL || event_add(poll->event, NULL) < 0)
+		return -1;
+	return 0;
+}
+
+void relay_poll_fini(struct relay_poll *poll)
+{
+	if (poll->event != NULL)
+		event_free(poll->event);
+	if (poll->turns != NULL)
+		event_free(poll->turns);
+	if (poll->fd >= 0)
+		close(poll->fd);
+	poll->fd = -1;
+}
+
+int relay_poll_add(struct relay_poll *poll, struct relay_socket *socket)
+{
+	struct epoll_event event = {
+	    .events = EPOLLIN | EPOLLOUT | EPOLLRDHUP | EPOLLET,
+	    .data.ptr = socket,
+	};
+
+	socket->queued = false;
+	return epoll_ctl(poll->fd, EPOLL_CTL_ADD, socket->fd, &event);
+}
+
+void relay_poll_remove(struct relay_poll *poll, struct relay_socket *socket)
+{
+	(void)epoll_ctl(poll->fd, EPOLL_CTL_DEL, socket->fd, NULL);
+	if (socket->queued)
+		TAILQ_REMOVE(&poll->queue, socket, later);
+	socket->queued = false;
+	for (int i = poll->batch_at; i < poll->batch_len; i++)
+		if (poll->batch[i].data.ptr == socket)
+			poll->batch[i].data.ptr = NULL;
+}
+
+void relay_poll_again(struct relay_poll *poll, struct relay_socket *socket)
+{
+	static const struct timeval at_once = {0};
+
+	if (!socket->queued)
+		TAILQ_INSERT_TAIL(&poll->queue, socket, later);
+	socket->queued = true;
+	/* Through the timers: a plain activation would be served before the loop looks at the
+	 * sockets. */
+	if (!evtimer_pending(poll->turns, NULL))
+		(void)evtimer_add(poll->turns, &at_once);
+}
