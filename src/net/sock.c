@@ -81,6 +81,15 @@ int sock_new_tcp(int family, bool transparent, uint32_t mark)
 	return fd;
 }
 
+int sock_new_raw(int family, uint32_t mark)
+{
+	int fd = socket(family, SOCK_RAW | SOCK_NONBLOCK | SOCK_CLOEXEC, IPPROTO_RAW);
+
+	if (fd >= 0 && mark != 0 && set_mark(fd, mark) < 0)
+		return fail_and_close(fd);
+	return fd;
+}
+
 int sock_set_keepalive(int fd, uint32_t idle_ms)
 {
 	int idle_s = (int)((idle_ms + 999) / 1000);
@@ -113,14 +122,6 @@ int sock_unacknowledged(int fd)
 	return ioctl(fd, SIOCOUTQ, &queued) < 0 ? 0 : queued;
 }
 
-int sock_in_flight(int fd)
-{
-	int queued = sock_unacknowledged(fd);
-	int unsent = 0;
-
-	return ioctl(fd, SIOCOUTQNSD, &unsent) < 0 ? 0 : queued - unsent;
-}
-
 int sock_unread(int fd)
 {
 	int unread = 0;
@@ -138,15 +139,25 @@ int sock_take_error(int fd)
 	return error;
 }
 
-void sock_local_addr(int fd, struct addr *addr)
+static int get_addr(int (*get)(int, struct sockaddr *, socklen_t *), int fd, struct addr *addr)
 {
 	struct sockaddr_storage storage;
 	socklen_t len = sizeof(storage);
 
 	memset(addr, 0, sizeof(*addr));
-	if (getsockname(fd, (struct sockaddr *)&storage, &len) < 0 ||
-	    addr_from_sockaddr(addr, (struct sockaddr *)&storage, len) < 0)
-		memset(addr, 0, sizeof(*addr));
+	if (get(fd, (struct sockaddr *)&storage, &len) < 0)
+		return -1;
+	return addr_from_sockaddr(addr, (struct sockaddr *)&storage, len);
+}
+
+int sock_local_addr(int fd, struct addr *addr)
+{
+	return get_addr(getsockname, fd, addr);
+}
+
+int sock_remote_addr(int fd, struct addr *addr)
+{
+	return get_addr(getpeername, fd, addr);
 }
 
 void sock_close(int fd)
@@ -163,79 +174,6 @@ void sock_abort(int fd)
 		return;
 	(void)setsockopt(fd, SOL_SOCKET, SO_LINGER, &at_once, sizeof(at_once));
 	close(fd);
-}
-
-/* Where a connection is, for making a copy of it. */
-struct position {
-	struct sockaddr_storage local;
-	struct sockaddr_storage remote;
-	socklen_t local_len;
-	socklen_t remote_len;
-	uint32_t send_seq; /* acknowledged by the peer up to here */
-	uint32_t receive_seq;
-};
-
-static int get_queue_seq(int fd, int queue, uint32_t *seq)
-{
-	socklen_t len = sizeof(*seq);
-
-	if (set_int(fd, SOL_TCP, TCP_REPAIR_QUEUE, queue) < 0)
-		return -1;
-	return getsockopt(fd, SOL_TCP, TCP_QUEUE_SEQ, seq, &len);
-}
-
-static int set_queue_seq(int fd, int queue, uint32_t seq)
-{
-	if (set_int(fd, SOL_TCP, TCP_REPAIR_QUEUE, queue) < 0)
-		return -1;
-	return setsockopt(fd, SOL_TCP, TCP_QUEUE_SEQ, &seq, sizeof(seq));
-}
-
-static int get_position(int fd, struct position *position)
-{
-	int result = -1;
-
-	position->local_len = sizeof(position->local);
-	position->remote_len = sizeof(position->remote);
-	if (getsockname(fd, (struct sockaddr *)&position->local, &position->local_len) < 0 ||
-	    getpeername(fd, (struct sockaddr *)&position->remote, &position->remote_len) < 0 ||
-	    set_int(fd, SOL_TCP, TCP_REPAIR, TCP_REPAIR_ON) < 0)
-		return -1;
-	if (get_queue_seq(fd, TCP_SEND_QUEUE, &position->send_seq) == 0 &&
-	    get_queue_seq(fd, TCP_RECV_QUEUE, &position->receive_seq) == 0) {
-		/* The queue's number is that of the next byte to be written. */
-		position->send_seq -= (uint32_t)sock_unacknowledged(fd);
-		result = 0;
-	}
-	(void)set_int(fd, SOL_TCP, TCP_REPAIR, TCP_REPAIR_OFF_NO_WP);
-	return result;
-}
-
-/* An established connection at a position, made without a packet; -1 with errno. */
-static int copy_connection(const struct position *position, uint32_t mark)
-{
-	int fd = sock_new_tcp(position->local.ss_family, true, mark);
-
-	if (fd < 0)
-		return -1;
-	if (set_int(fd, SOL_TCP, TCP_REPAIR, TCP_REPAIR_ON) < 0 ||
-	    set_queue_seq(fd, TCP_SEND_QUEUE, position->send_seq) < 0 ||
-	    set_queue_seq(fd, TCP_RECV_QUEUE, position->receive_seq) < 0 ||
-	    bind(fd, (const struct sockaddr *)&position->local, position->local_len) < 0 ||
-	    connect(fd, (const struct sockaddr *)&position->remote, position->remote_len) < 0 ||
-	    set_int(fd, SOL_TCP, TCP_REPAIR, TCP_REPAIR_OFF_NO_WP) < 0)
-		return fail_and_close(fd);
-	return fd;
-}
-
-void sock_abort_in_flight(int fd, uint32_t mark)
-{
-	struct position position;
-	bool known = get_position(fd, &position) == 0;
-
-	sock_abort(fd);
-	if (known)
-		sock_abort(copy_connection(&position, mark));
 }
 
 int sock_check_privileges(bool mark)

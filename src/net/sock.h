@@ -39,6 +39,12 @@ int sock_share_port(int fd) __attribute__((warn_unused_result));
  */
 int sock_new_tcp(int family, bool transparent, uint32_t mark) __attribute__((warn_unused_result));
 
+/*
+ * A non-blocking, close-on-exec socket that sends whole IP packets and receives none (IPPROTO_RAW;
+ * needs CAP_NET_RAW), with SO_MARK unless mark is 0.
+ */
+int sock_new_raw(int family, uint32_t mark) __attribute__((warn_unused_result));
+
 /* SO_KEEPALIVE after this idle time, with probes a quarter of it apart; 0: leave off. */
 int sock_set_keepalive(int fd, uint32_t idle_ms) __attribute__((warn_unused_result));
 
@@ -52,11 +58,10 @@ int sock_set_nodelay(int fd) __attribute__((warn_unused_result));
 void sock_bind_without_port(int fd);
 
 /*
- * Bytes written that the other host's kernel has not acknowledged (SIOCOUTQ), and those of them
- * that have been sent (less SIOCOUTQNSD, Linux 2.6.39). 0 when the socket cannot say.
+ * Bytes written that the other host's kernel has not acknowledged (SIOCOUTQ); 0 when the socket
+ * cannot say.
  */
 int sock_unacknowledged(int fd);
-int sock_in_flight(int fd);
 
 /* Bytes received that have not been read (SIOCINQ); 0 when the socket cannot say. */
 int sock_unread(int fd);
@@ -64,24 +69,15 @@ int sock_unread(int fd);
 /* The pending error of a socket (SO_ERROR), cleared by asking. */
 int sock_take_error(int fd);
 
-/* The socket's own address; AF_UNSPEC when it has none. */
-void sock_local_addr(int fd, struct addr *addr);
+/* The socket's own address, and its peer's. On failure *addr is AF_UNSPEC. */
+int sock_local_addr(int fd, struct addr *addr);
+int sock_remote_addr(int fd, struct addr *addr);
 
 /* Close with a FIN after what was written. */
 void sock_close(int fd);
 
 /* Close with a RST: SO_LINGER with 0 s. What was not sent is lost. */
 void sock_abort(int fd);
-
-/*
- * The same for a spoofed connection with bytes in flight. Its RST bears the number behind them, and
- * a peer that has not got them finds that inexact and asks back (RFC 5961, section 3.2); but Linux
- * answers nothing from a foreign address once the socket is gone, and the peer would keep the
- * connection for minutes. So a second RST follows, with the number that the peer has acknowledged,
- * from a copy of the connection made with TCP_REPAIR (Linux 3.5; needs CAP_NET_ADMIN, and without
- * it there is only the first). mark: as the connection has it.
- */
-void sock_abort_in_flight(int fd, uint32_t mark);
 
 /*
  * Whether the process may use IP_TRANSPARENT and, if mark, SO_MARK, found out by trying. Returns 0,

@@ -21,7 +21,7 @@
 #define BUFFER_LOW  (BUFFER_HIGH / 2)
 
 /* How often a side that is not being read is asked whether it was reset meanwhile. */
-#define UNREAD_CHECK_S 1
+#define UNREAD_CHECK_MS 500
 
 /* One direction. */
 struct lane {
@@ -72,7 +72,7 @@ static void end(struct buffered *relay, enum close_reason reason)
 
 static void watch_unread(struct buffered *relay)
 {
-	static const struct timeval delay = {.tv_sec = UNREAD_CHECK_S};
+	static const struct timeval delay = {.tv_usec = UNREAD_CHECK_MS * 1000};
 
 	if (!evtimer_pending(relay->unread_check, NULL))
 		evtimer_add(relay->unread_check, &delay);

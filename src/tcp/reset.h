@@ -27,14 +27,14 @@ struct reset_list {
 void reset_list_init(struct reset_list *list, struct event_base *base, void (*on_empty)(void *arg),
 		     void *arg);
 
-/* Reset all that are left, at once. */
+/* Reset all that are left, now; takes up to 300 ms when peers are slow to answer. */
 void reset_list_fini(struct reset_list *list);
 
 /*
  * Take a connected socket and the bytes it was to get (NULL for none), and reset it: at once when
- * all has been acknowledged, else when it has been or after a second. foreign: its local address is
- * not this host's, which takes more than one RST (see sock_abort_in_flight()); mark is what it was
- * dialled with.
+ * all has been acknowledged, else when it has been or after half a second. foreign: its local
+ * address is not this host's, which takes more than closing (see net/exact_reset.h) when the peer
+ * has not got all of it; mark is what it was dialled with.
  */
 void reset_take(struct reset_list *list, int fd, struct evbuffer *undelivered, bool foreign,
 		uint32_t mark);

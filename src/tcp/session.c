@@ -197,6 +197,7 @@ static void dial_backend(struct session *session)
 		return;
 	}
 	session->state = SESSION_DIALLING;
+	session_log_step(session, "connecting");
 	arm(session, conf_of(session)->connect_timeout_ms);
 	bufferevent_setcb(session->backend, NULL, NULL, on_backend_event, session);
 	/* Without an address: connect(2) is under way already. */

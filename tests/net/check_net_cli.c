@@ -126,8 +126,10 @@ END_TEST
 START_TEST(what_is_not_built_yet_is_refused)
 {
 	static const char *const planned[] = {
-	    "protocol = \"udp\";", "relay = \"splice\";", "udp_header = \"spp\";",
-	    "max_flows = 10;",	   "close_after = 60;",
+	    "protocol = \"udp\";",
+	    "udp_header = \"spp\";",
+	    "max_flows = 10;",
+	    "close_after = 60;",
 	};
 	char config[1024];
 

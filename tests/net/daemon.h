@@ -1,7 +1,8 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
 /*
  * The daemon under test: the program that the environment's MMPROXY names (default ./src/mmproxy),
- * run through MMPROXY_WRAPPER, such as "valgrind -q --error-exitcode=99", when that is set.
+ * run through MMPROXY_WRAPPER, such as "valgrind -q --error-exitcode=99", when that is set, and
+ * with the relay engine of MMPROXY_TEST_RELAY, such as "buffered", when that is set.
  *
  * A test has at most one.
  */
