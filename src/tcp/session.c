@@ -367,21 +367,26 @@ static void close_side(struct session *session, struct relay_side *side, enum cl
  * the reset may be met by writing, or while the other side takes no more, or before the connection
  * was even seen to be there.
  */
-static uint64_t salvage(int from, struct relay_side *to)
+static void salvage(int from, struct relay_side *to)
 {
-	uint64_t salvaged = 0;
+	size_t salvaged = 0;
 	int got = 1;
 
 	if (from < 0 || to->fd < 0)
-		return 0;
+		return;
 	if (to->undelivered == NULL)
 		to->undelivered = evbuffer_new();
 	while (to->undelivered != NULL && got > 0 && salvaged < SALVAGE_MAX) {
 		got = evbuffer_read(to->undelivered, from, -1);
 		if (got > 0)
-			salvaged += (uint64_t)got;
+			salvaged += (size_t)got;
 	}
-	return salvaged;
+}
+
+/* What came before a reset is passed on after the relay's end, and counts as passed on. */
+static uint64_t outstanding(const struct relay_side *side)
+{
+	return side->undelivered != NULL ? evbuffer_get_length(side->undelivered) : 0;
 }
 
 void session_close(struct session *session, enum close_reason reason)
@@ -403,10 +408,13 @@ void session_close(struct session *session, enum close_reason reason)
 		relay_release(session->client, &client);
 	if (session->backend != NULL)
 		relay_release(session->backend, &backend);
-	if (reason == REASON_CLIENT_RESET)
-		progress.bytes[RELAY_UP] += salvage(client.fd, &backend);
-	else if (reason == REASON_BACKEND_RESET)
-		progress.bytes[RELAY_DOWN] += salvage(backend.fd, &client);
+	if (reason == REASON_CLIENT_RESET) {
+		salvage(client.fd, &backend);
+		progress.bytes[RELAY_UP] += outstanding(&backend);
+	} else if (reason == REASON_BACKEND_RESET) {
+		salvage(backend.fd, &client);
+		progress.bytes[RELAY_DOWN] += outstanding(&client);
+	}
 	session_log_end(session, reason, &progress);
 	if (reason == REASON_BACKEND_TIMEOUT && addr_is_set(&session->source))
 		tcp_service_explain_routes(listener->service, &session->target);

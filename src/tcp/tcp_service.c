@@ -75,28 +75,38 @@ bool tcp_service_is_own_listener(const struct tcp_service *service, const struct
 	return false;
 }
 
+/* A listener on loopback needs one rule; anything else needs marks, which the manual explains. */
+static void explain_loopback_routes(const struct tcp_service *service, const char *target,
+				    bool ipv6)
+{
+	unsigned table = service->snapshot->routing_table;
+	const char *ip = ipv6 ? "ip -6" : "ip";
+
+	log_msg(LOG_LEVEL_WARN,
+		"listener %s: %s does not answer connections from clients' addresses; if it is up, "
+		"its answers need a way back: %s rule add from %s iif lo table %u; %s route add "
+		"local %s dev lo table %u",
+		service->conf->name, target, ip, ipv6 ? "::1/128" : "127.0.0.0/8", table, ip,
+		ipv6 ? "::/0" : "0.0.0.0/0", table);
+}
+
 void tcp_service_explain_routes(struct tcp_service *service, const struct addr *target)
 {
-	const struct conf_listener *conf = service->conf;
-	unsigned table = service->snapshot->routing_table;
-	bool ipv6 = addr_family(target) == AF_INET6;
-	const char *ip = ipv6 ? "ip -6" : "ip";
 	char text[ADDR_STRLEN];
-	char rule[ADDR_STRLEN + 16];
 
 	if (atomic_exchange(&service->routes_explained, true))
 		return;
 	addr_format_ip(target, text);
-	if (conf->mark != 0)
-		snprintf(rule, sizeof(rule), "fwmark %u", (unsigned)conf->mark);
+	if (addr_is_loopback(target))
+		explain_loopback_routes(service, text, addr_family(target) == AF_INET6);
 	else
-		snprintf(rule, sizeof(rule), "from %s iif lo", text);
-	log_msg(
-	    LOG_LEVEL_WARN,
-	    "listener %s: %s does not answer connections from clients' addresses; if it is up, its "
-	    "answers need a way back: %s rule add %s table %u; %s route add local %s dev lo table "
-	    "%u",
-	    conf->name, text, ip, rule, table, ip, ipv6 ? "::/0" : "0.0.0.0/0", table);
+		log_msg(LOG_LEVEL_WARN,
+			"listener %s: %s does not answer connections from clients' addresses; if "
+			"it is up, its answers need a way back, see \"Backends that are not on "
+			"loopback\" in mmproxy(8)%s",
+			service->conf->name, text,
+			service->conf->mark == 0 ? "; the listener has no mark, which that needs"
+						 : "");
 }
 
 bool tcp_service_may_log(struct tcp_service *service, enum close_reason reason, int64_t now_ms)

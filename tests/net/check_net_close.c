@@ -238,6 +238,7 @@ END_TEST
 /* More than the receiver's kernel takes at once, so that mmproxy must hold the reset back. */
 START_TEST(much_data_before_a_reset_is_delivered)
 {
+	char counted[64];
 	int first;
 	int second;
 
@@ -248,7 +249,9 @@ START_TEST(much_data_before_a_reset_is_delivered)
 		peer_send(first, stream_at(4, i * PIECE), PIECE);
 	peer_await_acknowledged(first);
 	peer_reset(first);
-	daemon_log_await(reset_reason(_i), NULL, NULL);
+	snprintf(counted, sizeof(counted), " %s=%d ", first == connection.client ? "up" : "down",
+		 4 * PIECE);
+	daemon_log_await(reset_reason(_i), counted, NULL);
 	for (size_t i = 0; i < 4; i++)
 		peer_expect(second, stream_at(4, i * PIECE), PIECE);
 	peer_expect_reset(second);
