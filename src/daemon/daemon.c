@@ -245,6 +245,21 @@ static void log_totals(const struct daemon *daemon, size_t index)
 	log_line_end(&line);
 }
 
+static void log_pipe_shortages(const struct daemon *daemon)
+{
+	struct log_line line;
+	uint64_t shortages = 0;
+
+	for (size_t i = 0; i < daemon->workers_count; i++)
+		shortages += worker_pipe_shortages(daemon->workers[i]);
+	if (shortages == 0)
+		return;
+	log_line_begin(&line, LOG_LEVEL_INFO);
+	log_line_str(&line, "msg", "bulk was copied for want of pipes");
+	log_line_u64(&line, "times", shortages);
+	log_line_end(&line);
+}
+
 static void stop_workers(struct daemon *daemon)
 {
 	tell_workers(daemon, WORKER_STOP);
@@ -254,6 +269,7 @@ static void stop_workers(struct daemon *daemon)
 		tcp_service_log_suppressed(daemon->services[i], LOG_LIMIT_NOW);
 		log_totals(daemon, i);
 	}
+	log_pipe_shortages(daemon);
 }
 
 static void free_parts(struct daemon *daemon)

@@ -28,6 +28,12 @@ static int set_mark(int fd, uint32_t mark)
 	return setsockopt(fd, SOL_SOCKET, SO_MARK, &mark, sizeof(mark));
 }
 
+/* A relay adds no delay of its own. */
+static int set_nodelay(int fd)
+{
+	return set_int(fd, SOL_TCP, TCP_NODELAY, 1);
+}
+
 static int fail_and_close(int fd)
 {
 	int saved = errno;
@@ -47,7 +53,8 @@ static int bind_tcp(const struct addr *addr, const struct sock_listen_options *o
 	if (set_int(fd, SOL_SOCKET, SO_REUSEADDR, 1) < 0 ||
 	    (share && set_int(fd, SOL_SOCKET, SO_REUSEPORT, 1) < 0) ||
 	    (family == AF_INET6 && set_int(fd, SOL_IPV6, IPV6_V6ONLY, options->v6only) < 0) ||
-	    (options->transparent && set_transparent(fd, family) < 0) ||
+	    (options->transparent && set_transparent(fd, family) < 0) || set_nodelay(fd) < 0 ||
+	    sock_set_keepalive(fd, options->keepalive_ms) < 0 ||
 	    bind(fd, &addr->sa, addr_len(addr)) < 0)
 		return fail_and_close(fd);
 	return fd;
@@ -76,7 +83,7 @@ int sock_new_tcp(int family, bool transparent, uint32_t mark)
 		return -1;
 	if ((transparent && set_transparent(fd, family) < 0) ||
 	    set_int(fd, SOL_SOCKET, SO_REUSEADDR, 1) < 0 || (mark != 0 && set_mark(fd, mark) < 0) ||
-	    sock_set_nodelay(fd) < 0)
+	    set_nodelay(fd) < 0)
 		return fail_and_close(fd);
 	return fd;
 }
@@ -105,11 +112,6 @@ int sock_set_keepalive(int fd, uint32_t idle_ms)
 	return 0;
 }
 
-int sock_set_nodelay(int fd)
-{
-	return set_int(fd, SOL_TCP, TCP_NODELAY, 1);
-}
-
 void sock_bind_without_port(int fd)
 {
 	(void)set_int(fd, SOL_IP, IP_BIND_ADDRESS_NO_PORT, 1);
@@ -120,6 +122,14 @@ int sock_unacknowledged(int fd)
 	int queued = 0;
 
 	return ioctl(fd, SIOCOUTQ, &queued) < 0 ? 0 : queued;
+}
+
+bool sock_is_connected(int fd)
+{
+	struct sockaddr_storage storage;
+	socklen_t len = sizeof(storage);
+
+	return getpeername(fd, (struct sockaddr *)&storage, &len) == 0;
 }
 
 int sock_unread(int fd)

@@ -12,15 +12,18 @@
 
 #include "base/addr.h"
 
+/* What a listening socket is to be, and what the sockets accepted from it inherit. */
 struct sock_listen_options {
-	bool transparent; /* accept what a TPROXY rule sends here (Linux 2.6.28) */
-	bool v6only;	  /* an IPv6 socket leaves IPv4 alone */
+	uint32_t keepalive_ms; /* as sock_set_keepalive() */
+	bool transparent;      /* accept what a TPROXY rule sends here (Linux 2.6.28) */
+	bool v6only;	       /* an IPv6 socket leaves IPv4 alone */
 };
 
 /*
- * A bound, non-blocking, close-on-exec TCP socket that does not listen yet. It is bound without
- * SO_REUSEPORT, so an address that anyone else listens on, even another mmproxy, is refused with
- * EADDRINUSE; sock_share_port() then lets this process bind it again for further workers.
+ * A bound, non-blocking, close-on-exec TCP socket that does not listen yet, with TCP_NODELAY. It is
+ * bound without SO_REUSEPORT, so an address that anyone else listens on, even another mmproxy, is
+ * refused with EADDRINUSE; sock_share_port() then lets this process bind it again for further
+ * workers.
  */
 int sock_bind_tcp(const struct addr *addr, const struct sock_listen_options *options)
     __attribute__((warn_unused_result));
@@ -48,9 +51,6 @@ int sock_new_raw(int family, uint32_t mark) __attribute__((warn_unused_result));
 /* SO_KEEPALIVE after this idle time, with probes a quarter of it apart; 0: leave off. */
 int sock_set_keepalive(int fd, uint32_t idle_ms) __attribute__((warn_unused_result));
 
-/* TCP_NODELAY: a relay adds no delay of its own. */
-int sock_set_nodelay(int fd) __attribute__((warn_unused_result));
-
 /*
  * IP_BIND_ADDRESS_NO_PORT (Linux 4.2): with port 0, choose the port at connect(2), where it need
  * only be unique for the destination. A kernel without it still works, with fewer ports.
@@ -62,6 +62,9 @@ void sock_bind_without_port(int fd);
  * cannot say.
  */
 int sock_unacknowledged(int fd);
+
+/* Whether connect(2) has come to its good end; never waits. */
+bool sock_is_connected(int fd);
 
 /* Bytes received that have not been read (SIOCINQ); 0 when the socket cannot say. */
 int sock_unread(int fd);

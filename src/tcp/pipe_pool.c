@@ -32,10 +32,10 @@ static struct pipe_pair *pair_new(void)
 	pair->read_fd = fds[0];
 	pair->write_fd = fds[1];
 	pair->filled = 0;
-	/* Refused beyond fs.pipe-user-pages-soft; a pipe of the usual size serves as well. */
+	/* Refused beyond fs.pipe-max-size; a pipe of the usual 64 KiB serves as well. */
 	(void)fcntl(fds[1], F_SETPIPE_SZ, PIPE_WANTED);
 	capacity = fcntl(fds[1], F_GETPIPE_SZ);
-	pair->capacity = capacity > 0 ? (size_t)capacity : 4096;
+	pair->capacity = capacity > 0 ? (size_t)capacity : 0;
 	return pair;
 }
 
@@ -69,6 +69,7 @@ int pipe_pool_init(struct pipe_pool *pool, struct event_base *base)
 	SLIST_INIT(&pool->idle);
 	pool->idle_count = 0;
 	pool->splice_refused = false;
+	atomic_init(&pool->shortages, 0);
 	pool->scratch = malloc(PIPE_POOL_SCRATCH);
 	pool->trim = evtimer_new(base, on_trim, pool);
 	return pool->scratch == NULL || pool->trim == NULL ? -1 : 0;
@@ -86,10 +87,18 @@ struct pipe_pair *pipe_pool_get(struct pipe_pool *pool)
 {
 	struct pipe_pair *pair = SLIST_FIRST(&pool->idle);
 
+	if (pair != NULL) {
+		SLIST_REMOVE_HEAD(&pool->idle, link);
+		pool->idle_count--;
+		return pair;
+	}
+	pair = pair_new();
+	if (pair != NULL && pair->capacity < PIPE_POOL_SCRATCH) {
+		pair_free(pair);
+		pair = NULL;
+	}
 	if (pair == NULL)
-		return pair_new();
-	SLIST_REMOVE_HEAD(&pool->idle, link);
-	pool->idle_count--;
+		stats_add(&pool->shortages, 1);
 	return pair;
 }
 

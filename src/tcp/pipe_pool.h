@@ -7,11 +7,14 @@
 #ifndef MMPROXY_PIPE_POOL_H
 #define MMPROXY_PIPE_POOL_H
 
+#include <stdatomic.h>
 #include <stdbool.h>
 #include <stddef.h>
 #include <sys/queue.h>
 
 #include <event2/event.h>
+
+#include "base/stats.h"
 
 /*
  * Bytes of the scratch buffer. A read that fills it turns its direction to splicing, so it is large
@@ -30,8 +33,9 @@ struct pipe_pair {
 struct pipe_pool {
 	SLIST_HEAD(, pipe_pair) idle;
 	size_t idle_count;
-	struct event *trim;  /* closes pipes that nobody needed for a while */
-	bool splice_refused; /* splice(2) does not work here: copy for good */
+	struct event *trim;		/* closes pipes that nobody needed for a while */
+	bool splice_refused;		/* splice(2) does not work here: copy for good */
+	atomic_uint_fast64_t shortages; /* pipes that could not be had; any thread may read it */
 	unsigned char *scratch;
 };
 
@@ -41,8 +45,9 @@ int pipe_pool_init(struct pipe_pool *pool, struct event_base *base)
 void pipe_pool_fini(struct pipe_pool *pool);
 
 /*
- * An empty pipe, grown with F_SETPIPE_SZ (Linux 2.6.35) as far as the system lets it. NULL when
- * descriptors are out: copying still works.
+ * An empty pipe, grown with F_SETPIPE_SZ (Linux 2.6.35) as far as the system lets it. NULL, and
+ * counted, when descriptors are out or the system gives only pipes that are smaller than the
+ * scratch buffer (fs.pipe-user-pages-soft, Linux 4.5): copying still works, and is then faster.
  */
 struct pipe_pair *pipe_pool_get(struct pipe_pool *pool);
 

@@ -66,7 +66,10 @@ struct relay_engine {
 	/* Where it is now. */
 	void (*measure)(struct relay *relay, struct relay_progress *progress);
 
-	/* Free the relay; descriptors and undelivered bytes become the caller's. */
+	/*
+	 * Free the relay; descriptors and undelivered bytes become the caller's. After REASON_DONE
+	 * the descriptors are to be closed at once, which may send the last FIN.
+	 */
 	void (*stop)(struct relay *relay, struct relay_side *client, struct relay_side *backend);
 };
 

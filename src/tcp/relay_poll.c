@@ -5,18 +5,34 @@
 #include <stddef.h>
 #include <unistd.h>
 
-static void on_events(evutil_socket_t fd, short what, void *arg)
-{
-	struct relay_poll *poll = arg;
+/*
+ * Where several sockets were ready at once, further ones are by the time these have been served:
+ * asking again at once saves the way through libevent. Not for ever, for it has sockets as well.
+ */
+#define CROWD  2
+#define ROUNDS 4
 
-	(void)what;
-	poll->batch_len = epoll_wait(fd, poll->batch, RELAY_POLL_BATCH, 0);
+static void serve_batch(struct relay_poll *poll)
+{
 	for (poll->batch_at = 0; poll->batch_at < poll->batch_len; poll->batch_at++) {
 		const struct epoll_event *event = &poll->batch[poll->batch_at];
 		struct relay_socket *socket = event->data.ptr;
 
 		if (socket != NULL)
 			socket->on_ready(socket, event->events);
+	}
+}
+
+static void on_events(evutil_socket_t fd, short what, void *arg)
+{
+	struct relay_poll *poll = arg;
+
+	(void)what;
+	for (int round = 0; round < ROUNDS; round++) {
+		poll->batch_len = epoll_wait(fd, poll->batch, RELAY_POLL_BATCH, 0);
+		serve_batch(poll);
+		if (poll->batch_len < CROWD)
+			break;
 	}
 	poll->batch_len = 0;
 }
@@ -83,6 +99,11 @@ int relay_poll_add(struct relay_poll *poll, struct relay_socket *socket)
 void relay_poll_remove(struct relay_poll *poll, struct relay_socket *socket)
 {
 	(void)epoll_ctl(poll->fd, EPOLL_CTL_DEL, socket->fd, NULL);
+	relay_poll_forget(poll, socket);
+}
+
+void relay_poll_forget(struct relay_poll *poll, struct relay_socket *socket)
+{
 	if (socket->queued)
 		TAILQ_REMOVE(&poll->queue, socket, later);
 	socket->queued = false;

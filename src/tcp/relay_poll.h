@@ -57,6 +57,9 @@ int relay_poll_add(struct relay_poll *poll, struct relay_socket *socket)
 /* Forget a socket, also events of it that were fetched already. Before its descriptor is closed. */
 void relay_poll_remove(struct relay_poll *poll, struct relay_socket *socket);
 
+/* The same for a descriptor that is closed before the loop goes on: closing ends the watch. */
+void relay_poll_forget(struct relay_poll *poll, struct relay_socket *socket);
+
 /* Call on_ready again, with no events, after others have had their turn. */
 void relay_poll_again(struct relay_poll *poll, struct relay_socket *socket);
 

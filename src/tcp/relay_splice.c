@@ -45,6 +45,7 @@ struct lane {
 	struct evbuffer *kept;	/* read, and not taken yet; NULL: nothing */
 	struct pipe_pair *pipe; /* NULL: copying */
 	uint64_t bytes;
+	bool copying;  /* there was no pipe: do without until from runs dry */
 	bool eof;      /* from has finished */
 	bool finished; /* and so has to's sending side */
 };
@@ -140,6 +141,17 @@ static void write_pending(struct lane *lane)
 static void note_short_read(struct lane *lane)
 {
 	lane->from->readable = lane->from->hung_up;
+	lane->copying = false;
+}
+
+static void begin_splicing(struct lane *lane)
+{
+	struct pipe_pool *pipes = &lane->from->relay->context->pipes;
+
+	if (pipes->splice_refused || lane->copying)
+		return;
+	lane->pipe = pipe_pool_get(pipes);
+	lane->copying = lane->pipe == NULL;
 }
 
 static enum pumped copy_once(struct lane *lane, size_t *moved)
@@ -152,14 +164,15 @@ static enum pumped copy_once(struct lane *lane, size_t *moved)
 		return PUMPED_RESET;
 	if (got <= 0) {
 		lane->from->readable = false;
+		lane->copying = false;
 		lane->eof = got == 0;
 		return PUMPED_DRY;
 	}
 	*moved += (size_t)got;
 	if (got < (ssize_t)PIPE_POOL_SCRATCH)
 		note_short_read(lane);
-	else if (!pipes->splice_refused)
-		lane->pipe = pipe_pool_get(pipes);
+	else
+		begin_splicing(lane);
 	if (lane->to->writable) {
 		sent = send(lane->to->socket.fd, pipes->scratch, (size_t)got, MSG_NOSIGNAL);
 		if (!took(lane, sent))
@@ -239,13 +252,20 @@ static enum close_reason reset_reason(const struct side *side)
 	return side == &side->relay->sides[CLIENT] ? REASON_CLIENT_RESET : REASON_BACKEND_RESET;
 }
 
+static bool is_over(const struct spliced *relay)
+{
+	return relay->lanes[RELAY_UP].finished && relay->lanes[RELAY_DOWN].finished;
+}
+
 /* Pass a FIN on if it is time. Returns whether it was. */
 static bool finish(struct lane *lane)
 {
 	if (!lane->eof || lane->finished || pending(lane) > 0)
 		return false;
 	lane->finished = true;
-	(void)shutdown(lane->to->socket.fd, SHUT_WR);
+	/* Behind the last FIN both sockets are closed, which sends it. */
+	if (!is_over(lane->from->relay))
+		(void)shutdown(lane->to->socket.fd, SHUT_WR);
 	return true;
 }
 
@@ -291,7 +311,7 @@ static void run(struct spliced *relay)
 		}
 		finished_one |= finish(&lanes[i]);
 	}
-	if (lanes[RELAY_UP].finished && lanes[RELAY_DOWN].finished) {
+	if (is_over(relay)) {
 		relay->events->on_ended(relay->arg, REASON_DONE);
 		return;
 	}
@@ -397,7 +417,10 @@ static struct evbuffer *take_pending(struct lane *lane)
 static void give_back(struct spliced *relay, enum side_name name, struct lane *lane,
 		      struct relay_side *side)
 {
-	relay_poll_remove(&relay->context->poll, &relay->sides[name].socket);
+	if (is_over(relay))
+		relay_poll_forget(&relay->context->poll, &relay->sides[name].socket);
+	else
+		relay_poll_remove(&relay->context->poll, &relay->sides[name].socket);
 	side->fd = relay->sides[name].socket.fd;
 	side->undelivered = take_pending(lane);
 }

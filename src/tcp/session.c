@@ -196,6 +196,11 @@ static void dial_backend(struct session *session)
 		session_close(session, REASON_INTERNAL);
 		return;
 	}
+	if (sock_is_connected(fd)) {
+		/* On loopback the handshake is over when connect(2) returns. */
+		on_backend_connected(session);
+		return;
+	}
 	session->state = SESSION_DIALLING;
 	session_log_step(session, "connecting");
 	arm(session, conf_of(session)->connect_timeout_ms);
@@ -326,11 +331,7 @@ int session_open(struct tcp_listener *listener, int fd, const struct addr *peer,
 	if (session == NULL)
 		return -1;
 	session_log_step(session, "accepted");
-	if (sock_set_nodelay(fd) < 0 ||
-	    sock_set_keepalive(fd, conf_of(session)->tcp_keepalive_ms) < 0)
-		/* The peer reset while it waited to be accepted. */
-		session_close(session, REASON_CLIENT_CLOSED_EARLY);
-	else if (headerless)
+	if (headerless)
 		start_dialling(session, NULL);
 	else
 		read_header(session);

@@ -50,6 +50,9 @@ bool worker_is_drained(const struct worker *worker);
 /* Wait for the thread to leave its loop (WORKER_STOP). */
 void worker_join(struct worker *worker);
 
+/* How often a relay had to copy because there was no pipe for splicing. Any thread. */
+uint64_t worker_pipe_shortages(const struct worker *worker);
+
 /* Add the counters of the listener that was added as number index. Any thread. */
 void worker_stats(const struct worker *worker, size_t index, struct stats *sum);
 

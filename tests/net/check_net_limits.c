@@ -4,6 +4,7 @@
 #include <stdio.h>
 #include <string.h>
 #include <sys/resource.h>
+#include <sys/socket.h>
 #include <unistd.h>
 
 #include "connection.h"
@@ -11,6 +12,7 @@
 #include "harness.h"
 #include "peer.h"
 #include "sender.h"
+#include "stream.h"
 #include "tcp_table.h"
 
 #define LISTENER \
@@ -129,6 +131,35 @@ static void leave_descriptors(unsigned more)
 	ck_assert_int_eq(prlimit(daemon_pid(), RLIMIT_NOFILE, &limit, NULL), 0);
 }
 
+#define STREAM 1
+#define BULK   (8u * 1024 * 1024)
+
+/* Send the stream from this offset on until the kernel takes no more; returns how much it was. */
+static size_t fill_with_stream(int fd, uint64_t at)
+{
+	size_t sent = 0;
+	ssize_t now;
+
+	while (sent < BULK &&
+	       (now = send(fd, stream_at(STREAM, at + sent), STREAM_RUN, MSG_NOSIGNAL)) > 0)
+		sent += (size_t)now;
+	return sent;
+}
+
+static void expect_stream(int fd, uint64_t at, size_t len)
+{
+	static uint8_t bytes[STREAM_RUN];
+
+	while (len > 0) {
+		ssize_t got = peer_receive(fd, bytes, len < sizeof(bytes) ? len : sizeof(bytes));
+
+		ck_assert_int_gt(got, 0);
+		ck_assert(stream_matches(STREAM, at, bytes, (size_t)got));
+		at += (size_t)got;
+		len -= (size_t)got;
+	}
+}
+
 START_TEST(accepting_goes_on_after_descriptors_ran_out)
 {
 	int backend = peer_listen(BACKEND_V4);
@@ -155,6 +186,31 @@ START_TEST(accepting_goes_on_after_descriptors_ran_out)
 	peer_send_text(clients[19], "PROXY TCP4 203.0.113.7 198.51.100.1 40000 443\r\n");
 	peer_accept_from(backend, CONNECTION_CLIENT);
 	connection_try(backend, "203.0.113.8:40000");
+}
+END_TEST
+
+/* Bulk needs a pipe of two descriptors to be spliced; it arrives all the same. */
+START_TEST(without_descriptors_for_pipes_bulk_is_copied)
+{
+	struct connection connection;
+	int backend = peer_listen(BACKEND_V4);
+	uint64_t at = 0;
+
+	daemon_start("");
+	if (daemon_is_wrapped())
+		return;
+	connection_open(&connection, backend, CONNECTION_CLIENT);
+	leave_descriptors(1);
+	/* All at once, so that it is read in large pieces. */
+	while (at < BULK) {
+		size_t sent = fill_with_stream(connection.client, at);
+
+		expect_stream(connection.backend, at, sent);
+		at += sent;
+	}
+	connection_finish(&connection);
+	daemon_stop();
+	daemon_log_await("bulk was copied for want of pipes", NULL, NULL);
 }
 END_TEST
 
@@ -238,6 +294,7 @@ static Suite *limits_suite(void)
 	tcase_add_test(connections, connections_without_a_header_count);
 	tcase_add_test(connections, many_connections_leave_nothing_behind);
 	tcase_add_test(descriptors, accepting_goes_on_after_descriptors_ran_out);
+	tcase_add_test(descriptors, without_descriptors_for_pipes_bulk_is_copied);
 	tcase_add_test(descriptors, without_a_descriptor_for_the_backend_one_client_is_refused);
 	tcase_add_test(workers, each_worker_has_a_socket);
 	tcase_add_test(workers, several_listeners_and_ranges_serve);
