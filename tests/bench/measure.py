@@ -1,6 +1,7 @@
 # SPDX-License-Identifier: BSD-2-Clause
 """One measurement of "make bench": backend, contestant and load generator, each started afresh."""
 
+import copy
 import json
 import os
 import select
@@ -76,10 +77,18 @@ IDLE = [Figure("memory", "memory", "bytes/connection", False, "{:.0f}"),
         Figure("memory_mb", "memory of all", "MB", False, "{:.1f}")]
 
 
+BESIDE_BULK = [Figure("p50_us", "p50", "µs", False, "{:.0f}"),
+               Figure("p99_us", "p99", "µs", False, "{:.0f}"),
+               Figure("p50_times", "p50 against alone", "times", False, "{:.2f}"),
+               Figure("p99_times", "p99 against alone", "times", False, "{:.2f}")]
+
+
 class Row:
-    def __init__(self, key, title, mode, connections, figures, compute):
+    """threads: of the contestant, where that is not for the caller to say."""
+
+    def __init__(self, key, title, mode, connections, figures, compute, threads=None):
         self.key, self.title, self.mode, self.connections = key, title, mode, connections
-        self.figures, self.compute = figures, compute
+        self.figures, self.compute, self.threads = figures, compute, threads
 
 
 ROWS = [
@@ -92,6 +101,8 @@ ROWS = [
         request_figures("request"), requests),
     Row("connect50", "connection rate, 50 at a time", "connect", 50,
         request_figures("connection"), requests),
+    Row("beside1", "64-byte ping-pong beside a bulk stream, one thread", "beside", 1,
+        BESIDE_BULK, None, threads=1),
     Row("idle2000", "2,000 idle connections", "idle", 2000, IDLE, None),
     Row("idle9000", "9,000 idle connections", "idle", 9000, IDLE, None),
 ]
@@ -209,7 +220,9 @@ class Bench:
         try:
             backend = self.start(processes, [self.programs["backend"], BACKEND, str(self.threads)],
                                  "backend", BACKEND)
-            command = contestant.command(self.setup)
+            setup = copy.copy(self.setup)
+            setup.threads = row.threads or setup.threads
+            command = contestant.command(setup)
             if not command:
                 return self.measure_row(row, backend, None, BACKEND, "none")
             proxy = self.start(processes, command, "proxy", PROXY)
@@ -231,6 +244,8 @@ class Bench:
     def measure_row(self, row, backend, proxy, target, header):
         # Whether the backend sees the clients; and nobody is measured cold.
         self.load("check", 20, target, header)
+        if row.mode == "beside":
+            return self.measure_beside(target, header)
         if row.mode == "idle":
             return self.measure_idle(row, proxy, target, header)
         watch = ["-W", f"backend={backend.popen.pid}"]
@@ -238,6 +253,22 @@ class Bench:
             watch += ["-W", "proxy=" + ",".join(map(str, proxy.pids()))]
         result = self.load(row.mode, row.connections, target, header, *watch)
         return row.compute(result)
+
+    def measure_beside(self, target, header):
+        """One connection's latency alone, and then next to another one that moves what it can."""
+        alone = self.load("pingpong", 1, target, header)
+        command = self.load_command("download", 1, target, header, "-s", str(self.seconds + 2))
+        with subprocess.Popen(command, stdout=subprocess.PIPE, stderr=subprocess.PIPE,
+                              stdin=subprocess.DEVNULL, text=True) as bulk_load:
+            try:
+                time.sleep(SETTLE_S)
+                beside = self.load("pingpong", 1, target, header)
+                self.read_result(*bulk_load.communicate(timeout=self.seconds + LOAD_S))
+            finally:
+                bulk_load.kill()
+        return {"p50_us": beside["p50_us"], "p99_us": beside["p99_us"],
+                "p50_times": beside["p50_us"] / alone["p50_us"],
+                "p99_times": beside["p99_us"] / alone["p99_us"]}
 
     def measure_idle(self, row, proxy, target, header):
         pids = proxy.pids()

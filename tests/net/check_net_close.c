@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
 /* How connections end: finished halves, resets, and what had been sent before. */
+#include <stdio.h>
 #include <string.h>
 
 #include "connection.h"

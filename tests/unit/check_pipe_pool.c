@@ -1,0 +1,134 @@
+/* SPDX-License-Identifier: BSD-2-Clause */
+/* Unit tests of tcp/pipe_pool. */
+#include <fcntl.h>
+#include <stdio.h>
+#include <sys/resource.h>
+#include <sys/wait.h>
+#include <unistd.h>
+
+#include <check.h>
+
+#include "tcp/pipe_pool.h"
+
+/* A user that nothing else runs as. */
+#define NOBODY_ELSE 54321
+
+static struct event_base *base;
+static struct pipe_pool pool;
+
+static void setup(void)
+{
+	base = event_base_new();
+	ck_assert_ptr_nonnull(base);
+	ck_assert_int_eq(pipe_pool_init(&pool, base), 0);
+}
+
+static void teardown(void)
+{
+	pipe_pool_fini(&pool);
+	event_base_free(base);
+}
+
+static bool is_open(int fd)
+{
+	return fcntl(fd, F_GETFD) >= 0;
+}
+
+START_TEST(a_pipe_is_kept_for_the_next_one)
+{
+	struct pipe_pair *pair = pipe_pool_get(&pool);
+	int fd;
+
+	ck_assert_ptr_nonnull(pair);
+	ck_assert_uint_ge(pair->capacity, PIPE_POOL_SCRATCH);
+	ck_assert_uint_eq(pair->filled, 0);
+	fd = pair->read_fd;
+	pipe_pool_put(&pool, pair);
+	pair = pipe_pool_get(&pool);
+	ck_assert_int_eq(pair->read_fd, fd);
+	pipe_pool_put(&pool, pair);
+}
+END_TEST
+
+START_TEST(a_pipe_that_is_not_empty_is_closed)
+{
+	struct pipe_pair *pair = pipe_pool_get(&pool);
+	int read_fd = pair->read_fd;
+	int write_fd = pair->write_fd;
+
+	pair->filled = 1;
+	pipe_pool_put(&pool, pair);
+	ck_assert(!is_open(read_fd));
+	ck_assert(!is_open(write_fd));
+}
+END_TEST
+
+START_TEST(idle_pipes_are_closed_after_a_while)
+{
+	struct pipe_pair *pair = pipe_pool_get(&pool);
+	int fd = pair->read_fd;
+
+	pipe_pool_put(&pool, pair);
+	ck_assert(is_open(fd));
+	/* Ends when no timer is left. */
+	(void)event_base_dispatch(base);
+	ck_assert(!is_open(fd));
+}
+END_TEST
+
+START_TEST(without_descriptors_there_is_none)
+{
+	struct rlimit limit = {.rlim_cur = 3, .rlim_max = 3};
+
+	ck_assert_int_eq(setrlimit(RLIMIT_NOFILE, &limit), 0);
+	ck_assert_ptr_null(pipe_pool_get(&pool));
+	ck_assert_ptr_null(pipe_pool_get(&pool));
+	ck_assert_uint_eq(stats_get(&pool.shortages), 2);
+}
+END_TEST
+
+/* Beyond fs.pipe-user-pages-soft a user's new pipes hold a page or two. */
+static void use_up_pages(void)
+{
+	for (;;) {
+		int fds[2];
+
+		ck_assert_int_eq(pipe2(fds, O_CLOEXEC), 0);
+		(void)fcntl(fds[1], F_SETPIPE_SZ, 1024 * 1024);
+		if (fcntl(fds[1], F_GETPIPE_SZ) < (int)PIPE_POOL_SCRATCH)
+			return;
+	}
+}
+
+START_TEST(a_pipe_smaller_than_the_scratch_buffer_is_none)
+{
+	if (getuid() != 0 || setresuid(NOBODY_ELSE, NOBODY_ELSE, NOBODY_ELSE) < 0) {
+		printf("not tested: it takes root to become a user of its own\n");
+		return;
+	}
+	use_up_pages();
+	ck_assert_ptr_null(pipe_pool_get(&pool));
+	ck_assert_uint_eq(stats_get(&pool.shortages), 1);
+}
+END_TEST
+
+int main(void)
+{
+	Suite *suite = suite_create("pipe_pool");
+	TCase *pipes = tcase_create("pipes");
+	SRunner *runner = srunner_create(suite);
+	int failed;
+
+	suite_add_tcase(suite, pipes);
+	tcase_add_checked_fixture(pipes, setup, teardown);
+	tcase_set_timeout(pipes, 30);
+	tcase_add_test(pipes, a_pipe_is_kept_for_the_next_one);
+	tcase_add_test(pipes, a_pipe_that_is_not_empty_is_closed);
+	tcase_add_test(pipes, idle_pipes_are_closed_after_a_while);
+	tcase_add_test(pipes, without_descriptors_there_is_none);
+	tcase_add_test(pipes, a_pipe_smaller_than_the_scratch_buffer_is_none);
+	srunner_run_all(runner, CK_ENV);
+	failed = srunner_ntests_failed(runner);
+	srunner_free(runner);
+	return failed != 0;
+}

@@ -1,0 +1,254 @@
+/* SPDX-License-Identifier: BSD-2-Clause */
+/* Unit tests of tcp/relay_splice: its turns, and what it gives back when it is stopped. */
+#include <arpa/inet.h>
+#include <fcntl.h>
+#include <string.h>
+#include <sys/socket.h>
+#include <unistd.h>
+
+#include <check.h>
+#include <event2/event.h>
+
+#include "base/addr.h"
+#include "tcp/relay.h"
+#include "tcp/relay_context.h"
+
+/* More than a relay may move for one connection before others have their turn. */
+#define TURN_MAX (768u * 1024)
+
+/* One relayed connection: the ends are the test's, the middle is the relay's. */
+struct bridge {
+	struct relay *relay;
+	int client_end;
+	int backend_end;
+	unsigned ended;
+	enum close_reason reason;
+};
+
+static struct event_base *base;
+static struct relay_context context;
+static char zeros[65536];
+
+static void on_half_closed(void *arg)
+{
+	(void)arg;
+}
+
+static void on_ended(void *arg, enum close_reason reason)
+{
+	struct bridge *bridge = arg;
+
+	bridge->ended++;
+	bridge->reason = reason;
+}
+
+static const struct relay_events events = {.on_half_closed = on_half_closed, .on_ended = on_ended};
+
+static void tcp_pair(int *one, int *other)
+{
+	struct sockaddr_in address = {.sin_family = AF_INET};
+	socklen_t len = sizeof(address);
+	int listener = socket(AF_INET, SOCK_STREAM | SOCK_CLOEXEC, 0);
+
+	address.sin_addr.s_addr = htonl(INADDR_LOOPBACK);
+	ck_assert_int_eq(bind(listener, (struct sockaddr *)&address, len), 0);
+	ck_assert_int_eq(listen(listener, 1), 0);
+	ck_assert_int_eq(getsockname(listener, (struct sockaddr *)&address, &len), 0);
+	*one = socket(AF_INET, SOCK_STREAM | SOCK_CLOEXEC, 0);
+	ck_assert_int_eq(connect(*one, (struct sockaddr *)&address, len), 0);
+	*other = accept(listener, NULL, NULL);
+	ck_assert_int_ge(*other, 0);
+	ck_assert_int_eq(fcntl(*one, F_SETFL, O_NONBLOCK), 0);
+	ck_assert_int_eq(fcntl(*other, F_SETFL, O_NONBLOCK), 0);
+	close(listener);
+}
+
+static void bridge_open(struct bridge *bridge)
+{
+	int client;
+	int backend;
+	struct bufferevent *client_bev;
+	struct bufferevent *backend_bev;
+
+	memset(bridge, 0, sizeof(*bridge));
+	tcp_pair(&bridge->client_end, &client);
+	tcp_pair(&bridge->backend_end, &backend);
+	client_bev = bufferevent_socket_new(base, client, 0);
+	backend_bev = bufferevent_socket_new(base, backend, 0);
+	ck_assert(client_bev != NULL && backend_bev != NULL);
+	bridge->relay = relay_splice.start(&context, client_bev, backend_bev, &events, bridge);
+	ck_assert_ptr_nonnull(bridge->relay);
+}
+
+static void bridge_close(struct bridge *bridge)
+{
+	struct relay_side client;
+	struct relay_side backend;
+
+	relay_stop(bridge->relay, &client, &backend);
+	if (client.undelivered != NULL)
+		evbuffer_free(client.undelivered);
+	if (backend.undelivered != NULL)
+		evbuffer_free(backend.undelivered);
+	close(client.fd);
+	close(backend.fd);
+	close(bridge->client_end);
+	close(bridge->backend_end);
+}
+
+static uint64_t moved_up(const struct bridge *bridge)
+{
+	struct relay_progress progress;
+
+	relay_measure(bridge->relay, &progress);
+	return progress.bytes[RELAY_UP];
+}
+
+/* Send what the kernel takes; returns how much that was. */
+static uint64_t fill(int fd)
+{
+	uint64_t filled = 0;
+	ssize_t sent;
+
+	while ((sent = send(fd, zeros, sizeof(zeros), MSG_NOSIGNAL)) > 0)
+		filled += (uint64_t)sent;
+	return filled;
+}
+
+static void setup(void)
+{
+	base = event_base_new();
+	ck_assert_ptr_nonnull(base);
+	ck_assert_int_eq(relay_context_init(&context, base), 0);
+}
+
+static void teardown(void)
+{
+	relay_context_fini(&context);
+	(void)event_base_loop(base, EVLOOP_NONBLOCK);
+	event_base_free(base);
+}
+
+START_TEST(a_bulk_stream_gives_others_their_turn)
+{
+	struct bridge bulk;
+	struct bridge chat;
+	char bytes[8];
+	uint64_t filled = 0;
+
+	bridge_open(&bulk);
+	bridge_open(&chat);
+	/* The present state is what the loop tells first. */
+	(void)event_base_loop(base, EVLOOP_NONBLOCK);
+	for (int round = 0; round < 20; round++) {
+		uint64_t before = moved_up(&bulk);
+
+		filled += fill(bulk.client_end);
+		ck_assert_int_eq(send(chat.client_end, "ping", 4, 0), 4);
+		(void)event_base_loop(base, EVLOOP_ONCE);
+		ck_assert_int_eq(recv(chat.backend_end, bytes, sizeof(bytes), 0), 4);
+		ck_assert_uint_le(moved_up(&bulk) - before, TURN_MAX);
+	}
+	/* There was more to move than a turn. */
+	ck_assert_uint_gt(filled, 2 * TURN_MAX);
+	bridge_close(&bulk);
+	bridge_close(&chat);
+}
+END_TEST
+
+START_TEST(a_turn_that_is_over_comes_again)
+{
+	struct bridge bulk;
+	uint64_t filled;
+	uint64_t received = 0;
+
+	bridge_open(&bulk);
+	filled = fill(bulk.client_end);
+	shutdown(bulk.client_end, SHUT_WR);
+	for (int pass = 0; pass < 10000 && received < filled; pass++) {
+		ssize_t got;
+
+		(void)event_base_loop(base, EVLOOP_NONBLOCK);
+		while ((got = recv(bulk.backend_end, zeros, sizeof(zeros), 0)) > 0)
+			received += (uint64_t)got;
+	}
+	ck_assert_uint_eq(received, filled);
+	ck_assert_uint_eq(moved_up(&bulk), filled);
+	bridge_close(&bulk);
+}
+END_TEST
+
+START_TEST(what_was_not_delivered_is_given_back)
+{
+	struct bridge bulk;
+	struct relay_side client;
+	struct relay_side backend;
+	uint64_t filled = 0;
+	uint64_t read;
+	ssize_t got;
+
+	bridge_open(&bulk);
+	/* Until nobody takes any more, so that the relay holds some itself. */
+	for (int pass = 0; pass < 1000; pass++) {
+		filled += fill(bulk.client_end);
+		(void)event_base_loop(base, EVLOOP_NONBLOCK);
+	}
+	read = moved_up(&bulk);
+	relay_stop(bulk.relay, &client, &backend);
+	ck_assert_ptr_null(client.undelivered);
+	ck_assert_ptr_nonnull(backend.undelivered);
+	read += evbuffer_get_length(backend.undelivered);
+	/* The rest is where it was. */
+	while ((got = recv(client.fd, zeros, sizeof(zeros), 0)) > 0)
+		read += (uint64_t)got;
+	while (read < filled) {
+		got = recv(client.fd, zeros, sizeof(zeros), 0);
+		if (got > 0)
+			read += (uint64_t)got;
+	}
+	ck_assert_uint_eq(read, filled);
+	evbuffer_free(backend.undelivered);
+	close(client.fd);
+	close(backend.fd);
+	close(bulk.client_end);
+	close(bulk.backend_end);
+}
+END_TEST
+
+START_TEST(the_end_comes_when_both_sides_have_finished)
+{
+	struct bridge bridge;
+
+	bridge_open(&bridge);
+	shutdown(bridge.client_end, SHUT_WR);
+	for (int pass = 0; pass < 100; pass++)
+		(void)event_base_loop(base, EVLOOP_NONBLOCK);
+	ck_assert_uint_eq(bridge.ended, 0);
+	shutdown(bridge.backend_end, SHUT_WR);
+	for (int pass = 0; pass < 100 && bridge.ended == 0; pass++)
+		(void)event_base_loop(base, EVLOOP_NONBLOCK);
+	ck_assert_uint_eq(bridge.ended, 1);
+	ck_assert_int_eq(bridge.reason, REASON_DONE);
+	bridge_close(&bridge);
+}
+END_TEST
+
+int main(void)
+{
+	Suite *suite = suite_create("relay_splice");
+	TCase *relay = tcase_create("relay");
+	SRunner *runner = srunner_create(suite);
+	int failed;
+
+	suite_add_tcase(suite, relay);
+	tcase_add_checked_fixture(relay, setup, teardown);
+	tcase_set_timeout(relay, 30);
+	tcase_add_test(relay, a_bulk_stream_gives_others_their_turn);
+	tcase_add_test(relay, a_turn_that_is_over_comes_again);
+	tcase_add_test(relay, what_was_not_delivered_is_given_back);
+	tcase_add_test(relay, the_end_comes_when_both_sides_have_finished);
+	srunner_run_all(runner, CK_ENV);
+	failed = srunner_ntests_failed(runner);
+	srunner_free(runner);
+	return failed != 0;
+}
