@@ -79,13 +79,15 @@ static int freeze(int fd, struct position *position)
 	return 0;
 }
 
-/* Sum of 16-bit words; len is even (RFC 1071). */
+/* Sum of 16-bit words in network order; len is even (RFC 1071). */
 static uint32_t sum_words(uint32_t sum, const void *bytes, size_t len)
 {
-	const uint8_t *byte = bytes;
+	for (size_t i = 0; i < len; i += sizeof(uint16_t)) {
+		uint16_t word;
 
-	for (size_t i = 0; i < len; i += 2)
-		sum += (uint32_t)byte[i] << 8 | byte[i + 1];
+		memcpy(&word, (const uint8_t *)bytes + i, sizeof(word));
+		sum += ntohs(word);
+	}
 	return sum;
 }
 
