@@ -1,0 +1,266 @@
+/* SPDX-License-Identifier: BSD-2-Clause */
+/* What a datagram that arrived is, and which flow it belongs to. */
+#include "udp/intake.h"
+
+#include <string.h>
+
+#include "proxyproto/proxy_datagram.h"
+#include "proxyproto/proxy_spp.h"
+#include "udp/flow.h"
+#include "udp/flow_log.h"
+
+/* No address, for keys and logs. */
+static const struct addr nobody;
+
+/* A datagram, understood. */
+struct arrival {
+	const uint8_t *bytes;
+	size_t len;
+	struct proxy_header parsed;
+	const struct proxy_header *header; /* NULL: it has none, and is payload throughout */
+	struct route route;		   /* as much of it as is known */
+	enum proxy_error error;
+};
+
+static const struct conf_listener *conf_of(const struct intake *intake)
+{
+	return intake->listener->service->conf;
+}
+
+static void drop(const struct intake *intake, const struct arrival *arrival,
+		 enum close_reason reason)
+{
+	stats_add(&intake->listener->stats.dropped[reason], 1);
+	/* A drain turns every new client away; one line each would be a flood. */
+	if (reason != REASON_SHUTDOWN)
+		flow_log_refused(intake->listener->service, &intake->peer, &arrival->route.source,
+				 &arrival->route.target, reason, arrival->error);
+}
+
+/* ---- new flows ---- */
+
+/* The flow idle longest makes room for a new one. */
+static bool make_room(struct udp_listener *listener)
+{
+	struct flow_links *oldest;
+
+	if (service_admit(listener->service))
+		return true;
+	oldest = flow_table_oldest(&listener->table);
+	if (oldest == NULL)
+		return false;
+	flow_close(flow_of(oldest), REASON_CONNECTION_LIMIT);
+	return service_admit(listener->service);
+}
+
+static struct flow *open_flow(const struct intake *intake, struct arrival *arrival,
+			      const struct flow_key *key)
+{
+	struct udp_listener *listener = intake->listener;
+	enum close_reason reason = REASON_SHUTDOWN;
+	struct flow *flow = NULL;
+
+	if (!listener->draining)
+		reason =
+		    route_find(listener->service, &intake->peer, arrival->header, &arrival->route);
+	if (reason == REASON_DONE) {
+		reason = REASON_CONNECTION_LIMIT;
+		if (make_room(listener)) {
+			flow = flow_open(listener, key, &arrival->route, arrival->header,
+					 intake->now_ms, &reason);
+			if (flow == NULL)
+				service_leave(listener->service);
+		}
+	}
+	if (flow == NULL)
+		drop(intake, arrival, reason);
+	else
+		udp_listener_watch_idle(listener);
+	return flow;
+}
+
+/* ---- which flow ---- */
+
+/* Where headerless datagrams of a flow come from and go to. */
+static void set_origin_key(const struct intake *intake, struct flow_key *key)
+{
+	flow_key_set(key, &intake->path.peer, &intake->path.local, intake->socket->number);
+}
+
+/* The flow of a datagram's client; NULL when it was dropped. */
+static struct flow *find_flow(const struct intake *intake, struct arrival *arrival)
+{
+	const struct proxy_header *header = arrival->header;
+	struct flow_links *links;
+	struct flow_key key;
+
+	if (header == NULL)
+		flow_key_set(&key, &intake->peer, &nobody, FLOW_OF_CLIENT);
+	else if (!addr_is_set(&header->src))
+		flow_key_set(&key, &intake->peer, &nobody, FLOW_OF_PEER);
+	else
+		flow_key_set(&key, &header->src,
+			     conf_of(intake)->dynamic_destination ? &header->dst : &nobody,
+			     FLOW_OF_CLIENT);
+	links = flow_table_find(&intake->listener->table, &key);
+	if (links == NULL)
+		return open_flow(intake, arrival, &key);
+	/* Who may open a flow from a loopback address is who may use it. */
+	if (header != NULL && addr_is_loopback(&header->src) && !addr_is_loopback(&intake->peer)) {
+		arrival->route.source = header->src;
+		drop(intake, arrival, REASON_SOURCE_INVALID);
+		return NULL;
+	}
+	return flow_of(links);
+}
+
+/*
+ * From now on the load balancer's port speaks for this flow. It spoke for another before if the
+ * load balancer has given it to a new client; that one's replies would go to the wrong client now,
+ * so its flow ends unless it has other ways to be reached.
+ */
+static bool bind_origin(const struct intake *intake, struct flow *flow)
+{
+	struct flow_table *table = &intake->listener->table;
+	struct flow_links *orphan;
+	struct flow_key key;
+
+	set_origin_key(intake, &key);
+	if (flow_table_find_origin(table, &key) == &flow->links)
+		return true;
+	if (flow_table_set_origin(table, &key, &flow->links, &orphan) < 0)
+		return false;
+	if (orphan != NULL)
+		flow_close(flow_of(orphan), REASON_DONE);
+	return true;
+}
+
+static struct flow *find_first(const struct intake *intake, struct arrival *arrival)
+{
+	struct flow *flow = find_flow(intake, arrival);
+
+	if (flow != NULL && !bind_origin(intake, flow)) {
+		drop(intake, arrival, REASON_INTERNAL);
+		return NULL;
+	}
+	return flow;
+}
+
+/* ---- a datagram ---- */
+
+/* Find the header; false when it was dropped for want of one. */
+static bool parse(const struct intake *intake, struct arrival *arrival)
+{
+	enum proxy_status status;
+
+	if (conf_of(intake)->udp_header == CONF_UDP_SPP)
+		status = proxy_spp_parse(arrival->bytes, arrival->len, &arrival->parsed,
+					 &arrival->error);
+	else
+		status =
+		    proxy_datagram_parse(arrival->bytes, arrival->len, conf_of(intake)->header_max,
+					 &arrival->parsed, &arrival->error);
+	if (status != PROXY_OK) {
+		drop(intake, arrival, REASON_HEADER_INVALID);
+		return false;
+	}
+	arrival->header = &arrival->parsed;
+	return true;
+}
+
+/* What the flow remembers of the datagram, and the payload on its way. */
+static void accept_datagram(const struct intake *intake, const struct arrival *arrival,
+			    struct flow *flow)
+{
+	size_t header_len = arrival->header != NULL ? arrival->header->header_len : 0;
+
+	flow->socket = intake->socket;
+	flow->path = intake->path;
+	flow->replies_spp =
+	    arrival->header != NULL && arrival->header->version == PROXY_VERSION_SPP;
+	if (flow->replies_spp)
+		memcpy(flow->spp, arrival->bytes, PROXY_SPP_LEN);
+	if (flow->first_segment == UDP_SEGMENT_NONE)
+		flow_table_touch(&intake->listener->table, &flow->links, intake->now_ms);
+	/* Where the header opens a flow, one that comes alone is no empty datagram. */
+	if (conf_of(intake)->udp_header == CONF_UDP_FIRST && header_len != 0 &&
+	    header_len == arrival->len)
+		return;
+	flow_gather(flow, arrival->bytes + header_len, arrival->len - header_len);
+}
+
+static void take_datagram(const struct intake *intake, const uint8_t *bytes, size_t len)
+{
+	struct arrival arrival = {.bytes = bytes, .len = len, .error = PROXY_ERROR_NONE};
+	bool first = conf_of(intake)->udp_header == CONF_UDP_FIRST;
+	struct flow_links *links = NULL;
+	struct flow_key key;
+	struct flow *flow;
+
+	if (first && !intake->headerless && !proxy_datagram_is_signed(bytes, len)) {
+		set_origin_key(intake, &key);
+		links = flow_table_find_origin(&intake->listener->table, &key);
+	}
+	if (links != NULL)
+		flow = flow_of(links);
+	else if (!intake->headerless && !parse(intake, &arrival))
+		return;
+	else if (first && !intake->headerless)
+		flow = find_first(intake, &arrival);
+	else
+		flow = find_flow(intake, &arrival);
+	if (flow != NULL)
+		accept_datagram(intake, &arrival, flow);
+}
+
+/* ---- a message ---- */
+
+/* Learn whom the message is from, and whether that one may. */
+static void meet_peer(struct intake *intake, const struct addr *name)
+{
+	const struct conf_listener *conf = conf_of(intake);
+
+	/* Mostly the same few load balancers, and runs of one of them. */
+	if (intake->known && memcmp(&intake->path.peer, name, sizeof(*name)) == 0)
+		return;
+	intake->known = true;
+	intake->path.peer = *name;
+	intake->peer = *name;
+	addr_unmap(&intake->peer);
+	intake->headerless = conf->headerless_subnets != NULL &&
+			     netset_contains(conf->headerless_subnets, &intake->peer);
+	intake->allowed = intake->headerless || conf->allowed_subnets == NULL ||
+			  netset_contains(conf->allowed_subnets, &intake->peer);
+}
+
+void intake_begin(struct intake *intake, struct udp_socket *socket, int64_t now_ms)
+{
+	memset(intake, 0, sizeof(*intake));
+	intake->socket = socket;
+	intake->listener = socket->listener;
+	intake->now_ms = now_ms;
+}
+
+void intake_message(struct intake *intake, struct msghdr *message, size_t len)
+{
+	const uint8_t *bytes = message->msg_iov->iov_base;
+	const struct arrival unknown = {.error = PROXY_ERROR_NONE};
+	size_t segment_len;
+
+	meet_peer(intake, message->msg_name);
+	memset(&intake->path.local, 0, sizeof(intake->path.local));
+	intake->path.interface = 0;
+	segment_len = udp_sock_read_control(message, &intake->path);
+	if (segment_len == 0 || segment_len > len)
+		segment_len = len;
+	do {
+		size_t one = len < segment_len ? len : segment_len;
+
+		if (intake->allowed)
+			take_datagram(intake, bytes, one);
+		else
+			drop(intake, &unknown, REASON_PEER_DENIED);
+		bytes += one;
+		len -= one;
+	} while (len > 0);
+}
