@@ -19,6 +19,7 @@ void outbox_init(struct outbox *outbox)
 {
 	memset(outbox->messages, 0, sizeof(outbox->messages));
 	outbox->messages_count = 0;
+	outbox->parts_count = 0;
 	outbox->pieces_count = 0;
 }
 
@@ -33,6 +34,15 @@ static void add_piece(struct outbox *outbox, struct msghdr *message, const uint8
 	message->msg_iovlen++;
 }
 
+static bool is_same_path(const struct udp_path *a, const struct udp_path *b)
+{
+	if (a == b)
+		return true;
+	return a != NULL && b != NULL && a->interface == b->interface &&
+	       memcmp(&a->peer, &b->peer, sizeof(a->peer)) == 0 &&
+	       memcmp(&a->local, &b->local, sizeof(a->local)) == 0;
+}
+
 /* Whether a datagram of len bytes, header included, can join the last message. */
 static bool can_join(const struct outbox *outbox, const struct outbox_item *item, size_t len,
 		     size_t join_max)
@@ -42,9 +52,9 @@ static bool can_join(const struct outbox *outbox, const struct outbox_item *item
 	if (outbox->messages_count == 0)
 		return false;
 	note = &outbox->notes[outbox->messages_count - 1];
-	return note->owner == item->owner && !note->closed && len > 0 && len <= note->segment_len &&
-	       note->segment_len <= join_max && note->header_len == item->header_len &&
-	       note->segments < OUTBOX_SEGMENTS && note->len + len <= UDP_SOCK_PAYLOAD_MAX;
+	return !note->closed && len > 0 && len <= note->segment_len &&
+	       note->segment_len <= join_max && note->segments < OUTBOX_SEGMENTS &&
+	       note->len + len <= UDP_SOCK_PAYLOAD_MAX && is_same_path(note->path, item->path);
 }
 
 static void start_message(struct outbox *outbox, const struct outbox_item *item, size_t segment_len)
@@ -53,9 +63,9 @@ static void start_message(struct outbox *outbox, const struct outbox_item *item,
 	struct msghdr *message = &outbox->messages[index].msg_hdr;
 
 	outbox->notes[index] = (struct outbox_note){
-	    .owner = item->owner,
+	    .path = item->path,
 	    .segment_len = segment_len,
-	    .header_len = item->header_len,
+	    .first_part = outbox->parts_count,
 	};
 	message->msg_iov = &outbox->pieces[outbox->pieces_count];
 	message->msg_iovlen = 0;
@@ -67,15 +77,35 @@ static void start_message(struct outbox *outbox, const struct outbox_item *item,
 	}
 }
 
+/* Count segments of len bytes together, whose pieces have been added, to the last message. */
+static void add_part(struct outbox *outbox, const struct outbox_item *item, size_t len,
+		     uint32_t segments)
+{
+	struct outbox_note *note = &outbox->notes[outbox->messages_count - 1];
+	struct outbox_part *part = NULL;
+
+	if (note->parts > 0)
+		part = &outbox->parts[outbox->parts_count - 1];
+	if (part == NULL || part->owner != item->owner || part->header_len != item->header_len) {
+		part = &outbox->parts[outbox->parts_count++];
+		*part = (struct outbox_part){.owner = item->owner, .header_len = item->header_len};
+		note->parts++;
+	}
+	part->len += len;
+	part->segments += segments;
+	note->len += len;
+	note->segments += segments;
+	note->closed = len < segments * note->segment_len;
+}
+
 /* Put one datagram in; false when there is no room. */
 static bool put_one(struct outbox *outbox, const struct outbox_item *item, const uint8_t *payload,
 		    size_t len, size_t join_max)
 {
 	size_t whole = item->header_len + len;
-	struct outbox_note *note;
 	struct msghdr *message;
 
-	if (outbox->pieces_count + 2 > OUTBOX_PIECES)
+	if (outbox->pieces_count + 2 > OUTBOX_PIECES || outbox->parts_count == OUTBOX_PIECES)
 		return false;
 	if (!can_join(outbox, item, whole, join_max)) {
 		if (outbox->messages_count == OUTBOX_MESSAGES)
@@ -83,14 +113,11 @@ static bool put_one(struct outbox *outbox, const struct outbox_item *item, const
 		start_message(outbox, item, whole);
 	}
 	message = &outbox->messages[outbox->messages_count - 1].msg_hdr;
-	note = &outbox->notes[outbox->messages_count - 1];
 	if (item->header_len > 0)
 		add_piece(outbox, message, item->header, item->header_len);
 	if (len > 0)
 		add_piece(outbox, message, payload, len);
-	note->closed = whole < note->segment_len;
-	note->len += whole;
-	note->segments++;
+	add_part(outbox, item, whole, 1);
 	return true;
 }
 
@@ -104,20 +131,17 @@ static size_t put_run(struct outbox *outbox, const struct outbox_item *item)
 		most = OUTBOX_SEGMENTS;
 	while (put < item->len) {
 		size_t chunk = item->len - put;
-		struct outbox_note *note;
 
 		if (outbox->messages_count == OUTBOX_MESSAGES ||
-		    outbox->pieces_count == OUTBOX_PIECES)
+		    outbox->pieces_count == OUTBOX_PIECES || outbox->parts_count == OUTBOX_PIECES)
 			break;
 		if (chunk > most * item->segment_len)
 			chunk = most * item->segment_len;
 		start_message(outbox, item, item->segment_len);
 		add_piece(outbox, &outbox->messages[outbox->messages_count - 1].msg_hdr,
 			  item->payload + put, chunk);
-		note = &outbox->notes[outbox->messages_count - 1];
-		note->len = chunk;
-		note->segments = (uint32_t)((chunk + item->segment_len - 1) / item->segment_len);
-		note->closed = chunk % item->segment_len != 0;
+		add_part(outbox, item, chunk,
+			 (uint32_t)((chunk + item->segment_len - 1) / item->segment_len));
 		put += chunk;
 	}
 	return put;
@@ -196,44 +220,50 @@ static int send_one(int fd, const struct msghdr *message)
 }
 
 /* Send the segments of a message that the kernel would not cut. Returns EAGAIN if that ended it. */
-static int send_apart(int fd, const struct msghdr *joined, const struct outbox_note *note,
-		      outbox_result result)
+static int send_apart(const struct outbox *outbox, int fd, const struct msghdr *joined,
+		      const struct outbox_note *note, outbox_result result)
 {
 	struct cursor cursor = {.piece = joined->msg_iov, .left = joined->msg_iovlen};
 	_Alignas(struct cmsghdr) uint8_t control[UDP_SOCK_CONTROL_MAX];
 	struct iovec pieces[CUT_PIECES_MAX];
 	struct msghdr message = *joined;
-	size_t left = note->len;
 	int error = 0;
 
-	/* UDP_SEGMENT is written last; without it the rest stands. */
-	message.msg_control = control;
-	message.msg_controllen = joined->msg_controllen - CMSG_SPACE(sizeof(uint16_t));
-	memcpy(control, joined->msg_control, message.msg_controllen);
-	if (message.msg_controllen == 0)
-		message.msg_control = NULL;
+	udp_sock_write_control(&message, control, note->path, 0);
 	message.msg_iov = pieces;
-	while (left > 0) {
-		size_t len = left < note->segment_len ? left : note->segment_len;
+	for (uint32_t i = 0; i < note->parts; i++) {
+		const struct outbox_part *part = &outbox->parts[note->first_part + i];
+		size_t left = part->len;
 
-		message.msg_iovlen = cut(&cursor, len, pieces);
-		if (error != EAGAIN)
-			error = send_one(fd, &message);
-		result(note->owner, 1, len - note->header_len, error);
-		left -= len;
+		while (left > 0) {
+			size_t len = left < note->segment_len ? left : note->segment_len;
+
+			message.msg_iovlen = cut(&cursor, len, pieces);
+			if (error != EAGAIN)
+				error = send_one(fd, &message);
+			result(part->owner, 1, len - part->header_len, error);
+			left -= len;
+		}
 	}
 	return error == EAGAIN ? EAGAIN : 0;
 }
 
-static void report(const struct outbox_note *note, outbox_result result, int error)
+static void report(const struct outbox *outbox, const struct outbox_note *note,
+		   outbox_result result, int error)
 {
-	result(note->owner, note->segments, note->len - note->segments * note->header_len, error);
+	for (uint32_t i = 0; i < note->parts; i++) {
+		const struct outbox_part *part = &outbox->parts[note->first_part + i];
+
+		result(part->owner, part->segments, part->len - part->segments * part->header_len,
+		       error);
+	}
 }
 
 /* The kernel refused to cut a message: remember it, and send its segments. */
-static int on_refused_join(int fd, const struct msghdr *message, const struct outbox_note *note,
-			   int error, size_t *join_max, outbox_result result)
+static int on_refused_join(const struct outbox *outbox, size_t index, int fd, int error,
+			   size_t *join_max, outbox_result result)
 {
+	const struct outbox_note *note = &outbox->notes[index];
 	size_t fits = note->segment_len - 1;
 
 	if (error != EINVAL && error != EMSGSIZE)
@@ -242,7 +272,7 @@ static int on_refused_join(int fd, const struct msghdr *message, const struct ou
 		fits = 0;
 	if (fits < *join_max)
 		*join_max = fits;
-	return send_apart(fd, message, note, result);
+	return send_apart(outbox, fd, &outbox->messages[index].msg_hdr, note, result);
 }
 
 /* The message at index would not go out with the others. Returns EAGAIN when the buffer is full. */
@@ -250,13 +280,12 @@ static int send_failed(struct outbox *outbox, size_t index, int fd, size_t *join
 		       outbox_result result)
 {
 	const struct outbox_note *note = &outbox->notes[index];
-	const struct msghdr *message = &outbox->messages[index].msg_hdr;
-	int error = send_one(fd, message);
+	int error = send_one(fd, &outbox->messages[index].msg_hdr);
 
 	if (note->segments > 1 && (error == EINVAL || error == EIO || error == ENOPROTOOPT ||
 				   error == EMSGSIZE || error == EOPNOTSUPP))
-		return on_refused_join(fd, message, note, error, join_max, result);
-	report(note, result, error);
+		return on_refused_join(outbox, index, fd, error, join_max, result);
+	report(outbox, note, result, error);
 	return error == EAGAIN ? EAGAIN : 0;
 }
 
@@ -264,14 +293,9 @@ static void write_controls(struct outbox *outbox)
 {
 	for (size_t i = 0; i < outbox->messages_count; i++) {
 		const struct outbox_note *note = &outbox->notes[i];
-		struct msghdr *message = &outbox->messages[i].msg_hdr;
-		const struct udp_path *path = NULL;
 
-		/* The name is the path's first member. */
-		if (message->msg_name != NULL)
-			path = (const struct udp_path *)message->msg_name;
-		udp_sock_write_control(message, outbox->controls[i], path,
-				       note->segments > 1 ? note->segment_len : 0);
+		udp_sock_write_control(&outbox->messages[i].msg_hdr, outbox->controls[i],
+				       note->path, note->segments > 1 ? note->segment_len : 0);
 	}
 }
 
@@ -287,13 +311,14 @@ int outbox_flush(struct outbox *outbox, int fd, size_t *join_max, outbox_result 
 		    sendmmsg(fd, &outbox->messages[at], (unsigned)(count - at), MSG_DONTWAIT);
 
 		for (int i = 0; i < sent; i++)
-			report(&outbox->notes[at++], result, 0);
+			report(outbox, &outbox->notes[at++], result, 0);
 		if (sent < 0)
 			error = send_failed(outbox, at++, fd, join_max, result);
 	}
 	for (; at < count; at++)
-		report(&outbox->notes[at], result, EAGAIN);
+		report(outbox, &outbox->notes[at], result, EAGAIN);
 	outbox->messages_count = 0;
+	outbox->parts_count = 0;
 	outbox->pieces_count = 0;
 	return error == 0 ? 0 : -1;
 }

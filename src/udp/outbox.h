@@ -19,7 +19,8 @@
 /* Messages of one system call. */
 #define OUTBOX_MESSAGES 64
 
-/* Pieces of all of them: a header and a payload each for messages of a few segments. */
+/* Pieces of all of them, and parts at most: a header and a payload each for a few segments a
+ * message. */
 #define OUTBOX_PIECES 512
 
 /* Segments of one message: UDP_MAX_SEGMENTS of Linux 4.18, which later raised it. */
@@ -32,21 +33,33 @@
  */
 #define OUTBOX_JOIN_ALL UDP_SOCK_PAYLOAD_MAX
 
+/* What is known of a message: a run of segments, in parts of one owner each. */
 struct outbox_note {
-	void *owner;	    /* whose result it is */
+	const struct udp_path *path;
 	size_t len;	    /* bytes of all segments, headers included */
 	size_t segment_len; /* of each but the last, which may be shorter */
-	size_t header_len;  /* of each segment */
+	size_t first_part;
+	uint32_t parts;
 	uint32_t segments;
 	bool closed; /* a shorter segment ended the run */
+};
+
+/* Consecutive segments of one owner in a message. */
+struct outbox_part {
+	void *owner; /* whose result it is */
+	size_t len;  /* bytes, headers included */
+	size_t header_len;
+	uint32_t segments;
 };
 
 struct outbox {
 	struct mmsghdr messages[OUTBOX_MESSAGES];
 	struct outbox_note notes[OUTBOX_MESSAGES];
+	struct outbox_part parts[OUTBOX_PIECES];
 	struct iovec pieces[OUTBOX_PIECES];
 	_Alignas(struct cmsghdr) uint8_t controls[OUTBOX_MESSAGES][UDP_SOCK_CONTROL_MAX];
 	size_t messages_count;
+	size_t parts_count;
 	size_t pieces_count;
 };
 
@@ -61,7 +74,7 @@ void outbox_init(struct outbox *outbox);
 /* Of datagrams that go to path's peer from its local address; NULL for a connected socket. */
 struct outbox_item {
 	void *owner;
-	const struct udp_path *path; /* one owner has one path until the flush */
+	const struct udp_path *path; /* stays as it is until the flush */
 	const uint8_t *header;	     /* before each segment; NULL: none */
 	size_t header_len;
 	const uint8_t *payload;
