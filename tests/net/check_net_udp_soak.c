@@ -259,9 +259,13 @@ static void check_loss(const struct soak *soak, unsigned long dropped)
 {
 	uint64_t lost = soak->sent_up - soak->got_up + soak->sent_down - soak->got_down;
 
-	printf("%llu datagrams up, %llu down, %llu lost, %lu dropped by the kernel, %u clients\n",
-	       (unsigned long long)soak->sent_up, (unsigned long long)soak->sent_down,
-	       (unsigned long long)lost, dropped, soak->addresses);
+	printf("%llu datagrams up, %llu did not come; %llu down, %llu did not come; "
+	       "%lu dropped by the kernel; %u clients\n",
+	       (unsigned long long)soak->sent_up,
+	       (unsigned long long)(soak->sent_up - soak->got_up),
+	       (unsigned long long)soak->sent_down,
+	       (unsigned long long)(soak->sent_down - soak->got_down), dropped, soak->addresses);
+	fflush(stdout);
 	ck_assert_uint_gt(soak->got_down, 0);
 	ck_assert_msg(lost <= dropped, "%llu were lost, and the kernel dropped but %lu",
 		      (unsigned long long)lost, dropped);
