@@ -26,6 +26,7 @@ void service_free(struct service *service)
 		return;
 	for (size_t i = 0; i < REASON_COUNT; i++)
 		log_limit_fini(&service->limits[i]);
+	members_fini(&service->members);
 	conf_unref(service->snapshot);
 	free(service);
 }
@@ -51,6 +52,13 @@ bool service_admit(struct service *service)
 void service_leave(struct service *service)
 {
 	atomic_fetch_sub_explicit(&service->active, 1, memory_order_relaxed);
+}
+
+bool service_is_full(const struct service *service)
+{
+	uint32_t limit = service_limit(service);
+
+	return limit != 0 && atomic_load_explicit(&service->active, memory_order_relaxed) >= limit;
 }
 
 static bool reaches(const struct addr *listen, const struct addr *addr)

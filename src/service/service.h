@@ -14,6 +14,7 @@
 #include "base/log_limit.h"
 #include "base/reason.h"
 #include "conf/conf.h"
+#include "service/members.h"
 
 struct service {
 	struct conf *snapshot; /* a reference */
@@ -25,6 +26,7 @@ struct service {
 	 */
 	atomic_uint active;
 	atomic_bool routes_explained; /* advice about return routes has been logged */
+	struct members members;	      /* of a UDP listener */
 	struct log_limit limits[REASON_COUNT];
 };
 
@@ -39,6 +41,9 @@ uint32_t service_limit(const struct service *service);
 /* Count one more connection or flow; false (and not counted) when the limit is reached. */
 bool service_admit(struct service *service);
 void service_leave(struct service *service);
+
+/* Whether service_admit() would say no now. */
+bool service_is_full(const struct service *service);
 
 /* Whether addr is a listener of mmproxy's own with the same protocol: going there would go in
  * circles. */

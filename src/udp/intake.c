@@ -39,18 +39,32 @@ static void drop(const struct intake *intake, const struct arrival *arrival,
 
 /* ---- new flows ---- */
 
-/* The flow idle longest makes room for a new one. */
-static bool make_room(struct udp_listener *listener)
+enum room { ROOM_MADE, ROOM_LATER, ROOM_NONE };
+
+/*
+ * The flow idle longest makes room for a new one. If it is another worker's, that one is asked, and
+ * the datagram waits; the second time it is this worker's own, for the places that the other makes
+ * can be taken by others.
+ */
+static enum room make_room(const struct intake *intake, const struct arrival *arrival)
 {
+	struct udp_listener *listener = intake->listener;
+	struct service *service = listener->service;
 	struct flow_links *oldest;
 
-	if (service_admit(listener->service))
-		return true;
+	if (service_admit(service))
+		return ROOM_MADE;
 	oldest = flow_table_oldest(&listener->table);
+	if (!intake->again && members_ask(&service->members, listener->member,
+					  oldest != NULL ? oldest->active_ms : INT64_MAX) == 0)
+		return parking_put(&listener->parking, intake->socket, &intake->path,
+				   arrival->bytes, arrival->len) == 0
+			   ? ROOM_LATER
+			   : ROOM_NONE;
 	if (oldest == NULL)
-		return false;
+		return ROOM_NONE;
 	flow_close(flow_of(oldest), REASON_CONNECTION_LIMIT);
-	return service_admit(listener->service);
+	return service_admit(service) ? ROOM_MADE : ROOM_NONE;
 }
 
 static struct flow *open_flow(const struct intake *intake, struct arrival *arrival,
@@ -64,8 +78,12 @@ static struct flow *open_flow(const struct intake *intake, struct arrival *arriv
 		reason =
 		    route_find(listener->service, &intake->peer, arrival->header, &arrival->route);
 	if (reason == REASON_DONE) {
+		enum room room = make_room(intake, arrival);
+
+		if (room == ROOM_LATER)
+			return NULL;
 		reason = REASON_CONNECTION_LIMIT;
-		if (make_room(listener)) {
+		if (room == ROOM_MADE) {
 			flow = flow_open(listener, key, &arrival->route, arrival->header,
 					 intake->now_ms, &reason);
 			if (flow == NULL)
@@ -263,4 +281,15 @@ void intake_message(struct intake *intake, struct msghdr *message, size_t len)
 		bytes += one;
 		len -= one;
 	} while (len > 0);
+}
+
+void intake_parked(const struct parked *parked, int64_t now_ms)
+{
+	struct intake intake;
+
+	intake_begin(&intake, parked->socket, now_ms);
+	intake.again = true;
+	meet_peer(&intake, &parked->path.peer);
+	intake.path = parked->path;
+	take_datagram(&intake, parked->bytes, parked->len);
 }

@@ -25,6 +25,7 @@ struct intake {
 	bool known;	  /* the two below are those of path's peer */
 	bool allowed;
 	bool headerless;
+	bool again; /* it was parked */
 };
 
 void intake_begin(struct intake *intake, struct udp_socket *socket, int64_t now_ms);
@@ -34,5 +35,8 @@ void intake_begin(struct intake *intake, struct udp_socket *socket, int64_t now_
  * bytes must stay until flow_send_gathered().
  */
 void intake_message(struct intake *intake, struct msghdr *message, size_t len);
+
+/* Take a datagram again that waited for room. It makes its own now, or is dropped. */
+void intake_parked(const struct parked *parked, int64_t now_ms);
 
 #endif

@@ -21,6 +21,15 @@
 
 /* ---- in ---- */
 
+/* Since when the flow idle longest has been silent, for the other workers. */
+static void publish_oldest(struct udp_listener *listener)
+{
+	const struct flow_links *oldest = flow_table_oldest(&listener->table);
+
+	members_publish(&listener->service->members, listener->member,
+			oldest != NULL ? oldest->active_ms : INT64_MAX);
+}
+
 static void on_readable(evutil_socket_t fd, short what, void *arg)
 {
 	struct udp_socket *socket = arg;
@@ -40,6 +49,43 @@ static void on_readable(evutil_socket_t fd, short what, void *arg)
 		intake_message(&intake, message, context->in[i].msg_len);
 	}
 	flow_send_gathered(socket->listener);
+	publish_oldest(socket->listener);
+}
+
+/* Datagrams that waited for room: now there is some, or they make it here. */
+static void take_parked(struct udp_listener *listener)
+{
+	struct parking parking = listener->parking;
+	struct parked *parked;
+
+	if (STAILQ_EMPTY(&parking.datagrams))
+		return;
+	parking_init(&listener->parking);
+	while ((parked = parking_take(&parking)) != NULL) {
+		intake_parked(parked, clock_now_ms());
+		flow_send_gathered(listener);
+		free(parked);
+	}
+}
+
+void udp_listener_look_round(struct udp_listener *listener)
+{
+	struct service *service = listener->service;
+	unsigned asked = members_take_asked(&service->members, listener->member);
+
+	for (unsigned i = 0; i < asked && service_is_full(service); i++) {
+		struct flow_links *oldest = flow_table_oldest(&listener->table);
+
+		if (oldest == NULL)
+			break;
+		flow_close(flow_of(oldest), REASON_CONNECTION_LIMIT);
+	}
+	/* Even if nothing has ended: they must not wait for what will not come. */
+	publish_oldest(listener);
+	if (asked > 0)
+		members_tell(&service->members, listener->member);
+	take_parked(listener);
+	publish_oldest(listener);
 }
 
 /* ---- out ---- */
@@ -82,6 +128,7 @@ static void on_flows(evutil_socket_t fd, short what, void *arg)
 		flow_read(context->events[i].data.ptr, context->events[i].events, &used, now);
 	udp_listener_send_replies(listener);
 	udp_listener_note_joining(listener);
+	publish_oldest(listener);
 }
 
 void udp_listener_cannot_join(struct udp_listener *listener)
@@ -135,6 +182,7 @@ static void on_expiry(evutil_socket_t fd, short what, void *arg)
 			break;
 		flow_close(flow_of(oldest), REASON_IDLE_TIMEOUT);
 	}
+	publish_oldest(listener);
 	oldest = flow_table_oldest(&listener->table);
 	if (oldest != NULL) {
 		int64_t left_ms = limit_ms - (now - oldest->active_ms);
@@ -188,7 +236,8 @@ static int make_events(struct udp_listener *listener)
 }
 
 struct udp_listener *udp_listener_new(struct event_base *base, struct service *service,
-				      struct udp_context *context, const int *fds, size_t count)
+				      struct udp_context *context, member_wake wake, void *wake_arg,
+				      const int *fds, size_t count)
 {
 	struct udp_listener *listener = calloc(1, sizeof(*listener));
 	size_t taken = 0;
@@ -202,6 +251,10 @@ struct udp_listener *udp_listener_new(struct event_base *base, struct service *s
 	listener->join_max = OUTBOX_JOIN_ALL;
 	listener->joins_replies = true;
 	flow_table_init(&listener->table);
+	parking_init(&listener->parking);
+	listener->member = members_join(&service->members, wake, wake_arg);
+	if (listener->member < 0)
+		goto fail;
 	listener->sockets = calloc(count, sizeof(*listener->sockets));
 	if (listener->sockets == NULL || make_events(listener) < 0)
 		goto fail;
@@ -239,6 +292,7 @@ void udp_listener_free(struct udp_listener *listener)
 		event_free(listener->expiry);
 	sock_close(listener->epoll_fd);
 	flow_table_fini(&listener->table);
+	parking_fini(&listener->parking);
 	free(listener->sockets);
 	free(listener);
 }

@@ -89,6 +89,11 @@ static void on_message(unsigned message, void *arg)
 		close_sessions(worker);
 		check_drained(worker);
 		break;
+	case WORKER_LOOK_ROUND:
+		for (size_t i = 0; i < worker->listeners_count; i++)
+			if (worker->listeners[i].udp != NULL)
+				udp_listener_look_round(worker->listeners[i].udp);
+		break;
 	case WORKER_STOP:
 		close_sessions(worker);
 		event_base_loopbreak(worker->base);
@@ -177,6 +182,14 @@ static struct tcp_listener *new_tcp(struct worker *worker, struct service *servi
 	return tcp;
 }
 
+/* Another worker wants something of this one's flows. Any thread. */
+static void wake(void *arg)
+{
+	struct worker *worker = arg;
+
+	mailbox_post(&worker->mailbox, WORKER_LOOK_ROUND);
+}
+
 static struct udp_listener *new_udp(struct worker *worker, struct service *service, const int *fds,
 				    size_t count)
 {
@@ -189,7 +202,7 @@ static struct udp_listener *new_udp(struct worker *worker, struct service *servi
 			sock_close(fds[i]);
 		return NULL;
 	}
-	udp = udp_listener_new(worker->base, service, worker->datagrams, fds, count);
+	udp = udp_listener_new(worker->base, service, worker->datagrams, wake, worker, fds, count);
 	if (udp == NULL)
 		return NULL;
 	udp->on_idle = check_drained;
