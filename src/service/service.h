@@ -15,6 +15,7 @@
 #include "base/reason.h"
 #include "conf/conf.h"
 #include "service/members.h"
+#include "service/whereabouts.h"
 
 struct service {
 	struct conf *snapshot; /* a reference */
@@ -25,8 +26,9 @@ struct service {
 	 * through the last gap.
 	 */
 	atomic_uint active;
-	atomic_bool routes_explained; /* advice about return routes has been logged */
-	struct members members;	      /* of a UDP listener */
+	atomic_bool routes_explained;	      /* advice about return routes has been logged */
+	struct members members;		      /* of a UDP listener */
+	struct whereabouts_table whereabouts; /* of its clients */
 	struct log_limit limits[REASON_COUNT];
 };
 

@@ -27,6 +27,7 @@
  */
 #define RECEIVE_BUFFER (2 * 1024 * 1024)
 
+_Static_assert(sizeof(struct flow_key) == WHEREABOUTS_KEY_LEN, "what tells clients apart");
 _Static_assert(offsetof(struct flow, links) == 0, "flow_of() relies on it");
 
 static enum close_reason drop_reason(int error)
@@ -74,6 +75,18 @@ static int watch(const struct flow *flow)
 	return epoll_ctl(flow->listener->epoll_fd, EPOLL_CTL_ADD, flow->fd, &event);
 }
 
+/* Flows from mmproxy's own address are nobody else's: each has a port of its own. */
+static int join_workers(struct flow *flow)
+{
+	struct service *service = flow->listener->service;
+
+	if (service->members.count < 2 || flow->links.key.kind != FLOW_OF_CLIENT)
+		return 0;
+	flow->whereabouts = whereabouts_join(&service->whereabouts,
+					     (const uint8_t *)(const void *)&flow->links.key);
+	return flow->whereabouts != NULL ? 0 : -1;
+}
+
 struct flow *flow_open(struct udp_listener *listener, const struct flow_key *key,
 		       const struct route *route, const struct proxy_header *header, int64_t now_ms,
 		       enum close_reason *reason)
@@ -97,7 +110,8 @@ struct flow *flow_open(struct udp_listener *listener, const struct flow_key *key
 	udp_sock_set_buffers(flow->fd, RECEIVE_BUFFER, 0);
 	if (listener->joins_replies && udp_sock_set_gro(flow->fd) < 0)
 		udp_listener_cannot_join(listener);
-	if (watch(flow) < 0 || flow_table_add(&listener->table, &flow->links, now_ms) < 0)
+	if (join_workers(flow) < 0 || watch(flow) < 0 ||
+	    flow_table_add(&listener->table, &flow->links, now_ms) < 0)
 		goto fail;
 	if (header != NULL) {
 		flow->header_version = header->version;
@@ -109,6 +123,7 @@ struct flow *flow_open(struct udp_listener *listener, const struct flow_key *key
 fail:
 	if (flow->fd >= 0)
 		close(flow->fd);
+	whereabouts_leave(&listener->service->whereabouts, flow->whereabouts);
 	free(flow);
 	return NULL;
 }
@@ -123,10 +138,33 @@ void flow_close(struct flow *flow, enum close_reason reason)
 	flow_log_end(flow, reason);
 	flow_table_remove(&listener->table, &flow->links);
 	close(flow->fd);
+	whereabouts_leave(&listener->service->whereabouts, flow->whereabouts);
 	stats_add(&listener->stats.closed[reason], 1);
 	service_leave(listener->service);
 	tlv_copy_free(flow->tlvs);
 	free(flow);
+}
+
+/* ---- where it is ---- */
+
+void flow_set_place(struct flow *flow, const struct whereabouts_place *place)
+{
+	bool moved = memcmp(&flow->place, place, sizeof(*place)) != 0;
+
+	if (moved)
+		flow->place = *place;
+	/* Only what is news to the other workers is told, so that a lock is rare. */
+	if (flow->whereabouts != NULL &&
+	    (moved || flow->whereabouts_version != whereabouts_version(flow->whereabouts)))
+		flow->whereabouts_version = whereabouts_set(flow->whereabouts, place);
+}
+
+/* Another worker may have heard of it since. */
+static void update_place(struct flow *flow)
+{
+	if (flow->whereabouts != NULL &&
+	    flow->whereabouts_version != whereabouts_version(flow->whereabouts))
+		flow->whereabouts_version = whereabouts_get(flow->whereabouts, &flow->place);
 }
 
 /* ---- to the backend ---- */
@@ -249,11 +287,13 @@ static void take_icmp_errors(struct flow *flow)
 static void put_reply(struct flow *flow, const uint8_t *payload, size_t len, size_t segment_len)
 {
 	struct udp_context *context = flow->listener->context;
+	/* Every worker has the same sockets in the same order. */
+	struct udp_socket *socket = &flow->listener->sockets[flow->place.socket];
 	struct outbox_item item = {
 	    .owner = flow,
-	    .path = &flow->path,
-	    .header = flow->replies_spp ? flow->spp : NULL,
-	    .header_len = flow->replies_spp ? PROXY_SPP_LEN : 0,
+	    .path = &flow->place.path,
+	    .header = flow->place.header,
+	    .header_len = flow->place.header_len,
 	    .payload = payload,
 	    .len = len,
 	    .segment_len = segment_len,
@@ -261,18 +301,18 @@ static void put_reply(struct flow *flow, const uint8_t *payload, size_t len, siz
 	bool full;
 
 	/* One socket at a time sends what the outbox holds. */
-	if (context->replying != flow->socket)
+	if (context->replying != socket)
 		udp_listener_send_replies(flow->listener);
-	context->replying = flow->socket;
+	context->replying = socket;
 	for (;;) {
-		size_t put = outbox_put(&context->down, &item, flow->socket->join_max, &full);
+		size_t put = outbox_put(&context->down, &item, socket->join_max, &full);
 
 		item.payload += put;
 		item.len -= put;
 		if (!full)
 			return;
 		udp_listener_send_replies(flow->listener);
-		context->replying = flow->socket;
+		context->replying = socket;
 	}
 }
 
@@ -301,6 +341,7 @@ void flow_read(struct flow *flow, uint32_t events, size_t *used, int64_t now_ms)
 	got = udp_context_receive(context, flow->fd, *used, want, false);
 	if (got <= 0)
 		return;
+	update_place(flow);
 	flow_table_touch(&listener->table, &flow->links, now_ms);
 	for (size_t i = *used; i < *used + (size_t)got; i++) {
 		struct mmsghdr *message = &context->in[i];

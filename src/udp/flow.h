@@ -16,28 +16,26 @@
 #include "base/reason.h"
 #include "net/udp_sock.h"
 #include "proxyproto/proxy_header.h"
-#include "proxyproto/proxy_spp.h"
 #include "service/route.h"
 #include "service/tlv_copy.h"
+#include "service/whereabouts.h"
 #include "udp/flow_table.h"
 
 struct udp_listener;
-struct udp_socket;
 
 /* Its fields are flow.c's and flow_log.c's own, but for the links. */
 struct flow {
 	struct flow_links links; /* first: the table knows no more of a flow */
 	struct udp_listener *listener;
-	struct udp_socket *socket; /* by which it was last heard of, and replies leave */
-	struct udp_path path;	   /* the load balancer's latest, of that socket's family */
+	struct whereabouts_place place;	 /* where it was last heard of, and replies go */
+	struct whereabouts *whereabouts; /* the same for other workers; NULL: there are none */
+	unsigned whereabouts_version;	 /* that place is of */
 	int fd;
 	struct flow *gathered_next; /* of the flows with segments in udp_context */
 	uint32_t first_segment;	    /* UDP_SEGMENT_NONE: it has none */
 	uint32_t last_segment;
-	uint8_t appetite; /* messages to ask for at the next reading */
-	bool any_port;	  /* the client's port could not be kept */
-	bool replies_spp; /* replies carry spp before them */
-	uint8_t spp[PROXY_SPP_LEN];
+	uint8_t appetite;   /* messages to ask for at the next reading */
+	bool any_port;	    /* the client's port could not be kept */
 	int header_version; /* of the datagram that started it; 0: none */
 	struct addr source; /* the client's address; AF_UNSPEC: mmproxy's own is used */
 	struct addr target;
@@ -59,6 +57,9 @@ struct flow *flow_open(struct udp_listener *listener, const struct flow_key *key
 
 /* End a flow: log it, count it, leave the table and the service, and free it. */
 void flow_close(struct flow *flow, enum close_reason reason);
+
+/* A datagram came this way: replies go back there, from any worker. */
+void flow_set_place(struct flow *flow, const struct whereabouts_place *place);
 
 /*
  * Add a datagram to those that flow_send_gathered() sends. The bytes stay where they are until

@@ -192,12 +192,16 @@ static void accept_datagram(const struct intake *intake, const struct arrival *a
 {
 	size_t header_len = arrival->header != NULL ? arrival->header->header_len : 0;
 
-	flow->socket = intake->socket;
-	flow->path = intake->path;
-	flow->replies_spp =
-	    arrival->header != NULL && arrival->header->version == PROXY_VERSION_SPP;
-	if (flow->replies_spp)
-		memcpy(flow->spp, arrival->bytes, PROXY_SPP_LEN);
+	struct whereabouts_place place = {
+	    .path = intake->path,
+	    .socket = intake->socket->number,
+	};
+
+	if (arrival->header != NULL && arrival->header->version == PROXY_VERSION_SPP) {
+		place.header_len = PROXY_SPP_LEN;
+		memcpy(place.header, arrival->bytes, PROXY_SPP_LEN);
+	}
+	flow_set_place(flow, &place);
 	if (flow->first_segment == UDP_SEGMENT_NONE)
 		flow_table_touch(&intake->listener->table, &flow->links, intake->now_ms);
 	/* Where the header opens a flow, one that comes alone is no empty datagram. */
