@@ -29,6 +29,10 @@
 #define UNDER_WAY_MAX	     1000
 #define UNDER_WAY_CLIENT_MAX 4
 
+/* Of clients: not the backend's own, which is bound on every address here. */
+#define FIRST_PORT 10000
+#define PORTS	   50000
+
 /* A client is replaced by a new one after so many datagrams, on average. */
 #define LIFE 200
 
@@ -101,14 +105,14 @@ static struct payload read_payload(const struct soak *soak, const struct udp_dat
 static void replace_client(struct soak *soak, struct client *client)
 {
 	unsigned number = soak->addresses++;
-	unsigned port = 1024 + number % 60000;
+	unsigned port = FIRST_PORT + number % PORTS;
 
 	if (number % 3 == 2 && netns_has_ipv6())
 		snprintf(client->address, sizeof(client->address), "[2001:db8::%x]:%u",
-			 1 + number / 60000, port);
+			 1 + number / PORTS, port);
 	else
 		snprintf(client->address, sizeof(client->address), "203.0.113.%u:%u",
-			 1 + number / 60000, port);
+			 1 + number / PORTS, port);
 }
 
 static void move_client(struct soak *soak, struct client *client)
