@@ -94,6 +94,23 @@ int udp_sock_new(int family, bool transparent, uint32_t mark)
 	return fd;
 }
 
+int udp_sock_bind_foreign(const struct addr *addr)
+{
+	int family = addr_family(addr);
+	int fd = socket(family, SOCK_DGRAM | SOCK_NONBLOCK | SOCK_CLOEXEC, 0);
+
+	if (fd < 0)
+		return -1;
+	/* The least receive buffer: a TPROXY rule gives nothing to it, and if others do, it is
+	 * nobody's. IPv4 on a dual-stack socket needs its default, off, whatever the system's. */
+	if (set_int(fd, SOL_SOCKET, SO_REUSEADDR, 1) < 0 ||
+	    set_int(fd, SOL_SOCKET, SO_RCVBUF, 1) < 0 ||
+	    (family == AF_INET6 && set_int(fd, SOL_IPV6, IPV6_V6ONLY, 0) < 0) ||
+	    set_transparent(fd, family) < 0 || bind(fd, &addr->sa, addr_len(addr)) < 0)
+		return fail_and_close(fd);
+	return fd;
+}
+
 int udp_sock_set_gro(int fd)
 {
 	return set_int(fd, SOL_UDP, UDP_GRO, 1);

@@ -284,6 +284,17 @@ static void take_icmp_errors(struct flow *flow)
 	}
 }
 
+/* The socket that answers from where the load balancer had sent to; -1 with errno if none can. */
+static int reply_fd(const struct flow *flow, const struct udp_socket *socket)
+{
+	const struct addr *local = &flow->place.path.local;
+
+	/* Only listen_transparent tells of a port. */
+	if (addr_port(local) == 0 || addr_port(local) == socket->port)
+		return socket->fd;
+	return foreign_socket(&flow->listener->foreign, local);
+}
+
 static void put_reply(struct flow *flow, const uint8_t *payload, size_t len, size_t segment_len)
 {
 	struct udp_context *context = flow->listener->context;
@@ -298,22 +309,26 @@ static void put_reply(struct flow *flow, const uint8_t *payload, size_t len, siz
 	    .len = len,
 	    .segment_len = segment_len,
 	};
+	int fd = reply_fd(flow, socket);
 	bool full;
 
+	if (fd < 0) {
+		on_sent(flow, STATS_DOWN, 1, len, errno);
+		return;
+	}
 	/* One socket at a time sends what the outbox holds. */
-	if (context->replying != socket)
+	if (context->replying != socket || context->replying_fd != fd)
 		udp_listener_send_replies(flow->listener);
-	context->replying = socket;
-	for (;;) {
+	do {
 		size_t put = outbox_put(&context->down, &item, socket->join_max, &full);
 
+		context->replying = socket;
+		context->replying_fd = fd;
 		item.payload += put;
 		item.len -= put;
-		if (!full)
-			return;
-		udp_listener_send_replies(flow->listener);
-		context->replying = socket;
-	}
+		if (full)
+			udp_listener_send_replies(flow->listener);
+	} while (full);
 }
 
 void flow_sent_down(void *owner, uint32_t datagrams, uint64_t bytes, int error)

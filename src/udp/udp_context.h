@@ -44,10 +44,11 @@ struct udp_context {
 	_Alignas(struct cmsghdr) uint8_t in_controls[UDP_CONTEXT_MESSAGES][UDP_SOCK_CONTROL_MAX];
 	struct udp_segment segments[UDP_CONTEXT_SEGMENTS];
 	size_t segments_count;
-	struct flow *gathered; /* flows that have segments, latest first */
-	struct outbox up;      /* empty between two flows */
-	struct outbox down;    /* what replying is going to send */
-	struct udp_socket *replying;
+	struct flow *gathered;	     /* flows that have segments, latest first */
+	struct outbox up;	     /* empty between two flows */
+	struct outbox down;	     /* what replying is going to send */
+	struct udp_socket *replying; /* whose they are; NULL: it is empty */
+	int replying_fd;	     /* its own, or one bound to a foreign address */
 	struct epoll_event events[UDP_CONTEXT_MESSAGES];
 };
 

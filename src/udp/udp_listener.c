@@ -96,8 +96,8 @@ void udp_listener_send_replies(struct udp_listener *listener)
 	struct udp_socket *socket = context->replying;
 
 	context->replying = NULL;
-	if (socket == NULL ||
-	    outbox_flush(&context->down, socket->fd, &socket->join_max, flow_sent_down) == 0)
+	if (socket == NULL || outbox_flush(&context->down, context->replying_fd, &socket->join_max,
+					   flow_sent_down) == 0)
 		return;
 	/* Its buffer is full: what is not read waits in the flows' own, where it is not lost. */
 	if (event_add(socket->writable, NULL) == 0)
@@ -211,6 +211,7 @@ static int add_socket(struct udp_listener *listener, int fd)
 	socket->fd = fd;
 	socket->number = (uint32_t)listener->sockets_count++;
 	socket->join_max = OUTBOX_JOIN_ALL;
+	socket->port = addr_port(&listener->service->conf->listen[socket->number]);
 	socket->readable = event_new(listener->base, fd, EV_READ | EV_PERSIST, on_readable, socket);
 	socket->writable = event_new(listener->base, fd, EV_WRITE, on_writable, socket);
 	if (socket->readable == NULL || socket->writable == NULL ||
@@ -293,6 +294,7 @@ void udp_listener_free(struct udp_listener *listener)
 	sock_close(listener->epoll_fd);
 	flow_table_fini(&listener->table);
 	parking_fini(&listener->parking);
+	foreign_fini(&listener->foreign);
 	free(listener->sockets);
 	free(listener);
 }

@@ -16,6 +16,7 @@
 #include "base/stats.h"
 #include "service/service.h"
 #include "udp/flow_table.h"
+#include "udp/foreign.h"
 #include "udp/parking.h"
 #include "udp/udp_context.h"
 
@@ -24,6 +25,7 @@ struct udp_socket {
 	struct udp_listener *listener;
 	int fd;
 	uint32_t number;
+	uint16_t port;
 	size_t join_max; /* of replies, as outbox.h has it */
 	struct event *readable;
 	struct event *writable; /* added only while its buffer is full */
@@ -47,6 +49,7 @@ struct udp_listener {
 	bool draining;
 	int member; /* in service->members */
 	struct parking parking;
+	struct foreign_table foreign;
 	void (*on_idle)(void *arg); /* the last flow has ended */
 	void *on_idle_arg;
 };
