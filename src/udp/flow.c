@@ -9,6 +9,7 @@
 #include <unistd.h>
 
 #include "net/dial.h"
+#include "net/sock.h"
 #include "udp/flow_log.h"
 #include "udp/udp_context.h"
 #include "udp/udp_listener.h"
@@ -87,9 +88,8 @@ static int join_workers(struct flow *flow)
 	return flow->whereabouts != NULL ? 0 : -1;
 }
 
-struct flow *flow_open(struct udp_listener *listener, const struct flow_key *key,
-		       const struct route *route, const struct proxy_header *header, int64_t now_ms,
-		       enum close_reason *reason)
+struct flow *flow_dial(struct udp_listener *listener, const struct flow_key *key,
+		       const struct route *route, enum close_reason *reason)
 {
 	struct flow *flow = calloc(1, sizeof(*flow));
 
@@ -102,30 +102,39 @@ struct flow *flow_open(struct udp_listener *listener, const struct flow_key *key
 	flow->target = route->target;
 	flow->first_segment = UDP_SEGMENT_NONE;
 	flow->appetite = 1;
-	flow->opened_ms = now_ms;
 	flow->fd = dial_target(flow, reason);
-	if (flow->fd < 0)
-		goto fail;
-	*reason = REASON_INTERNAL;
+	if (flow->fd < 0) {
+		free(flow);
+		return NULL;
+	}
 	udp_sock_set_buffers(flow->fd, RECEIVE_BUFFER, 0);
 	if (listener->joins_replies && udp_sock_set_gro(flow->fd) < 0)
 		udp_listener_cannot_join(listener);
+	return flow;
+}
+
+void flow_abandon(struct flow *flow)
+{
+	close(flow->fd);
+	whereabouts_leave(&flow->listener->service->whereabouts, flow->whereabouts);
+	tlv_copy_free(flow->tlvs);
+	free(flow);
+}
+
+int flow_enter(struct flow *flow, const struct proxy_header *header, int64_t now_ms)
+{
+	struct udp_listener *listener = flow->listener;
+
 	if (join_workers(flow) < 0 || watch(flow) < 0 ||
 	    flow_table_add(&listener->table, &flow->links, now_ms) < 0)
-		goto fail;
+		return -1;
+	flow->opened_ms = now_ms;
 	if (header != NULL) {
 		flow->header_version = header->version;
 		flow->tlvs = tlv_copy_new(header);
 	}
 	stats_add(&listener->stats.opened, 1);
-	return flow;
-
-fail:
-	if (flow->fd >= 0)
-		close(flow->fd);
-	whereabouts_leave(&listener->service->whereabouts, flow->whereabouts);
-	free(flow);
-	return NULL;
+	return 0;
 }
 
 void flow_close(struct flow *flow, enum close_reason reason)
@@ -137,12 +146,9 @@ void flow_close(struct flow *flow, enum close_reason reason)
 		flow_send_gathered(listener);
 	flow_log_end(flow, reason);
 	flow_table_remove(&listener->table, &flow->links);
-	close(flow->fd);
-	whereabouts_leave(&listener->service->whereabouts, flow->whereabouts);
 	stats_add(&listener->stats.closed[reason], 1);
 	service_leave(listener->service);
-	tlv_copy_free(flow->tlvs);
-	free(flow);
+	flow_abandon(flow);
 }
 
 /* ---- where it is ---- */
@@ -266,21 +272,28 @@ void flow_gather(struct flow *flow, const uint8_t *payload, size_t len)
 
 /* ---- from the backend ---- */
 
-/* Errors are datagrams that were lost on the way there: counted, and nothing else. */
-static void take_icmp_errors(struct flow *flow)
+static void count_icmp_error(struct flow *flow, int error)
 {
 	struct stats *stats = &flow->listener->stats;
 
-	for (int i = 0; i < ICMP_MAX; i++) {
-		int error = udp_sock_take_icmp(flow->fd);
+	flow->icmp_errors++;
+	stats_add(&stats->icmp_errors, 1);
+	stats_add(&stats->dropped[drop_reason(error)], 1);
+}
 
-		if (error < 0)
-			return;
-		if (error == 0)
-			continue;
-		flow->icmp_errors++;
-		stats_add(&stats->icmp_errors, 1);
-		stats_add(&stats->dropped[drop_reason(error)], 1);
+/* Errors are datagrams that were lost on the way there: counted, and nothing else. */
+static void take_icmp_errors(struct flow *flow)
+{
+	int error = 0;
+
+	for (int i = 0; i < ICMP_MAX && error >= 0; i++) {
+		error = udp_sock_take_icmp(flow->fd);
+		if (error > 0)
+			count_icmp_error(flow, error);
+		/* One that the queue had no room for is pending all the same, and would wake us for
+		 * ever. */
+		if (error < 0 && i == 0 && (error = sock_take_error(flow->fd)) > 0)
+			count_icmp_error(flow, error);
 	}
 }
 

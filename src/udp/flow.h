@@ -48,12 +48,22 @@ struct flow {
 };
 
 /*
- * Open a flow and put it into the listener's table. header: of its first datagram, or NULL. Returns
- * NULL with *reason, with nothing left behind. The caller has counted it in the service.
+ * Make a flow's socket. Returns NULL with *reason, with nothing left behind. What it returns goes
+ * to flow_enter() or flow_abandon().
  */
-struct flow *flow_open(struct udp_listener *listener, const struct flow_key *key,
-		       const struct route *route, const struct proxy_header *header, int64_t now_ms,
-		       enum close_reason *reason) __attribute__((warn_unused_result));
+struct flow *flow_dial(struct udp_listener *listener, const struct flow_key *key,
+		       const struct route *route, enum close_reason *reason)
+    __attribute__((warn_unused_result));
+
+/*
+ * Put a flow into its listener's table, once the service has counted it. header: of its first
+ * datagram, or NULL. Returns 0, or -1 when memory is out and the flow must be abandoned.
+ */
+int flow_enter(struct flow *flow, const struct proxy_header *header, int64_t now_ms)
+    __attribute__((warn_unused_result));
+
+/* Free a flow that is in no table. */
+void flow_abandon(struct flow *flow);
 
 /* End a flow: log it, count it, leave the table and the service, and free it. */
 void flow_close(struct flow *flow, enum close_reason reason);

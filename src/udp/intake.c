@@ -67,6 +67,36 @@ static enum room make_room(const struct intake *intake, const struct arrival *ar
 	return service_admit(service) ? ROOM_MADE : ROOM_NONE;
 }
 
+/*
+ * Open a flow where the route leads. The socket comes first: a client whose address cannot be used
+ * must not cost another one its place. Returns NULL with *reason, or with REASON_DONE when the
+ * datagram is to wait.
+ */
+static struct flow *open_routed(const struct intake *intake, const struct arrival *arrival,
+				const struct flow_key *key, enum close_reason *reason)
+{
+	struct flow *flow = flow_dial(intake->listener, key, &arrival->route, reason);
+
+	if (flow == NULL)
+		return NULL;
+	switch (make_room(intake, arrival)) {
+	case ROOM_MADE:
+		if (flow_enter(flow, arrival->header, intake->now_ms) == 0)
+			return flow;
+		service_leave(intake->listener->service);
+		*reason = REASON_INTERNAL;
+		break;
+	case ROOM_LATER:
+		*reason = REASON_DONE;
+		break;
+	case ROOM_NONE:
+		*reason = REASON_CONNECTION_LIMIT;
+		break;
+	}
+	flow_abandon(flow);
+	return NULL;
+}
+
 static struct flow *open_flow(const struct intake *intake, struct arrival *arrival,
 			      const struct flow_key *key)
 {
@@ -77,23 +107,12 @@ static struct flow *open_flow(const struct intake *intake, struct arrival *arriv
 	if (!listener->draining)
 		reason =
 		    route_find(listener->service, &intake->peer, arrival->header, &arrival->route);
-	if (reason == REASON_DONE) {
-		enum room room = make_room(intake, arrival);
-
-		if (room == ROOM_LATER)
-			return NULL;
-		reason = REASON_CONNECTION_LIMIT;
-		if (room == ROOM_MADE) {
-			flow = flow_open(listener, key, &arrival->route, arrival->header,
-					 intake->now_ms, &reason);
-			if (flow == NULL)
-				service_leave(listener->service);
-		}
-	}
-	if (flow == NULL)
-		drop(intake, arrival, reason);
-	else
+	if (reason == REASON_DONE)
+		flow = open_routed(intake, arrival, key, &reason);
+	if (flow != NULL)
 		udp_listener_watch_idle(listener);
+	else if (reason != REASON_DONE)
+		drop(intake, arrival, reason);
 	return flow;
 }
 
