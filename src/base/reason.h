@@ -10,7 +10,8 @@
 	X(REASON_DONE, "done", LOG_LEVEL_INFO, "both sides finished")                              \
 	X(REASON_CLIENT_RESET, "client_reset", LOG_LEVEL_INFO, "the client's side reset")          \
 	X(REASON_BACKEND_RESET, "backend_reset", LOG_LEVEL_INFO, "the backend reset")              \
-	X(REASON_IDLE_TIMEOUT, "idle_timeout", LOG_LEVEL_INFO, "no byte moved for idle_timeout")   \
+	X(REASON_IDLE_TIMEOUT, "idle_timeout", LOG_LEVEL_INFO,                                     \
+	  "nothing moved for idle_timeout or close_after")                                         \
 	X(REASON_HALF_CLOSE_TIMEOUT, "half_close_timeout", LOG_LEVEL_INFO,                         \
 	  "one side had finished and the other was silent for half_close_timeout")                 \
 	X(REASON_HEADER_TIMEOUT, "header_timeout", LOG_LEVEL_WARN,                                 \
@@ -37,9 +38,13 @@
 	X(REASON_BACKEND_UNREACHABLE, "backend_unreachable", LOG_LEVEL_WARN,                       \
 	  "there is no way to the backend")                                                        \
 	X(REASON_CONNECTION_LIMIT, "connection_limit", LOG_LEVEL_WARN,                             \
-	  "the listener has max_connections already")                                              \
+	  "the listener has max_connections or max_flows already")                                 \
 	X(REASON_OUT_OF_DESCRIPTORS, "out_of_descriptors", LOG_LEVEL_WARN,                         \
 	  "the process or the system has no descriptor left")                                      \
+	X(REASON_CONGESTION, "congestion", LOG_LEVEL_WARN,                                         \
+	  "a send buffer was full, so a datagram was dropped")                                     \
+	X(REASON_TOO_LONG, "too_long", LOG_LEVEL_WARN,                                             \
+	  "a datagram does not fit into one with its header")                                      \
 	X(REASON_SHUTDOWN, "shutdown", LOG_LEVEL_INFO, "mmproxy stopped")                          \
 	X(REASON_INTERNAL, "internal", LOG_LEVEL_WARN, "mmproxy ran out of memory or failed")
 

@@ -37,11 +37,13 @@ void conf_unref(struct conf *conf)
 		release(conf);
 }
 
-bool conf_listens_on_ipv4_port(const struct conf *conf, uint16_t port)
+bool conf_listens_on_ipv4_port(const struct conf *conf, enum conf_protocol protocol, uint16_t port)
 {
 	for (size_t i = 0; i < conf->listeners_count; i++) {
 		const struct conf_listener *listener = &conf->listeners[i];
 
+		if (listener->protocol != protocol)
+			continue;
 		for (size_t j = 0; j < listener->listen_count; j++) {
 			if (addr_family(&listener->listen[j]) == AF_INET &&
 			    addr_port(&listener->listen[j]) == port)

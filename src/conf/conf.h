@@ -23,6 +23,9 @@ enum conf_protocol { CONF_PROTOCOL_TCP, CONF_PROTOCOL_UDP };
 /* What a spoofed connection does about its source port (man page: source_port). */
 enum conf_source_port { CONF_SOURCE_PRESERVE, CONF_SOURCE_FALLBACK, CONF_SOURCE_EPHEMERAL };
 
+/* Where a UDP listener's datagrams carry the client's address (man page: udp_header). */
+enum conf_udp_header { CONF_UDP_EACH, CONF_UDP_FIRST, CONF_UDP_SPP };
+
 enum conf_relay { CONF_RELAY_AUTO, CONF_RELAY_SPLICE, CONF_RELAY_BUFFERED };
 
 /* One listener block. Sets are NULL where the key is absent. */
@@ -50,6 +53,9 @@ struct conf_listener {
 	uint32_t tcp_keepalive_ms; /* 0: no keepalive */
 	uint32_t header_max;	   /* bytes of a v2 header, its 16 fixed ones included */
 	enum conf_relay relay;
+	enum conf_udp_header udp_header;
+	uint32_t close_after_ms; /* of a UDP flow without a datagram; 0: never */
+	uint32_t max_flows;
 };
 
 struct conf {
@@ -104,10 +110,10 @@ struct conf *conf_ref(struct conf *conf);
 void conf_unref(struct conf *conf);
 
 /*
- * Whether some listener has an IPv4 address with this port. If not, [::] with that port takes IPv4
- * as well, as in other programs.
+ * Whether some listener of the protocol has an IPv4 address with this port. If not, [::] with that
+ * port takes IPv4 as well, as in other programs.
  */
-bool conf_listens_on_ipv4_port(const struct conf *conf, uint16_t port);
+bool conf_listens_on_ipv4_port(const struct conf *conf, enum conf_protocol protocol, uint16_t port);
 
 /* Write the effective configuration as a file that conf_load() reads back to the same snapshot. */
 void conf_print(const struct conf *conf, FILE *out);

@@ -15,6 +15,7 @@
 
 /* One listening address, for sorting. */
 struct bound {
+	enum conf_protocol protocol;
 	const struct addr *addr;
 	struct conf_span *span;
 	size_t order;
@@ -85,14 +86,17 @@ static struct conf_span *span_of(const struct conf_origin *origin, size_t index)
 	return &origin->listen[low];
 }
 
-/* By family and port, then by address: the wildcard, being all zero, comes first among its like. */
+/* By protocol, family and port, then by address: the wildcard, being all zero, comes first among
+ * its like. */
 static int compare_bounds(const void *a, const void *b)
 {
 	const struct bound *left = a;
 	const struct bound *right = b;
 	int family = addr_family(left->addr);
-	int difference = family - addr_family(right->addr);
+	int difference = (int)left->protocol - (int)right->protocol;
 
+	if (difference == 0)
+		difference = family - addr_family(right->addr);
 	if (difference == 0)
 		difference = addr_port(left->addr) - addr_port(right->addr);
 	if (difference == 0 && family == AF_INET)
@@ -144,7 +148,8 @@ static struct bound *sort_bounds(const struct conf_draft *draft, size_t *count)
 		return NULL;
 	for (size_t i = 0; i < conf->listeners_count; i++) {
 		for (size_t j = 0; j < conf->listeners[i].listen_count; j++) {
-			bounds[*count] = (struct bound){.addr = &conf->listeners[i].listen[j],
+			bounds[*count] = (struct bound){.protocol = conf->listeners[i].protocol,
+							.addr = &conf->listeners[i].listen[j],
 							.span = span_of(&draft->listeners[i], j),
 							.order = *count};
 			(*count)++;
@@ -156,7 +161,7 @@ static struct bound *sort_bounds(const struct conf_draft *draft, size_t *count)
 
 static void check_overlaps(const struct conf_draft *draft, struct conf_errors *errors)
 {
-	const struct bound *leader;
+	struct bound *leader;
 	struct bound *bounds;
 	size_t count;
 
@@ -168,7 +173,8 @@ static void check_overlaps(const struct conf_draft *draft, struct conf_errors *e
 	leader = bounds;
 	for (size_t i = 1; i < count; i++) {
 		/* The first of a family and port is the wildcard, if there is one. */
-		if (addr_family(leader->addr) != addr_family(bounds[i].addr) ||
+		if (leader->protocol != bounds[i].protocol ||
+		    addr_family(leader->addr) != addr_family(bounds[i].addr) ||
 		    addr_port(leader->addr) != addr_port(bounds[i].addr))
 			leader = &bounds[i];
 		else if (addr_equal(bounds[i - 1].addr, bounds[i].addr))
@@ -179,8 +185,9 @@ static void check_overlaps(const struct conf_draft *draft, struct conf_errors *e
 	free(bounds);
 }
 
-/* Whether a connection to target would arrive at listen, as far as can be told here. */
-static bool reaches(const struct conf *conf, const struct addr *target, const struct addr *listen)
+/* Whether what is sent to target would arrive at listen, as far as can be told here. */
+static bool reaches(const struct conf *conf, enum conf_protocol protocol, const struct addr *target,
+		    const struct addr *listen)
 {
 	if (addr_port(target) != addr_port(listen))
 		return false;
@@ -192,16 +199,19 @@ static bool reaches(const struct conf *conf, const struct addr *target, const st
 		return true;
 	/* [::] listens for IPv4 too where nothing else does. */
 	return addr_family(listen) == AF_INET6 &&
-	       !conf_listens_on_ipv4_port(conf, addr_port(target));
+	       !conf_listens_on_ipv4_port(conf, protocol, addr_port(target));
 }
 
-static const struct addr *find_loop(const struct conf *conf, const struct addr *target)
+static const struct addr *find_loop(const struct conf *conf, enum conf_protocol protocol,
+				    const struct addr *target)
 {
 	for (size_t i = 0; i < conf->listeners_count; i++) {
 		const struct conf_listener *listener = &conf->listeners[i];
 
+		if (listener->protocol != protocol)
+			continue;
 		for (size_t j = 0; j < listener->listen_count; j++) {
-			if (reaches(conf, target, &listener->listen[j]))
+			if (reaches(conf, protocol, target, &listener->listen[j]))
 				return &listener->listen[j];
 		}
 	}
@@ -209,17 +219,18 @@ static const struct addr *find_loop(const struct conf *conf, const struct addr *
 }
 
 /* Refuse a target that is mmproxy itself; other is the name of the target beside it. */
-static void check_loop(const struct conf_draft *draft, const struct conf_origin *origin,
-		       struct addr *target, const char *name, const char *other,
-		       struct conf_errors *errors)
+static void check_loop(const struct conf_draft *draft, size_t index, struct addr *target,
+		       const char *name, const char *other, struct conf_errors *errors)
 {
+	enum conf_protocol protocol = draft->conf->listeners[index].protocol;
+	const struct conf_origin *origin = &draft->listeners[index];
 	const struct conf_place *place;
 	const struct addr *listen;
 	char target_text[ADDR_STRLEN];
 	char listen_text[ADDR_STRLEN];
 	enum conf_state state = conf_draft_state(origin, CONF_SCOPE_TARGETS, name, &place);
 
-	listen = addr_is_set(target) ? find_loop(draft->conf, target) : NULL;
+	listen = addr_is_set(target) ? find_loop(draft->conf, protocol, target) : NULL;
 	if (listen == NULL || state == CONF_STATE_REFUSED)
 		return;
 	if (state == CONF_STATE_ABSENT &&
@@ -316,6 +327,25 @@ static void check_destinations(const struct conf_draft *draft, size_t index,
 	listener->allowed_destinations = NULL;
 }
 
+/* A header that starts a flow is worth a list of those who may write one. */
+static void check_udp_header(const struct conf_listener *listener, const struct conf_origin *origin,
+			     struct conf_errors *errors)
+{
+	const struct conf_place *place;
+	enum conf_state state = conf_draft_state(origin, CONF_SCOPE_LISTENER, "udp_header", &place);
+
+	if (listener->protocol != CONF_PROTOCOL_UDP || listener->udp_header != CONF_UDP_FIRST ||
+	    listener->allowed_subnets != NULL || state != CONF_STATE_GIVEN ||
+	    conf_draft_state(origin, CONF_SCOPE_LISTENER, "allowed_subnets", NULL) ==
+		CONF_STATE_REFUSED ||
+	    conf_draft_state(origin, CONF_SCOPE_LISTENER, "allowed_subnets_file", NULL) ==
+		CONF_STATE_REFUSED)
+		return;
+	conf_errors_add(errors, place,
+			"\"first\" needs allowed_subnets: one datagram with a header is enough to "
+			"speak for a client, so the load balancers must be named");
+}
+
 static void check_routing(const struct conf_draft *draft, struct conf_errors *errors)
 {
 	const struct conf_place *place;
@@ -359,8 +389,9 @@ void conf_check(struct conf_draft *draft, struct conf_errors *errors)
 		if (origin->refused)
 			continue;
 		check_needed(listener, origin, errors);
-		check_loop(draft, origin, &listener->target_ipv4, "ipv4", "ipv6", errors);
-		check_loop(draft, origin, &listener->target_ipv6, "ipv6", "ipv4", errors);
+		check_loop(draft, i, &listener->target_ipv4, "ipv4", "ipv6", errors);
+		check_loop(draft, i, &listener->target_ipv6, "ipv6", "ipv4", errors);
+		check_udp_header(listener, origin, errors);
 		check_destinations(draft, i, errors);
 	}
 	for (size_t i = 0; i < conf->listeners_count; i++) {

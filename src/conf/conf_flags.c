@@ -22,7 +22,7 @@ enum flag_kind {
 	FLAG_SWITCH,  /* sets a key to true */
 	FLAG_LOGGING, /* sets log.level and log.connections */
 	FLAG_WORKERS, /* sets workers, but never to 0, which means something else there */
-	FLAG_SECONDS, /* a whole number that only UDP uses */
+	FLAG_SECONDS, /* sets a duration to a whole number of seconds */
 	FLAG_NOTHING  /* accepted for the sake of old command lines */
 };
 
@@ -199,6 +199,8 @@ static void apply(struct conf_draft *draft, const struct flag *flag, const struc
 		if (!is_whole_number(given->value))
 			conf_errors_add(errors, place, "%s is not a whole number of seconds",
 					conf_quote(given->value, shown));
+		else
+			set_key(draft, flag->scope, flag->key, given->value, place, errors);
 		break;
 	case FLAG_KEY:
 		set_key(draft, flag->scope, flag->key, given->value, place, errors);

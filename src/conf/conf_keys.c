@@ -31,6 +31,7 @@ static const char *const log_formats[] = {"text", "json", NULL};
 static const char *const protocols[] = {"tcp", "udp", NULL};
 static const char *const source_ports[] = {"preserve", "fallback", "ephemeral", NULL};
 static const char *const bools[] = {"false", "true", NULL};
+static const char *const udp_headers[] = {"each", "first", "spp", NULL};
 static const char *const relays[] = {"auto", "splice", "buffered", NULL};
 
 static const char *const scope_names[CONF_SCOPE_COUNT] = {
@@ -86,7 +87,7 @@ const struct conf_key conf_keys[] = {
 	 .offset = IN_LISTENER(listen), .needs_content = true, .change = CONF_CHANGE_SOCKETS},
 	{.scope = CONF_SCOPE_LISTENER, .name = "protocol", .type = CONF_TYPE_WORD,
 	 .offset = IN_LISTENER(protocol), .fallback = "tcp", .words = protocols,
-	 .planned_word = "udp", .change = CONF_CHANGE_SOCKETS},
+	 .change = CONF_CHANGE_SOCKETS},
 	{.scope = CONF_SCOPE_TARGETS, .name = "ipv4", .type = CONF_TYPE_IPV4_TARGET,
 	 .offset = IN_LISTENER(target_ipv4)},
 	{.scope = CONF_SCOPE_TARGETS, .name = "ipv6", .type = CONF_TYPE_IPV6_TARGET,
@@ -140,11 +141,12 @@ const struct conf_key conf_keys[] = {
 	 .offset = IN_LISTENER(relay), .fallback = "auto", .words = relays},
 
 	{.scope = CONF_SCOPE_LISTENER, .name = "udp_header", .type = CONF_TYPE_WORD,
-	 .fallback = "each", .planned = true},
+	 .offset = IN_LISTENER(udp_header), .fallback = "each", .words = udp_headers},
 	{.scope = CONF_SCOPE_LISTENER, .name = "close_after", .type = CONF_TYPE_DURATION,
-	 .fallback = "60s", .planned = true},
+	 .offset = IN_LISTENER(close_after_ms), .fallback = "60s", .min = 1, .max = 30 * DAY_MS,
+	 .or_never = true},
 	{.scope = CONF_SCOPE_LISTENER, .name = "max_flows", .type = CONF_TYPE_INTEGER,
-	 .fallback = "65536", .planned = true},
+	 .offset = IN_LISTENER(max_flows), .fallback = "65536", .min = 1, .max = UINT32_MAX},
 };
 /* clang-format on */
 

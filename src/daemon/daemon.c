@@ -15,7 +15,7 @@
 #include "daemon/listen.h"
 #include "daemon/privileges.h"
 #include "daemon/signals.h"
-#include "tcp/tcp_service.h"
+#include "service/service.h"
 #include "worker/worker.h"
 
 /* How often log lines that were left out are looked for. */
@@ -33,7 +33,7 @@ struct daemon {
 	struct signals *signals;
 	struct event *limits_timer;
 	struct event *drain_timer;
-	struct tcp_service **services; /* one a listener block */
+	struct service **services; /* one a listener block */
 	struct listen_set *sockets;
 	struct worker **workers;
 	size_t workers_count;
@@ -66,7 +66,7 @@ static void on_limits_timer(evutil_socket_t fd, short what, void *arg)
 	(void)fd;
 	(void)what;
 	for (size_t i = 0; i < daemon->conf->listeners_count; i++)
-		tcp_service_log_suppressed(daemon->services[i], clock_now_ms());
+		service_log_suppressed(daemon->services[i], clock_now_ms());
 }
 
 static void close_now(struct daemon *daemon)
@@ -188,7 +188,7 @@ static int make_parts(struct daemon *daemon)
 	    daemon->limits_timer == NULL || event_add(daemon->limits_timer, &interval) < 0)
 		return -1;
 	for (size_t i = 0; i < conf->listeners_count; i++) {
-		daemon->services[i] = tcp_service_new(conf, &conf->listeners[i]);
+		daemon->services[i] = service_new(conf, &conf->listeners[i]);
 		if (daemon->services[i] == NULL)
 			return -1;
 	}
@@ -224,8 +224,24 @@ static void log_start(const struct daemon *daemon)
 
 /* ---- stopping ---- */
 
+static void put_datagrams(struct log_line *line, const struct stats *sum)
+{
+	char key[64];
+
+	log_line_u64(line, "up_datagrams", stats_get(&sum->datagrams[STATS_UP]));
+	log_line_u64(line, "down_datagrams", stats_get(&sum->datagrams[STATS_DOWN]));
+	log_line_u64(line, "icmp_errors", stats_get(&sum->icmp_errors));
+	for (size_t i = 0; i < REASON_COUNT; i++) {
+		if (stats_get(&sum->dropped[i]) == 0)
+			continue;
+		snprintf(key, sizeof(key), "dropped_%s", reason_name((enum close_reason)i));
+		log_line_u64(line, key, stats_get(&sum->dropped[i]));
+	}
+}
+
 static void log_totals(const struct daemon *daemon, size_t index)
 {
+	bool udp = daemon->conf->listeners[index].protocol == CONF_PROTOCOL_UDP;
 	struct stats sum = {0};
 	struct log_line line;
 
@@ -234,7 +250,7 @@ static void log_totals(const struct daemon *daemon, size_t index)
 	log_line_begin(&line, LOG_LEVEL_INFO);
 	log_line_str(&line, "listener", daemon->conf->listeners[index].name);
 	log_line_str(&line, "msg", "totals");
-	log_line_u64(&line, "connections", stats_get(&sum.opened));
+	log_line_u64(&line, udp ? "flows" : "connections", stats_get(&sum.opened));
 	log_line_u64(&line, "up", stats_get(&sum.bytes[STATS_UP]));
 	log_line_u64(&line, "down", stats_get(&sum.bytes[STATS_DOWN]));
 	log_line_u64(&line, "source_fallbacks", stats_get(&sum.source_fallbacks));
@@ -242,6 +258,8 @@ static void log_totals(const struct daemon *daemon, size_t index)
 		if (stats_get(&sum.closed[i]) != 0)
 			log_line_u64(&line, reason_name((enum close_reason)i),
 				     stats_get(&sum.closed[i]));
+	if (udp)
+		put_datagrams(&line, &sum);
 	log_line_end(&line);
 }
 
@@ -266,7 +284,7 @@ static void stop_workers(struct daemon *daemon)
 	for (size_t i = 0; i < daemon->workers_count; i++)
 		worker_join(daemon->workers[i]);
 	for (size_t i = 0; i < daemon->conf->listeners_count; i++) {
-		tcp_service_log_suppressed(daemon->services[i], LOG_LIMIT_NOW);
+		service_log_suppressed(daemon->services[i], LOG_LIMIT_NOW);
 		log_totals(daemon, i);
 	}
 	log_pipe_shortages(daemon);
@@ -278,7 +296,7 @@ static void free_parts(struct daemon *daemon)
 		worker_free(daemon->workers[i]);
 	for (size_t i = 0; i < daemon->conf->listeners_count; i++) {
 		if (daemon->services != NULL)
-			tcp_service_free(daemon->services[i]);
+			service_free(daemon->services[i]);
 		if (daemon->sockets != NULL)
 			listen_set_close(&daemon->sockets[i]);
 	}
@@ -302,7 +320,7 @@ enum exit_code daemon_run(struct conf *conf)
 
 	daemon.workers_count = count_workers(conf);
 	daemon.workers = calloc(daemon.workers_count, sizeof(struct worker *));
-	daemon.services = calloc(conf->listeners_count, sizeof(struct tcp_service *));
+	daemon.services = calloc(conf->listeners_count, sizeof(struct service *));
 	daemon.sockets = calloc(conf->listeners_count, sizeof(struct listen_set));
 	if (daemon.workers == NULL || daemon.services == NULL || daemon.sockets == NULL)
 		goto out_of_memory;

@@ -7,52 +7,70 @@
 #include <string.h>
 
 #include "net/sock.h"
+#include "net/steer.h"
+#include "net/udp_sock.h"
 
 /* The kernel cuts it to net.core.somaxconn. */
 #define BACKLOG 65535
 
-static int open_first(const struct addr *addr, const struct sock_listen_options *options,
-		      bool share)
+static int close_keeping_errno(int fd)
 {
-	int fd = sock_bind_tcp(addr, options);
+	int saved = errno;
 
-	if (fd < 0)
-		return -1;
-	if (listen(fd, BACKLOG) < 0 || (share && sock_share_port(fd) < 0)) {
-		int saved = errno;
+	sock_close(fd);
+	errno = saved;
+	return -1;
+}
 
-		sock_close(fd);
-		errno = saved;
-		return -1;
-	}
+static int open_tcp(const struct addr *addr, const struct sock_listen_options *options, bool first)
+{
+	int fd = first ? sock_bind_tcp(addr, options) : sock_bind_tcp_again(addr, options);
+
+	if (fd >= 0 && listen(fd, BACKLOG) < 0)
+		return close_keeping_errno(fd);
 	return fd;
 }
 
-static int open_again(const struct addr *addr, const struct sock_listen_options *options)
+static int open_udp(const struct addr *addr, const struct sock_listen_options *options, bool first)
 {
-	int fd = sock_bind_tcp_again(addr, options);
-
-	if (fd >= 0 && listen(fd, BACKLOG) < 0) {
-		int saved = errno;
-
-		sock_close(fd);
-		errno = saved;
-		return -1;
-	}
-	return fd;
+	return first ? udp_sock_bind(addr, options) : udp_sock_bind_again(addr, options);
 }
 
-static int open_address(struct listen_set *set, size_t index, const struct addr *addr,
+/* A client's datagrams go to one worker where the kernel can tell; nothing depends on it. */
+static void steer(const struct listen_set *set, size_t index, const struct conf_listener *listener)
+{
+	uint32_t workers = (uint32_t)set->workers;
+	int fd = set->fds[index];
+	int result = 0;
+
+	if (listener->udp_header == CONF_UDP_EACH)
+		result = steer_by_proxy_v2(fd, workers);
+	else if (listener->udp_header == CONF_UDP_SPP)
+		result = steer_by_spp(fd, workers);
+	if (result < 0)
+		log_msg(LOG_LEVEL_INFO,
+			"listener %s: the kernel cannot give each client to one worker (%s)",
+			listener->name, strerror(errno));
+}
+
+static int open_address(struct listen_set *set, size_t index, const struct conf_listener *listener,
 			const struct sock_listen_options *options)
 {
+	const struct addr *addr = &listener->listen[index];
+	bool udp = listener->protocol == CONF_PROTOCOL_UDP;
+
 	for (size_t worker = 0; worker < set->workers; worker++) {
 		int *fd = &set->fds[worker * set->count + index];
 
-		*fd = worker == 0 ? open_first(addr, options, set->workers > 1)
-				  : open_again(addr, options);
+		*fd = udp ? open_udp(addr, options, worker == 0)
+			  : open_tcp(addr, options, worker == 0);
 		if (*fd < 0)
 			return -1;
+		if (worker == 0 && set->workers > 1 && sock_share_port(*fd) < 0)
+			return -1;
 	}
+	if (udp && set->workers > 1)
+		steer(set, index, listener);
 	return 0;
 }
 
@@ -76,10 +94,10 @@ int listen_set_open(struct listen_set *set, const struct conf *conf,
 		    .transparent = listener->listen_transparent,
 		    .keepalive_ms = listener->tcp_keepalive_ms,
 		    .v6only = addr_family(addr) == AF_INET6 &&
-			      conf_listens_on_ipv4_port(conf, addr_port(addr)),
+			      conf_listens_on_ipv4_port(conf, listener->protocol, addr_port(addr)),
 		};
 
-		if (open_address(set, i, addr, &options) < 0) {
+		if (open_address(set, i, listener, &options) < 0) {
 			log_msg(LOG_LEVEL_ERROR, "listener %s: cannot listen on %s: %s",
 				listener->name, addr_format(addr, text), strerror(errno));
 			listen_set_close(set);

@@ -6,6 +6,7 @@
 #include <unistd.h>
 
 #include "net/sock.h"
+#include "net/udp_sock.h"
 
 static int fail_and_close(int fd)
 {
@@ -42,7 +43,8 @@ int dial(const struct dial_request *request, enum close_reason *reason)
 {
 	const struct addr *target = &request->target;
 	bool spoofed = addr_is_set(&request->source);
-	int fd = sock_new_tcp(addr_family(target), spoofed, request->mark);
+	int fd = request->datagrams ? udp_sock_new(addr_family(target), spoofed, request->mark)
+				    : sock_new_tcp(addr_family(target), spoofed, request->mark);
 
 	if (fd < 0) {
 		*reason = dial_reason(errno);

@@ -13,7 +13,8 @@ struct dial_request {
 	struct addr source; /* whose address to use; AF_UNSPEC: this host's own */
 	bool any_port;	    /* use the source's address, but a port that the kernel chooses */
 	struct addr target;
-	uint32_t mark; /* SO_MARK; 0: none */
+	uint32_t mark;	/* SO_MARK; 0: none */
+	bool datagrams; /* UDP; connected when dial() returns */
 };
 
 /*

@@ -21,7 +21,7 @@ enum proxy_status proxy_header_parse(const uint8_t *bytes, size_t len, size_t he
 		return PROXY_NEED_MORE;
 	if (bytes[0] == PROXY_V1_FIRST_BYTE)
 		return proxy_v1_parse(bytes, len, header, error);
-	return proxy_v2_parse(bytes, len, header_max, header, error);
+	return proxy_v2_parse(bytes, len, header_max, PROXY_CARRIER_STREAM, header, error);
 }
 
 const char *proxy_error_name(enum proxy_error error)

@@ -8,8 +8,8 @@
 #include "proxyproto/proxy_addr.h"
 #include "proxyproto/proxy_tlv.h"
 
-#define SIGNATURE     "\r\n\r\n\0\r\nQUIT\n"
-#define SIGNATURE_LEN (sizeof(SIGNATURE) - 1)
+#define SIGNATURE     PROXY_V2_SIGNATURE
+#define SIGNATURE_LEN PROXY_V2_SIGNATURE_LEN
 
 /* Where the fixed bytes behind the signature are. */
 #define VERSION_COMMAND_AT  SIGNATURE_LEN
@@ -64,7 +64,8 @@ static enum proxy_status fail(enum proxy_error *error, enum proxy_error reason)
 }
 
 /* Judge the byte of family and transport, which LOCAL does not use (section 2.2). */
-static enum proxy_status parse_family(uint8_t byte, struct fixed *fixed, enum proxy_error *error)
+static enum proxy_status parse_family(uint8_t byte, enum proxy_carrier carrier, struct fixed *fixed,
+				      enum proxy_error *error)
 {
 	unsigned family = byte >> 4;
 	unsigned transport = byte & 0x0F;
@@ -73,14 +74,15 @@ static enum proxy_status parse_family(uint8_t byte, struct fixed *fixed, enum pr
 		return fail(error, PROXY_ERROR_V2_FAMILY);
 	if (transport > TRANSPORT_DGRAM)
 		return fail(error, PROXY_ERROR_V2_TRANSPORT);
-	if (transport == TRANSPORT_DGRAM)
+	if (transport == TRANSPORT_DGRAM && carrier == PROXY_CARRIER_STREAM)
 		return fail(error, PROXY_ERROR_TRANSPORT_MISMATCH);
 	fixed->family = transport == TRANSPORT_UNSPEC ? FAMILY_UNSPEC : family;
 	return PROXY_OK;
 }
 
 static enum proxy_status parse_fixed(const uint8_t *bytes, size_t len, size_t header_max,
-				     struct fixed *fixed, enum proxy_error *error)
+				     enum proxy_carrier carrier, struct fixed *fixed,
+				     enum proxy_error *error)
 {
 	size_t block_len;
 
@@ -104,7 +106,7 @@ static enum proxy_status parse_fixed(const uint8_t *bytes, size_t len, size_t he
 		return PROXY_NEED_MORE;
 	fixed->family = FAMILY_UNSPEC;
 	if (fixed->command == COMMAND_PROXY &&
-	    parse_family(bytes[FAMILY_TRANSPORT_AT], fixed, error) != PROXY_OK)
+	    parse_family(bytes[FAMILY_TRANSPORT_AT], carrier, fixed, error) != PROXY_OK)
 		return PROXY_ERROR;
 
 	if (len <= LENGTH_AT)
@@ -178,7 +180,8 @@ static void read_addresses(const uint8_t *block, unsigned family, struct proxy_h
 }
 
 enum proxy_status proxy_v2_parse(const uint8_t *bytes, size_t len, size_t header_max,
-				 struct proxy_header *header, enum proxy_error *error)
+				 enum proxy_carrier carrier, struct proxy_header *header,
+				 enum proxy_error *error)
 {
 	const uint8_t *block = bytes + PROXY_V2_FIXED_LEN;
 	const uint8_t *tlvs = NULL;
@@ -186,7 +189,7 @@ enum proxy_status proxy_v2_parse(const uint8_t *bytes, size_t len, size_t header
 	enum proxy_status status;
 	struct fixed fixed;
 
-	status = parse_fixed(bytes, len, header_max, &fixed, error);
+	status = parse_fixed(bytes, len, header_max, carrier, &fixed, error);
 	if (status != PROXY_OK)
 		return status;
 	if (len < fixed.header_len)

@@ -11,7 +11,7 @@
 #include "base/clock.h"
 #include "net/dial.h"
 #include "net/sock.h"
-#include "tcp/route.h"
+#include "service/route.h"
 #include "tcp/session_log.h"
 #include "tcp/tcp_listener.h"
 
@@ -252,7 +252,7 @@ static void on_header_read(struct bufferevent *bev, void *arg)
 	evtimer_del(&session->timer);
 	header = header_filter_header(session->filter);
 	session->header_version = header->version;
-	session->tlvs = session_tlvs_new(header);
+	session->tlvs = tlv_copy_new(header);
 	start_dialling(session, header);
 }
 
@@ -418,16 +418,16 @@ void session_close(struct session *session, enum close_reason reason)
 	}
 	session_log_end(session, reason, &progress);
 	if (reason == REASON_BACKEND_TIMEOUT && addr_is_set(&session->source))
-		tcp_service_explain_routes(listener->service, &session->target);
+		service_explain_routes(listener->service, &session->target);
 	close_side(session, &client, reason, conf->listen_transparent, 0);
 	close_side(session, &backend, reason, addr_is_set(&session->source), conf->mark);
 
 	stats_add(&listener->stats.closed[reason], 1);
 	stats_add(&listener->stats.bytes[STATS_UP], progress.bytes[RELAY_UP]);
 	stats_add(&listener->stats.bytes[STATS_DOWN], progress.bytes[RELAY_DOWN]);
-	tcp_service_leave(listener->service);
+	service_leave(listener->service);
 	LIST_REMOVE(session, entry);
-	session_tlvs_free(session->tlvs);
+	tlv_copy_free(session->tlvs);
 	free(session);
 	if (LIST_EMPTY(&listener->sessions) && listener->on_idle != NULL)
 		listener->on_idle(listener->on_idle_arg);

@@ -21,7 +21,7 @@
 #include "tcp/relay.h"
 
 struct tcp_listener;
-struct session_tlvs;
+struct tlv_copy;
 
 enum session_state {
 	SESSION_HEADER,	  /* reading the header */
@@ -53,7 +53,7 @@ struct session {
 	int64_t accepted_ms;
 	int64_t dialled_ms; /* the first attempt */
 	int64_t connected_ms;
-	struct session_tlvs *tlvs; /* what the log shows of the header's TLVs, or NULL */
+	struct tlv_copy *tlvs; /* what the log shows of the header's TLVs, or NULL */
 };
 
 /*

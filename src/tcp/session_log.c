@@ -2,65 +2,11 @@
 /* What the log says of a session. */
 #include "tcp/session_log.h"
 
-#include <stdlib.h>
 #include <string.h>
 
 #include "base/clock.h"
-#include "proxyproto/proxy_tlv.h"
+#include "proxyproto/proxy_header.h"
 #include "tcp/tcp_listener.h"
-
-/*
- * Text from a header can be as long as header_max; a line shows this much of it. 255 is the longest
- * host name (RFC 1035, section 2.3.4); unique ids end at 128 (section 2.2.5 of the PROXY protocol).
- */
-#define SHOWN_MAX 255
-
-struct shown {
-	size_t len;
-	uint8_t bytes[SHOWN_MAX];
-};
-
-struct session_tlvs {
-	struct shown authority;
-	struct shown unique_id;
-	struct shown vpce;
-};
-
-static bool show(struct shown *shown, bool found, const struct proxy_tlv *tlv)
-{
-	if (!found)
-		return false;
-	shown->len = tlv->len < SHOWN_MAX ? tlv->len : SHOWN_MAX;
-	if (shown->len > 0)
-		memcpy(shown->bytes, tlv->value, shown->len);
-	return true;
-}
-
-struct session_tlvs *session_tlvs_new(const struct proxy_header *header)
-{
-	struct session_tlvs *tlvs;
-	struct proxy_tlv tlv;
-	bool any;
-
-	if (header->tlvs_len == 0)
-		return NULL;
-	tlvs = calloc(1, sizeof(*tlvs));
-	if (tlvs == NULL)
-		return NULL;
-	any = show(&tlvs->authority, proxy_tlv_find(header, PROXY_TLV_AUTHORITY, &tlv), &tlv);
-	any |= show(&tlvs->unique_id, proxy_tlv_find(header, PROXY_TLV_UNIQUE_ID, &tlv), &tlv);
-	any |= show(&tlvs->vpce, proxy_tlv_aws_vpce(header, &tlv), &tlv);
-	if (!any) {
-		free(tlvs);
-		return NULL;
-	}
-	return tlvs;
-}
-
-void session_tlvs_free(struct session_tlvs *tlvs)
-{
-	free(tlvs);
-}
 
 static const char *header_text(const struct session *session)
 {
@@ -72,12 +18,6 @@ static const char *header_text(const struct session *session)
 	default:
 		return "none";
 	}
-}
-
-static void put_shown(struct log_line *line, const char *key, const struct shown *shown)
-{
-	if (shown->len > 0)
-		log_line_bytes(line, key, shown->bytes, shown->len);
 }
 
 static void put_ends(struct log_line *line, const struct session *session)
@@ -96,7 +36,7 @@ void session_log_end(const struct session *session, enum close_reason reason,
 	struct log_line line;
 	char error[128];
 
-	if (!tcp_service_may_log(session->listener->service, reason, now))
+	if (!service_may_log(session->listener->service, reason, now))
 		return;
 	log_line_begin(&line, reason_level(reason));
 	put_ends(&line, session);
@@ -107,11 +47,7 @@ void session_log_end(const struct session *session, enum close_reason reason,
 	log_line_u64(&line, "connect_ms",
 		     session->dialled_ms != 0 ? (uint64_t)(connected - session->dialled_ms) : 0);
 	log_line_u64(&line, "duration_ms", (uint64_t)(now - session->accepted_ms));
-	if (session->tlvs != NULL) {
-		put_shown(&line, "tlv_authority", &session->tlvs->authority);
-		put_shown(&line, "tlv_unique_id", &session->tlvs->unique_id);
-		put_shown(&line, "tlv_vpce", &session->tlvs->vpce);
-	}
+	tlv_copy_log(session->tlvs, &line);
 	if (session->any_port)
 		log_line_str(&line, "source_port", "ephemeral");
 	if (session->header_error != PROXY_ERROR_NONE)
@@ -121,12 +57,11 @@ void session_log_end(const struct session *session, enum close_reason reason,
 	log_line_end(&line);
 }
 
-void session_log_refused(struct tcp_service *service, const struct addr *peer,
-			 enum close_reason reason)
+void session_log_refused(struct service *service, const struct addr *peer, enum close_reason reason)
 {
 	struct log_line line;
 
-	if (!tcp_service_may_log(service, reason, clock_now_ms()))
+	if (!service_may_log(service, reason, clock_now_ms()))
 		return;
 	log_line_begin(&line, reason_level(reason));
 	log_line_str(&line, "listener", service->conf->name);

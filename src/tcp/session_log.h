@@ -4,14 +4,10 @@
 #define MMPROXY_SESSION_LOG_H
 
 #include "base/reason.h"
-#include "proxyproto/proxy_header.h"
+#include "service/service.h"
+#include "service/tlv_copy.h"
 #include "tcp/relay.h"
 #include "tcp/session.h"
-#include "tcp/tcp_service.h"
-
-/* Copies of the TLVs that the log shows; NULL when the header has none or memory is out. */
-struct session_tlvs *session_tlvs_new(const struct proxy_header *header);
-void session_tlvs_free(struct session_tlvs *tlvs);
 
 /* The line at a session's end, unless the configuration or the limit of its reason keeps it back.
  */
@@ -19,7 +15,7 @@ void session_log_end(const struct session *session, enum close_reason reason,
 		     const struct relay_progress *progress);
 
 /* The same for a peer that was turned away before there was a session. */
-void session_log_refused(struct tcp_service *service, const struct addr *peer,
+void session_log_refused(struct service *service, const struct addr *peer,
 			 enum close_reason reason);
 
 /* A step on the way, at debug level. */

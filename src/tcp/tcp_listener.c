@@ -18,7 +18,7 @@
 
 /* Whether the peer may connect, with the reason if not. A headerless peer is allowed by being
  * listed. */
-static bool admit(struct tcp_service *service, const struct addr *peer, bool headerless,
+static bool admit(struct service *service, const struct addr *peer, bool headerless,
 		  enum close_reason *reason)
 {
 	const struct netset *allowed = service->conf->allowed_subnets;
@@ -27,7 +27,7 @@ static bool admit(struct tcp_service *service, const struct addr *peer, bool hea
 	if (!headerless && allowed != NULL && !netset_contains(allowed, peer))
 		return false;
 	*reason = REASON_CONNECTION_LIMIT;
-	return tcp_service_admit(service);
+	return service_admit(service);
 }
 
 static void refuse(struct tcp_listener *listener, int fd, const struct addr *peer,
@@ -42,7 +42,7 @@ static void on_accept(struct evconnlistener *socket, evutil_socket_t fd, struct 
 		      int len, void *arg)
 {
 	struct tcp_listener *listener = arg;
-	struct tcp_service *service = listener->service;
+	struct service *service = listener->service;
 	const struct netset *headerless_subnets = service->conf->headerless_subnets;
 	enum close_reason reason;
 	struct addr peer;
@@ -58,7 +58,7 @@ static void on_accept(struct evconnlistener *socket, evutil_socket_t fd, struct 
 	if (!admit(service, &peer, headerless, &reason)) {
 		refuse(listener, fd, &peer, reason);
 	} else if (session_open(listener, fd, &peer, headerless) < 0) {
-		tcp_service_leave(service);
+		service_leave(service);
 		refuse(listener, fd, &peer, REASON_INTERNAL);
 	}
 }
@@ -118,7 +118,7 @@ static int add_socket(struct tcp_listener *listener, int fd)
 	return 0;
 }
 
-struct tcp_listener *tcp_listener_new(struct event_base *base, struct tcp_service *service,
+struct tcp_listener *tcp_listener_new(struct event_base *base, struct service *service,
 				      struct reset_list *resets, struct relay_context *relays,
 				      const int *fds, size_t count)
 {

@@ -15,15 +15,15 @@
 #include <event2/listener.h>
 
 #include "base/stats.h"
+#include "service/service.h"
 #include "tcp/relay_context.h"
 #include "tcp/reset.h"
 #include "tcp/session.h"
-#include "tcp/tcp_service.h"
 
 /* Sessions read base, service, stats and resets, and enter and leave the list. */
 struct tcp_listener {
 	struct event_base *base;
-	struct tcp_service *service;
+	struct service *service;
 	struct reset_list *resets;
 	struct relay_context *relays;
 	struct stats stats;
@@ -40,7 +40,7 @@ struct tcp_listener {
  * Accept on sockets that listen already, and own them from now on (also on failure). service and
  * resets outlive the listener. Returns NULL when memory is out.
  */
-struct tcp_listener *tcp_listener_new(struct event_base *base, struct tcp_service *service,
+struct tcp_listener *tcp_listener_new(struct event_base *base, struct service *service,
 				      struct reset_list *resets, struct relay_context *relays,
 				      const int *fds, size_t count)
     __attribute__((warn_unused_result));

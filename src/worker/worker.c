@@ -10,21 +10,36 @@
 
 #include "net/sock.h"
 #include "tcp/tcp_listener.h"
+#include "udp/udp_listener.h"
+
+/* One block's listener: one of the two. */
+struct worker_listener {
+	struct tcp_listener *tcp;
+	struct udp_listener *udp;
+};
 
 struct worker {
 	struct event_base *base;
 	struct mailbox mailbox;
 	struct mailbox *notify;
 	unsigned drained_message;
-	struct tcp_listener **listeners;
+	struct worker_listener *listeners; /* in the order of the configuration */
 	size_t listeners_count;
 	struct reset_list resets;
 	struct relay_context relays;
+	struct udp_context *datagrams; /* NULL until there is a UDP listener */
 	pthread_t thread;
 	bool running;
 	bool draining;
 	atomic_bool drained;
 };
+
+static bool is_idle(const struct worker_listener *listener)
+{
+	if (listener->udp != NULL)
+		return listener->udp->table.count == 0;
+	return LIST_EMPTY(&listener->tcp->sessions);
+}
 
 static void check_drained(void *arg)
 {
@@ -33,7 +48,7 @@ static void check_drained(void *arg)
 	if (!worker->draining || worker->drained || !LIST_EMPTY(&worker->resets.entries))
 		return;
 	for (size_t i = 0; i < worker->listeners_count; i++)
-		if (!LIST_EMPTY(&worker->listeners[i]->sessions))
+		if (!is_idle(&worker->listeners[i]))
 			return;
 	worker->drained = true;
 	mailbox_post(worker->notify, worker->drained_message);
@@ -42,15 +57,23 @@ static void check_drained(void *arg)
 static void drain(struct worker *worker)
 {
 	worker->draining = true;
-	for (size_t i = 0; i < worker->listeners_count; i++)
-		tcp_listener_stop(worker->listeners[i]);
+	for (size_t i = 0; i < worker->listeners_count; i++) {
+		if (worker->listeners[i].udp != NULL)
+			udp_listener_drain(worker->listeners[i].udp);
+		else
+			tcp_listener_stop(worker->listeners[i].tcp);
+	}
 }
 
 static void close_sessions(struct worker *worker)
 {
 	drain(worker);
-	for (size_t i = 0; i < worker->listeners_count; i++)
-		tcp_listener_close_sessions(worker->listeners[i], REASON_SHUTDOWN);
+	for (size_t i = 0; i < worker->listeners_count; i++) {
+		if (worker->listeners[i].udp != NULL)
+			udp_listener_close_flows(worker->listeners[i].udp, REASON_SHUTDOWN);
+		else
+			tcp_listener_close_sessions(worker->listeners[i].tcp, REASON_SHUTDOWN);
+	}
 }
 
 static void on_message(unsigned message, void *arg)
@@ -65,6 +88,11 @@ static void on_message(unsigned message, void *arg)
 	case WORKER_CLOSE:
 		close_sessions(worker);
 		check_drained(worker);
+		break;
+	case WORKER_LOOK_ROUND:
+		for (size_t i = 0; i < worker->listeners_count; i++)
+			if (worker->listeners[i].udp != NULL)
+				udp_listener_look_round(worker->listeners[i].udp);
 		break;
 	case WORKER_STOP:
 		close_sessions(worker);
@@ -131,9 +159,12 @@ void worker_free(struct worker *worker)
 {
 	if (worker == NULL)
 		return;
-	for (size_t i = 0; i < worker->listeners_count; i++)
-		tcp_listener_free(worker->listeners[i]);
+	for (size_t i = 0; i < worker->listeners_count; i++) {
+		tcp_listener_free(worker->listeners[i].tcp);
+		udp_listener_free(worker->listeners[i].udp);
+	}
 	free(worker->listeners);
+	udp_context_free(worker->datagrams);
 	reset_list_fini(&worker->resets);
 	relay_context_fini(&worker->relays);
 	mailbox_fini(&worker->mailbox);
@@ -143,23 +174,65 @@ void worker_free(struct worker *worker)
 	free(worker);
 }
 
-int worker_add_listener(struct worker *worker, struct tcp_service *service, const int *fds,
+static struct tcp_listener *new_tcp(struct worker *worker, struct service *service, const int *fds,
+				    size_t count)
+{
+	struct tcp_listener *tcp =
+	    tcp_listener_new(worker->base, service, &worker->resets, &worker->relays, fds, count);
+
+	if (tcp == NULL)
+		return NULL;
+	tcp->on_idle = check_drained;
+	tcp->on_idle_arg = worker;
+	return tcp;
+}
+
+/* Another worker wants something of this one's flows. Any thread. */
+static void wake(void *arg)
+{
+	struct worker *worker = arg;
+
+	mailbox_post(&worker->mailbox, WORKER_LOOK_ROUND);
+}
+
+static struct udp_listener *new_udp(struct worker *worker, struct service *service, const int *fds,
+				    size_t count)
+{
+	struct udp_listener *udp;
+
+	if (worker->datagrams == NULL)
+		worker->datagrams = udp_context_new();
+	if (worker->datagrams == NULL) {
+		for (size_t i = 0; i < count; i++)
+			sock_close(fds[i]);
+		return NULL;
+	}
+	udp = udp_listener_new(worker->base, service, worker->datagrams, wake, worker, fds, count);
+	if (udp == NULL)
+		return NULL;
+	udp->on_idle = check_drained;
+	udp->on_idle_arg = worker;
+	return udp;
+}
+
+int worker_add_listener(struct worker *worker, struct service *service, const int *fds,
 			size_t count)
 {
-	struct tcp_listener *listener;
-	struct tcp_listener **grown;
+	struct worker_listener listener = {.tcp = NULL};
+	struct worker_listener *grown;
 
-	listener =
-	    tcp_listener_new(worker->base, service, &worker->resets, &worker->relays, fds, count);
-	if (listener == NULL)
+	if (service->conf->protocol == CONF_PROTOCOL_UDP)
+		listener.udp = new_udp(worker, service, fds, count);
+	else
+		listener.tcp = new_tcp(worker, service, fds, count);
+	if (listener.tcp == NULL && listener.udp == NULL)
 		return -1;
 	grown = reallocarray(worker->listeners, worker->listeners_count + 1, sizeof(*grown));
 	if (grown == NULL) {
-		tcp_listener_free(listener);
+		tcp_listener_free(listener.tcp);
+		udp_listener_free(listener.udp);
 		return -1;
 	}
-	listener->on_idle = check_drained;
-	listener->on_idle_arg = worker;
 	worker->listeners = grown;
 	worker->listeners[worker->listeners_count++] = listener;
 	return 0;
@@ -203,7 +276,9 @@ void worker_join(struct worker *worker)
 
 void worker_stats(const struct worker *worker, size_t index, struct stats *sum)
 {
-	stats_sum(sum, &worker->listeners[index]->stats);
+	const struct worker_listener *listener = &worker->listeners[index];
+
+	stats_sum(sum, listener->udp != NULL ? &listener->udp->stats : &listener->tcp->stats);
 }
 
 uint64_t worker_pipe_shortages(const struct worker *worker)

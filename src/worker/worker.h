@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
 /*
- * One thread with its event base, listeners and sessions.
+ * One thread with its event base, listeners, sessions and flows.
  *
- * Workers share nothing mutable but what tcp/tcp_service.h names. The main thread makes, starts,
+ * Workers share nothing mutable but what service/service.h names. The main thread makes, starts,
  * tells and joins them.
  */
 #ifndef MMPROXY_WORKER_H
@@ -12,14 +12,15 @@
 #include <stddef.h>
 
 #include "base/stats.h"
-#include "tcp/tcp_service.h"
+#include "service/service.h"
 #include "worker/mailbox.h"
 
 /* What a worker can be told. */
 enum worker_message {
-	WORKER_DRAIN = 1 << 0, /* accept no more; say so when the last session has ended */
-	WORKER_CLOSE = 1 << 1, /* end every session now, as WORKER_DRAIN otherwise */
+	WORKER_DRAIN = 1 << 0, /* nothing new; say so when the last session and flow have ended */
+	WORKER_CLOSE = 1 << 1, /* end all of them now, as WORKER_DRAIN otherwise */
 	WORKER_STOP = 1 << 2,  /* leave the loop */
+	WORKER_LOOK_ROUND = 1 << 3, /* another worker asks for room, or has made some */
 };
 
 struct worker;
@@ -32,10 +33,10 @@ struct worker *worker_new(struct mailbox *notify, unsigned drained_message)
 void worker_free(struct worker *worker);
 
 /*
- * Before worker_start(): accept for a service on sockets that listen already, which become the
- * worker's in any case. Returns 0, or -1 when memory is out.
+ * Before worker_start(): serve a service on sockets that are bound, and listen, already, which
+ * become the worker's in any case. Returns 0, or -1 when memory is out.
  */
-int worker_add_listener(struct worker *worker, struct tcp_service *service, const int *fds,
+int worker_add_listener(struct worker *worker, struct service *service, const int *fds,
 			size_t count) __attribute__((warn_unused_result));
 
 /* Run the thread. Returns 0, or -1 with errno. */

@@ -1,13 +1,14 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
 /*
  * The server behind the proxies of "make bench": echo, source and sink in one, as the first byte of
- * a connection asks (backend_role.h).
+ * a connection or of a datagram asks (backend_role.h).
  *
  *	backend ADDRESS:PORT [THREADS]
  *
  * It runs until it is killed, and ends with its parent.
  */
 #include "backend_role.h"
+#include "backend_udp.h"
 
 #include <errno.h>
 #include <pthread.h>
@@ -270,6 +271,9 @@ int main(int argc, char **argv)
 		limit.rlim_cur = limit.rlim_max;
 		setrlimit(RLIMIT_NOFILE, &limit);
 	}
+	/* Who finds the port of TCP open finds that of UDP as well. */
+	if (backend_udp_start(&addr, (unsigned)count) < 0)
+		die("UDP");
 	for (long i = 0; i < count; i++)
 		threads[i] = thread_new(&addr);
 	for (long i = 1; i < count; i++) {

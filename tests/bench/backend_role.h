@@ -6,9 +6,30 @@
 #ifndef MMPROXY_TEST_BACKEND_ROLE_H
 #define MMPROXY_TEST_BACKEND_ROLE_H
 
+#include <stdint.h>
+
 #define BACKEND_ECHO   'E' /* send back what comes */
 #define BACKEND_SOURCE 'S' /* send without end */
 #define BACKEND_SINK   'K' /* read without end */
 #define BACKEND_WHO    'W' /* tell whom it sees: "ADDRESS:PORT\n" */
+
+/*
+ * Over UDP every datagram has its role, in a message of this beginning. One of the role alone, a
+ * single byte, is answered by that byte; to BACKEND_WHO, by the role and the text.
+ *
+ * echo: the same datagram. source: count datagrams of size bytes, each with the request's number,
+ * cut by the kernel where it can (UDP_SEGMENT). sink: with wants_count, an answer of this alone,
+ * whose count is of all that came from this client's port since the backend started.
+ */
+struct backend_message {
+	uint8_t role;
+	uint8_t wants_count;
+	uint16_t size;
+	uint32_t count;
+	uint64_t number;
+};
+
+/* What one request may ask for, so that it is one run for the kernel to cut. */
+#define BACKEND_RUN_MAX 65000
 
 #endif

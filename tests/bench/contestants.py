@@ -1,8 +1,8 @@
 # SPDX-License-Identifier: BSD-2-Clause
 """What "make bench" compares: how each program is told to do the same job.
 
-Each listens on PROXY, takes a PROXY header of either version, and connects to BACKEND from the
-address and port that the header names, with as many threads (or processes) as the others.
+Each listens on PROXY, takes a PROXY header of either version (over UDP: 2), and connects to BACKEND
+from the address and port that the header names, with as many threads (or processes) as the others.
 """
 
 import os
@@ -50,7 +50,9 @@ def debian_version(package):
     return done.stdout or "unknown"
 
 
-# --- The contestants: command(setup) is what to run, version(setup) is None where it is missing ---
+# --- The contestants ------------------------------------------------------------------------------
+# command(setup, protocol) is what to run, version(setup) is None where it is missing, protocols are
+# those that a PROXY header can come by.
 
 
 class Direct:
@@ -58,25 +60,26 @@ class Direct:
 
     name = "direct"
     peer = False
+    protocols = ("tcp", "udp")
 
     def version(self, setup):
         return ""
 
-    def command(self, setup):
+    def command(self, setup, protocol):
         return None
 
 
 class Mmproxy:
     peer = False
 
-    def __init__(self, relay):
-        self.relay = relay
+    def __init__(self, relay, protocols):
+        self.relay, self.protocols = relay, protocols
         self.name = f"mmproxy ({relay})"
 
     def version(self, setup):
         return first_number(setup.mmproxy, "-V") if find(setup.mmproxy) else None
 
-    def command(self, setup):
+    def command(self, setup, protocol):
         path = setup.write("mmproxy.conf", f"""
             workers = {setup.threads};
             user = "root";
@@ -86,6 +89,7 @@ class Mmproxy:
             listeners = (
               {{ name = "bench";
                 listen = "{PROXY}";
+                protocol = "{protocol}";
                 targets = {{ ipv4 = "{BACKEND}"; }};
                 allowed_subnets = [ "127.0.0.0/8" ];
                 relay = "{self.relay}";
@@ -100,13 +104,15 @@ class GoMmproxy:
 
     name = "go-mmproxy"
     peer = True
+    protocols = ("tcp", "udp")
 
     def version(self, setup):
         return debian_version("go-mmproxy") if find(self.name) else None
 
-    def command(self, setup):
-        return ["env", f"GOMAXPROCS={setup.threads}", find(self.name), "-l", PROXY,
-                "-4", BACKEND, "-6", "[::1]:8000", "-v", "0", "-listeners", str(setup.threads)]
+    def command(self, setup, protocol):
+        return ["env", f"GOMAXPROCS={setup.threads}", find(self.name), "-p", protocol,
+                "-l", PROXY, "-4", BACKEND, "-6", "[::1]:8000", "-v", "0",
+                "-listeners", str(setup.threads)]
 
 
 class Haproxy:
@@ -114,11 +120,12 @@ class Haproxy:
 
     name = "haproxy"
     peer = True
+    protocols = ("tcp",)
 
     def version(self, setup):
         return first_number(find(self.name), "-v") if find(self.name) else None
 
-    def command(self, setup):
+    def command(self, setup, protocol):
         pipes = 200
         connections = min(20000, (setup.descriptors - 2 * pipes - 100) // 2)
         path = setup.write("haproxy.cfg", f"""
@@ -143,6 +150,7 @@ listen bench
 class NginxStream:
     name = "nginx stream"
     peer = True
+    protocols = ("tcp",)
 
     def __init__(self):
         self.module = None
@@ -161,7 +169,7 @@ class NginxStream:
             return None
         return first_number(program, "-v")
 
-    def command(self, setup):
+    def command(self, setup, protocol):
         load_module = f"load_module {self.module};" if self.module else ""
         path = setup.write("nginx.conf", f"""
             {load_module}
@@ -182,4 +190,5 @@ class NginxStream:
         return [find("nginx"), "-e", "stderr", "-c", path]
 
 
-ALL = [Direct(), Mmproxy("splice"), Mmproxy("buffered"), GoMmproxy(), Haproxy(), NginxStream()]
+ALL = [Direct(), Mmproxy("splice", ("tcp", "udp")), Mmproxy("buffered", ("tcp",)), GoMmproxy(),
+       Haproxy(), NginxStream()]

@@ -124,6 +124,7 @@ static void add_thread(struct result *result, const struct load_thread *thread)
 	result->counts.bytes_up += thread->counts.bytes_up;
 	result->counts.bytes_down += thread->counts.bytes_down;
 	result->counts.requests += thread->counts.requests;
+	result->counts.lost += thread->counts.lost;
 	latency_merge(&result->latency, &thread->latency);
 	if (result->errors == 0 && thread->errors > 0)
 		snprintf(result->first_error, sizeof(result->first_error), "%s",
@@ -138,10 +139,12 @@ static void print_result(const struct load_options *options, const struct result
 	printf("{\"mode\": \"%s\", \"connections\": %u, \"threads\": %u, "
 	       "\"seconds\": %.6f, ",
 	       options->mode->name, options->connections, options->threads, result->seconds);
-	printf("\"bytes_up\": %llu, \"bytes_down\": %llu, \"requests\": %llu, ",
+	printf("\"bytes_up\": %llu, \"bytes_down\": %llu, \"requests\": %llu, "
+	       "\"lost\": %llu, ",
 	       (unsigned long long)result->counts.bytes_up,
 	       (unsigned long long)result->counts.bytes_down,
-	       (unsigned long long)result->counts.requests);
+	       (unsigned long long)result->counts.requests,
+	       (unsigned long long)result->counts.lost);
 	printf("\"p50_us\": %.2f, \"p99_us\": %.2f, \"p999_us\": %.2f, \"max_us\": %.2f, ",
 	       latency_quantile_us(latency, 0.5), latency_quantile_us(latency, 0.99),
 	       latency_quantile_us(latency, 0.999), (double)latency->max_ns / 1e3);

@@ -37,10 +37,17 @@ struct load_conn {
 	uint64_t number;	   /* of the message */
 	uint64_t under_way;	   /* bytes sent and not echoed yet */
 	unsigned got;		   /* bytes of the answer under way */
+
+	/* UDP: */
+	uint8_t header[TUPLE_HEADER_MAX];
+	size_t header_len;
+	uint64_t finished;	   /* number of the last run or datagram that is over */
+	uint64_t arrived, counted; /* of an upload: what came, of how many */
+	unsigned runs[4];	   /* of a download: datagrams to come of each run under way */
 };
 
 struct load_counts {
-	uint64_t bytes_up, bytes_down, requests;
+	uint64_t bytes_up, bytes_down, requests, lost;
 };
 
 /* What the threads share. */
@@ -72,16 +79,21 @@ struct load_mode {
 	char role;	/* backend_role.h */
 	bool by_itself; /* ends when every connection was opened, not by the clock */
 	bool held;	/* ends when standard input does */
+	bool datagrams; /* over UDP; the backend's byte is left in the socket for on_open */
 
 	/* The backend's byte is there. Returns -1 when the mode has called load_failed(). */
 	int (*on_open)(struct load_thread *thread, struct load_conn *conn);
 	/* The socket of an open connection is ready (EPOLL...). Returns as on_open does. */
 	int (*on_ready)(struct load_thread *thread, struct load_conn *conn, uint32_t events);
+	/* Every now and then, for each open connection; or NULL. Returns as on_open does. */
+	int (*on_tick)(struct load_thread *thread, struct load_conn *conn, uint64_t now_ns);
 };
 
 extern const struct load_mode load_mode_stream, load_mode_upload, load_mode_download;
 extern const struct load_mode load_mode_pingpong;
 extern const struct load_mode load_mode_connect, load_mode_idle, load_mode_check;
+extern const struct load_mode load_mode_udp_echo, load_mode_udp_download, load_mode_udp_upload;
+extern const struct load_mode load_mode_udp_check;
 
 /* The mode of a name, or NULL. */
 const struct load_mode *load_mode_find(const char *name);
@@ -109,6 +121,9 @@ int load_failed(struct load_thread *thread, struct load_conn *conn, const char *
 
 /* Change what an open connection waits for. Returns -1 after load_failed(). */
 int load_watch(struct load_thread *thread, struct load_conn *conn, uint32_t events);
+
+/* The backend says that it sees this, "ADDRESS:PORT\n". Returns 0, or -1 after load_failed(). */
+int load_check_who(struct load_thread *thread, struct load_conn *conn, char *seen);
 
 /* Close, and open again from another client. */
 void load_reopen(struct load_thread *thread, struct load_conn *conn);

@@ -60,17 +60,12 @@ const struct load_mode load_mode_idle = {.name = "idle",
 /* --- check: the backend must see the client's address and port -----------------------------------
  */
 
-static int on_open_check(struct load_thread *thread, struct load_conn *conn)
+int load_check_who(struct load_thread *thread, struct load_conn *conn, char *seen)
 {
-	char seen[64] = "", expected[64], host[INET_ADDRSTRLEN];
+	char expected[64], host[INET_ADDRSTRLEN];
 	struct sockaddr_in client = conn->client;
 	socklen_t size = sizeof(client);
-	ssize_t got = recv(conn->fd, seen, sizeof(seen) - 1, 0);
 
-	/* A short text, in the same segment as the first byte. */
-	if (got <= 0)
-		return load_failed(thread, conn, "asking whom the backend sees",
-				   got < 0 ? errno : 0);
 	if (thread->options->version == TUPLE_NONE &&
 	    getsockname(conn->fd, (struct sockaddr *)&client, &size) < 0)
 		return load_failed(thread, conn, "getsockname", errno);
@@ -85,6 +80,18 @@ static int on_open_check(struct load_thread *thread, struct load_conn *conn)
 	return 0;
 }
 
+static int on_open_check(struct load_thread *thread, struct load_conn *conn)
+{
+	char seen[64] = "";
+	ssize_t got = recv(conn->fd, seen, sizeof(seen) - 1, 0);
+
+	/* A short text, in the same segment as the first byte. */
+	if (got <= 0)
+		return load_failed(thread, conn, "asking whom the backend sees",
+				   got < 0 ? errno : 0);
+	return load_check_who(thread, conn, seen);
+}
+
 const struct load_mode load_mode_check = {.name = "check",
 					  .role = BACKEND_WHO,
 					  .by_itself = true,
@@ -97,8 +104,10 @@ const struct load_mode load_mode_check = {.name = "check",
 const struct load_mode *load_mode_find(const char *name)
 {
 	static const struct load_mode *const modes[] = {
-	    &load_mode_stream,	&load_mode_upload, &load_mode_download, &load_mode_pingpong,
-	    &load_mode_connect, &load_mode_idle,   &load_mode_check};
+	    &load_mode_stream,	   &load_mode_upload,	&load_mode_download,
+	    &load_mode_pingpong,   &load_mode_connect,	&load_mode_idle,
+	    &load_mode_check,	   &load_mode_udp_echo, &load_mode_udp_download,
+	    &load_mode_udp_upload, &load_mode_udp_check};
 
 	for (unsigned i = 0; i < sizeof(modes) / sizeof(modes[0]); i++) {
 		if (strcmp(modes[i]->name, name) == 0)

@@ -2,6 +2,7 @@
 /* The command line of the load generator, with getopt_long(3). */
 #include "load_options.h"
 
+#include "backend_role.h"
 #include "load.h"
 
 #include <getopt.h>
@@ -17,7 +18,8 @@
 
 static const char usage[] =
     "usage: load [OPTION]... ADDRESS:PORT\n"
-    "  -m, --mode NAME         stream, upload, download, pingpong, connect, idle or check\n"
+    "  -m, --mode NAME         stream, upload, download, pingpong, connect, idle, check,\n"
+    "                          udp-echo, udp-upload, udp-download or udp-check\n"
     "  -c, --connections N     at one time (50)\n"
     "  -t, --threads N         (1)\n"
     "  -H, --header v1|v2|none the PROXY header; none: straight to the backend (v2)\n"
@@ -25,7 +27,7 @@ static const char usage[] =
     "  -s, --seconds S         how long to measure (2)\n"
     "  -w, --warm-up S         how long to run before that (0.3)\n"
     "  -p, --patience S        how long connections may take until all are open (20)\n"
-    "  -l, --length BYTES      of a message of pingpong (64)\n"
+    "  -l, --length BYTES      of a message of pingpong or udp-echo (64)\n"
     "  -W, --watch NAME=PID,.. measure the CPU time of these processes too; up to 4 times\n";
 
 static const struct option long_options[] = {{"mode", required_argument, NULL, 'm'},
@@ -124,8 +126,9 @@ static bool read_option(int option, char *text, struct load_options *options)
 	case 'p':
 		return read_seconds(text, &options->patience_s);
 	case 'l':
-		/* The number of a message is in its first 8 bytes. */
-		return read_number(text, sizeof(uint64_t), LOAD_BUFFER_LEN, &options->message_len);
+		/* A message has its number in it, over UDP behind its role. */
+		return read_number(text, sizeof(struct backend_message), LOAD_BUFFER_LEN,
+				   &options->message_len);
 	case 'W':
 		return read_group(text, options);
 	default:

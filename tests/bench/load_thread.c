@@ -22,6 +22,15 @@
 /* Connections that wait for their answer at one time while a thread opens its share. */
 #define OPENING_MAX 128
 
+/* How often connections of a mode with on_tick are looked at. */
+#define TICK_MS 50
+
+/* After so long a greeting in a datagram is sent again. */
+#define GREET_AGAIN_NS ((uint64_t)200 * 1000 * 1000)
+
+/* Of a UDP socket: a window of bulk, and more. */
+#define UDP_BUFFER (1024 * 1024)
+
 /* After so many, what is wrong is known. */
 #define ERRORS_MAX 1000
 
@@ -66,9 +75,10 @@ int load_watch(struct load_thread *thread, struct load_conn *conn, uint32_t even
 static int conn_greet(struct load_thread *thread, struct load_conn *conn)
 {
 	uint8_t greeting[TUPLE_HEADER_MAX + 1];
-	size_t len = tuple_header(thread->options->version, &conn->client, greeting);
+	size_t len = conn->header_len;
 	ssize_t sent;
 
+	memcpy(greeting, conn->header, len);
 	greeting[len++] = (uint8_t)thread->options->mode->role;
 	sent = send(conn->fd, greeting, len, MSG_NOSIGNAL);
 	if (sent == (ssize_t)len) {
@@ -77,22 +87,54 @@ static int conn_greet(struct load_thread *thread, struct load_conn *conn)
 	}
 	if (sent < 0 && errno == EAGAIN)
 		return 1;
+	/* An ICMP error of an earlier greeting; this one is not sent. */
+	if (sent < 0 && errno == ECONNREFUSED && thread->options->mode->datagrams)
+		return 0;
 	return load_failed(thread, conn, "connect", sent < 0 ? errno : EMSGSIZE);
+}
+
+/* Of the header's version, and for the mode's transport. */
+static void make_header(struct load_thread *thread, struct load_conn *conn)
+{
+	const struct load_options *options = thread->options;
+
+	conn->header_len =
+	    tuple_header(options->version, options->mode->datagrams, &conn->client, conn->header);
+}
+
+static void prepare_socket(const struct load_thread *thread, int fd)
+{
+	const int bytes = UDP_BUFFER;
+	int one = 1;
+
+	/* connect(2) then chooses a port that is free for this destination. */
+	setsockopt(fd, IPPROTO_IP, IP_BIND_ADDRESS_NO_PORT, &one, sizeof(one));
+	if (!thread->options->mode->datagrams) {
+		setsockopt(fd, IPPROTO_TCP, TCP_NODELAY, &one, sizeof(one));
+		return;
+	}
+	if (setsockopt(fd, SOL_SOCKET, SO_RCVBUFFORCE, &bytes, sizeof(bytes)) < 0)
+		setsockopt(fd, SOL_SOCKET, SO_RCVBUF, &bytes, sizeof(bytes));
+	if (setsockopt(fd, SOL_SOCKET, SO_SNDBUFFORCE, &bytes, sizeof(bytes)) < 0)
+		setsockopt(fd, SOL_SOCKET, SO_SNDBUF, &bytes, sizeof(bytes));
 }
 
 static void conn_open(struct load_thread *thread, struct load_conn *conn)
 {
 	struct epoll_event event = {.data.ptr = conn};
 	struct sockaddr_in local;
-	int one = 1, greeted;
+	int type = thread->options->mode->datagrams ? SOCK_DGRAM : SOCK_STREAM;
+	int greeted;
 
 	conn->state = LOAD_CONNECTING;
 	conn->number = 0;
 	conn->got = 0;
 	conn->under_way = 0;
+	conn->finished = 0;
+	conn->arrived = conn->counted = 0;
 	thread->opening++;
 	conn->started_ns = clock_ns();
-	conn->fd = socket(AF_INET, SOCK_STREAM | SOCK_NONBLOCK | SOCK_CLOEXEC, 0);
+	conn->fd = socket(AF_INET, type | SOCK_NONBLOCK | SOCK_CLOEXEC, 0);
 	if (conn->fd < 0) {
 		load_failed(thread, conn, "socket", errno);
 		return;
@@ -101,9 +143,8 @@ static void conn_open(struct load_thread *thread, struct load_conn *conn)
 		load_failed(thread, conn, "out of client addresses for one run", EADDRNOTAVAIL);
 		return;
 	}
-	setsockopt(conn->fd, IPPROTO_TCP, TCP_NODELAY, &one, sizeof(one));
-	/* connect(2) then chooses a port that is free for this destination. */
-	setsockopt(conn->fd, IPPROTO_IP, IP_BIND_ADDRESS_NO_PORT, &one, sizeof(one));
+	make_header(thread, conn);
+	prepare_socket(thread, conn->fd);
 	if (bind(conn->fd, (const struct sockaddr *)&local, sizeof(local)) < 0) {
 		load_failed(thread, conn, "bind", errno);
 		return;
@@ -139,9 +180,10 @@ void load_reopen(struct load_thread *thread, struct load_conn *conn)
 static void on_greeted(struct load_thread *thread, struct load_conn *conn)
 {
 	uint8_t answer;
-	ssize_t got = recv(conn->fd, &answer, 1, 0);
+	bool datagrams = thread->options->mode->datagrams;
+	ssize_t got = recv(conn->fd, &answer, 1, datagrams ? MSG_PEEK : 0);
 
-	if (got < 0 && errno == EAGAIN)
+	if (got < 0 && (errno == EAGAIN || (errno == ECONNREFUSED && datagrams)))
 		return;
 	if (got != 1) {
 		load_failed(thread, conn, "waiting for the first byte", got < 0 ? errno : 0);
@@ -175,6 +217,23 @@ static void on_ready(struct load_thread *thread, struct load_conn *conn, uint32_
 	}
 }
 
+static void tick(struct load_thread *thread)
+{
+	uint64_t now_ns = clock_ns();
+
+	for (unsigned i = 0; i < thread->started; i++) {
+		struct load_conn *conn = &thread->conns[i];
+
+		if (conn->state == LOAD_OPEN && thread->options->mode->on_tick)
+			(void)thread->options->mode->on_tick(thread, conn, now_ns);
+		else if (conn->state == LOAD_GREETING &&
+			 now_ns - conn->started_ns > GREET_AGAIN_NS) {
+			conn->started_ns = now_ns;
+			(void)conn_greet(thread, conn);
+		}
+	}
+}
+
 struct load_thread *load_thread_new(struct load_shared *shared, unsigned index)
 {
 	const struct load_options *options = shared->options;
@@ -204,16 +263,22 @@ struct load_thread *load_thread_new(struct load_shared *shared, unsigned index)
 void *load_thread_main(void *arg)
 {
 	struct load_thread *thread = arg;
+	bool ticks = thread->options->mode->datagrams;
+	uint64_t ticked_ns = clock_ns();
 
 	while (atomic_load_explicit(&thread->shared->phase, memory_order_relaxed) != LOAD_STOP) {
 		struct epoll_event events[EVENTS];
 		int count;
 
 		open_more(thread);
-		count = epoll_wait(thread->epoll_fd, events, EVENTS, -1);
+		count = epoll_wait(thread->epoll_fd, events, EVENTS, ticks ? TICK_MS : -1);
 		for (int i = 0; i < count; i++) {
 			if (events[i].data.ptr)
 				on_ready(thread, events[i].data.ptr, events[i].events);
+		}
+		if (ticks && clock_ns() - ticked_ns > (uint64_t)TICK_MS * 1000 * 1000) {
+			ticked_ns = clock_ns();
+			tick(thread);
 		}
 	}
 	for (unsigned i = 0; i < thread->count; i++)

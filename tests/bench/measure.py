@@ -50,6 +50,17 @@ def requests(result):
             "p99_us": result["p99_us"], **cpu_a(result, "one", count, 1e6)}
 
 
+def datagrams(result):
+    """Of an echo, or one way; lost is the share of those that were sent."""
+    count, lost = result["requests"], result["lost"]
+    if count == 0:
+        raise Failure("not one datagram came through")
+    size = (result["bytes_up"] + result["bytes_down"]) / GB
+    return {"a_s": count / result["seconds"], "gb_s": size / result["seconds"],
+            "p50_us": result["p50_us"], "p99_us": result["p99_us"],
+            "lost": 100 * lost / (lost + count), **cpu_a(result, "one", count, 1e6)}
+
+
 def cpu_a(result, unit, count, scale):
     """CPU time a unit: of the whole machine, of all that took part, and of the proxy alone."""
     proxy = result.get("cpu_proxy_s", 0)
@@ -72,6 +83,19 @@ def request_figures(name):
             Figure("cpu_parts_one", "CPU, processes", f"µs/{name}", False, "{:.1f}")]
 
 
+LOST = Figure("lost", "lost", "%", False, "{:.2f}")
+
+
+def datagram_figures(*before):
+    return [Figure("a_s", "datagrams", "datagrams/s", True, "{:.0f}"), *before,
+            Figure("cpu_machine_one", "CPU, machine", "µs/datagram", False, "{:.2f}"),
+            Figure("cpu_parts_one", "CPU, processes", "µs/datagram", False, "{:.2f}"), LOST]
+
+
+UDP_ECHO = datagram_figures(Figure("p50_us", "p50", "µs", False, "{:.0f}"),
+                            Figure("p99_us", "p99", "µs", False, "{:.0f}"))
+UDP_BULK = datagram_figures(Figure("gb_s", "throughput", "GB/s", True, "{:.3f}"))
+
 IDLE = [Figure("memory", "memory", "bytes/connection", False, "{:.0f}"),
         Figure("descriptors", "descriptors", "a connection", False, "{:.2f}"),
         Figure("memory_mb", "memory of all", "MB", False, "{:.1f}")]
@@ -84,11 +108,19 @@ BESIDE_BULK = [Figure("p50_us", "p50", "µs", False, "{:.0f}"),
 
 
 class Row:
-    """threads: of the contestant, where that is not for the caller to say."""
+    """length: of a datagram. threads: of the contestant, where that is not for the caller to say."""
 
-    def __init__(self, key, title, mode, connections, figures, compute, threads=None):
+    def __init__(self, key, title, mode, connections, figures, compute, length=None, threads=None):
         self.key, self.title, self.mode, self.connections = key, title, mode, connections
-        self.figures, self.compute, self.threads = figures, compute, threads
+        self.figures, self.compute = figures, compute
+        self.length, self.threads = length, threads
+        self.protocol = "udp" if mode.startswith("udp-") else "tcp"
+
+
+def udp_echo(flows, length):
+    plural = "s" if flows > 1 else ""
+    return Row(f"udp{flows}x{length}", f"UDP echo, {flows:,} flow{plural}, {length} bytes",
+               "udp-echo", flows, UDP_ECHO, datagrams, length)
 
 
 ROWS = [
@@ -105,6 +137,10 @@ ROWS = [
         BESIDE_BULK, None, threads=1),
     Row("idle2000", "2,000 idle connections", "idle", 2000, IDLE, None),
     Row("idle9000", "9,000 idle connections", "idle", 9000, IDLE, None),
+    *(udp_echo(flows, length) for length in (64, 1200) for flows in (1, 100, 1000)),
+    Row("udpdown10", "UDP bulk from the backend (UDP_SEGMENT), 10 flows", "udp-download", 10,
+        UDP_BULK, datagrams),
+    Row("udpup10", "UDP bulk to the backend, 10 flows", "udp-upload", 10, UDP_BULK, datagrams),
 ]
 
 
@@ -136,9 +172,9 @@ class Process:
             lines = file.read().split("\n")
         return next((line[:200] for line in reversed(lines) if line.strip()), "no output")
 
-    def wait_until_listening(self, address):
+    def wait_until_listening(self, address, protocol):
         end = time.monotonic() + PATIENCE_S
-        while not is_listening(address):
+        while not is_listening(address, protocol):
             if self.popen.poll() is not None:
                 raise Failure(f"{self.name} ended with {self.popen.returncode}: "
                               f"{self.last_words()}")
@@ -159,13 +195,17 @@ class Process:
         self.popen.wait()
 
 
-def is_listening(address):
+# Of /proc/net/tcp and udp (include/net/tcp_states.h): listening, or bound and not connected.
+STATES = {"tcp": "0A", "udp": "07"}
+
+
+def is_listening(address, protocol):
     """Whether an IPv4 socket of this network namespace listens there."""
     port = int(address.rsplit(":", 1)[1])
-    with open("/proc/self/net/tcp", encoding="ascii") as file:
-        for line in file:
+    with open(f"/proc/self/net/{protocol}", encoding="ascii") as file:
+        for line in file.readlines()[1:]:
             fields = line.split()
-            if fields[3] == "0A" and int(fields[1].split(":")[1], 16) == port:
+            if fields[3] == STATES[protocol] and int(fields[1].split(":")[1], 16) == port:
                 return True
     return False
 
@@ -219,14 +259,16 @@ class Bench:
         processes = []
         try:
             backend = self.start(processes, [self.programs["backend"], BACKEND, str(self.threads)],
-                                 "backend", BACKEND)
+                                 "backend", BACKEND, "tcp")
             setup = copy.copy(self.setup)
             setup.threads = row.threads or setup.threads
-            command = contestant.command(setup)
+            command = contestant.command(setup, row.protocol)
             if not command:
                 return self.measure_row(row, backend, None, BACKEND, "none")
-            proxy = self.start(processes, command, "proxy", PROXY)
-            return self.measure_row(row, backend, proxy, PROXY, self.header)
+            proxy = self.start(processes, command, "proxy", PROXY, row.protocol)
+            # Version 1 knows no datagrams.
+            header = self.header if row.protocol == "tcp" else "v2"
+            return self.measure_row(row, backend, proxy, PROXY, header)
         except subprocess.TimeoutExpired:
             raise Failure("the load generator did not end") from None
         except (OSError, ValueError) as error:
@@ -235,15 +277,15 @@ class Bench:
             for process in reversed(processes):
                 process.stop()
 
-    def start(self, processes, command, name, address):
+    def start(self, processes, command, name, address, protocol):
         process = Process(command, os.path.join(self.setup.folder, name + ".log"))
         processes.append(process)
-        process.wait_until_listening(address)
+        process.wait_until_listening(address, protocol)
         return process
 
     def measure_row(self, row, backend, proxy, target, header):
         # Whether the backend sees the clients; and nobody is measured cold.
-        self.load("check", 20, target, header)
+        self.load("check" if row.protocol == "tcp" else "udp-check", 20, target, header)
         if row.mode == "beside":
             return self.measure_beside(target, header)
         if row.mode == "idle":
@@ -251,6 +293,8 @@ class Bench:
         watch = ["-W", f"backend={backend.popen.pid}"]
         if proxy:
             watch += ["-W", "proxy=" + ",".join(map(str, proxy.pids()))]
+        if row.length:
+            watch += ["-l", str(row.length)]
         result = self.load(row.mode, row.connections, target, header, *watch)
         return row.compute(result)
 

@@ -68,7 +68,8 @@ static size_t header_v1(const struct sockaddr_in *client, uint8_t header[TUPLE_H
 	return (size_t)len;
 }
 
-static size_t header_v2(const struct sockaddr_in *client, uint8_t header[TUPLE_HEADER_MAX])
+static size_t header_v2(const struct sockaddr_in *client, bool datagrams,
+			uint8_t header[TUPLE_HEADER_MAX])
 {
 	/* The signature, version 2 and PROXY, TCP over IPv4, 12 bytes of addresses. */
 	static const uint8_t start[16] = {0x0D, 0x0A, 0x0D, 0x0A, 0x00, 0x0D, 0x0A, 0x51,
@@ -77,6 +78,8 @@ static size_t header_v2(const struct sockaddr_in *client, uint8_t header[TUPLE_H
 	uint16_t to_port = htons(DESTINATION_PORT);
 
 	memcpy(header, start, 16);
+	if (datagrams)
+		header[13] = 0x12; /* UDP over IPv4 */
 	memcpy(header + 16, &client->sin_addr, 4);
 	memcpy(header + 20, &to, 4);
 	memcpy(header + 24, &client->sin_port, 2);
@@ -84,7 +87,7 @@ static size_t header_v2(const struct sockaddr_in *client, uint8_t header[TUPLE_H
 	return 28;
 }
 
-size_t tuple_header(enum tuple_version version, const struct sockaddr_in *client,
+size_t tuple_header(enum tuple_version version, bool datagrams, const struct sockaddr_in *client,
 		    uint8_t header[TUPLE_HEADER_MAX])
 {
 	switch (version) {
@@ -93,7 +96,7 @@ size_t tuple_header(enum tuple_version version, const struct sockaddr_in *client
 	case TUPLE_V1:
 		return header_v1(client, header);
 	case TUPLE_V2:
-		return header_v2(client, header);
+		return header_v2(client, datagrams, header);
 	}
 	return 0;
 }

@@ -36,8 +36,9 @@ void tuples_init(struct tuples *tuples, unsigned run, unsigned thread, unsigned 
  */
 bool tuples_take(struct tuples *tuples, struct sockaddr_in *client, struct sockaddr_in *local);
 
-/* The header for a client. Returns its length, 0 for TUPLE_NONE. */
-size_t tuple_header(enum tuple_version version, const struct sockaddr_in *client,
+/* The header for a client over TCP or UDP (which version 1 cannot say). Returns its length, 0 for
+ * TUPLE_NONE. */
+size_t tuple_header(enum tuple_version version, bool datagrams, const struct sockaddr_in *client,
 		    uint8_t header[TUPLE_HEADER_MAX]);
 
 #endif

@@ -3,5 +3,6 @@
 # Run the fuzz targets over their corpora.
 set -eu
 
-"${top_builddir:-.}/tests/fuzz/fuzz_proxy_header" \
-	"${top_srcdir:-.}/tests/fuzz/corpus/proxy_header.hex"
+for name in proxy_datagram proxy_header; do
+	"${top_builddir:-.}/tests/fuzz/fuzz_$name" "${top_srcdir:-.}/tests/fuzz/corpus/$name.hex"
+done

@@ -212,6 +212,17 @@ listens()
 	[ -n "$(${2:-} ss --tcp --listening --numeric --no-header "sport = :$1")" ]
 }
 
+# listens_udp [ADDRESS:]PORT [in_lb|in_client]: whether a UDP socket is bound to that.
+listens_udp()
+{
+	local wanted="sport = :$1"
+
+	case $1 in
+	*:*) wanted="src $1" ;;
+	esac
+	[ -n "$(${2:-} ss --udp --listening --numeric --no-header "$wanted")" ]
+}
+
 # start NAME PROGRAM...: run it in the background on the server, its output in NAME.log; sets pid.
 start()
 {
@@ -232,7 +243,8 @@ start_in()
 	start "$name" nsenter --net --target "${!host}" -- "$@"
 }
 
-# start_mmproxy PORT: with the configuration on standard input, and what the log needs put before it.
+# start_mmproxy PORT [listens_udp]: with the configuration on standard input, and what the log needs
+# put before it. It is up when it listens there, with TCP or UDP.
 start_mmproxy()
 {
 	{
@@ -244,7 +256,7 @@ start_mmproxy()
 	# shellcheck disable=SC2086
 	start mmproxy ${MMPROXY_WRAPPER:-} "$MMPROXY" -c "$dir/mmproxy.conf"
 	mmproxy_pid=$pid
-	wait_for "mmproxy on port $1" listens "$1"
+	wait_for "mmproxy on port $1" "${2:-listens}" "$1"
 }
 
 # mmproxy stops cleanly: no connection is left, and whatever watches it (a sanitizer) is content.

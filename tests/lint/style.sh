@@ -91,11 +91,12 @@ awk '
 	BEGIN {
 		floor["base"] = 0
 		floor["proxyproto"] = floor["conf"] = floor["net"] = 1
-		floor["tcp"] = floor["udp"] = 2
-		floor["worker"] = 3
-		floor["routing"] = 4
-		floor["admin"] = floor["daemon"] = 5
-		floor["main.c"] = 6
+		floor["service"] = 2
+		floor["tcp"] = floor["udp"] = 3
+		floor["worker"] = 4
+		floor["routing"] = 5
+		floor["admin"] = floor["daemon"] = 6
+		floor["main.c"] = 7
 	}
 	/^#include "/ {
 		split(FILENAME, from, "/")

@@ -3,9 +3,7 @@
 #include <stdbool.h>
 #include <stdio.h>
 #include <string.h>
-#include <sys/resource.h>
 #include <sys/socket.h>
-#include <unistd.h>
 
 #include "connection.h"
 #include "daemon.h"
@@ -103,34 +101,6 @@ END_TEST
 
 /* ---- descriptors ---- */
 
-static bool daemon_has_fd(unsigned fd)
-{
-	char path[64];
-
-	snprintf(path, sizeof(path), "/proc/%d/fd/%u", (int)daemon_pid(), fd);
-	return access(path, F_OK) == 0;
-}
-
-/* Lower the running daemon's limit so that it can open just this many more. */
-static void leave_descriptors(unsigned more)
-{
-	struct rlimit limit;
-	unsigned open = daemon_fd_count();
-	unsigned end = 0;
-
-	/* The limit is on numbers, and there may be gaps between those in use. */
-	for (unsigned free = 0; free < more || open > 0; end++) {
-		if (daemon_has_fd(end))
-			open--;
-		else
-			free++;
-		ck_assert_msg(free <= more, "gaps between the daemon's descriptors");
-	}
-	ck_assert_int_eq(prlimit(daemon_pid(), RLIMIT_NOFILE, NULL, &limit), 0);
-	limit.rlim_cur = end;
-	ck_assert_int_eq(prlimit(daemon_pid(), RLIMIT_NOFILE, &limit, NULL), 0);
-}
-
 #define STREAM 1
 #define BULK   (8u * 1024 * 1024)
 
@@ -169,7 +139,7 @@ START_TEST(accepting_goes_on_after_descriptors_ran_out)
 	daemon_start("");
 	if (daemon_is_wrapped())
 		return;
-	leave_descriptors(6);
+	daemon_leave_descriptors(6);
 	for (size_t i = 0; i < 20; i++)
 		clients[i] = peer_connect("127.0.0.1:0", LISTEN_V4);
 	daemon_log_await("warn ", "out_of_descriptors", "listener=t");
@@ -200,7 +170,7 @@ START_TEST(without_descriptors_for_pipes_bulk_is_copied)
 	if (daemon_is_wrapped())
 		return;
 	connection_open(&connection, backend, CONNECTION_CLIENT);
-	leave_descriptors(1);
+	daemon_leave_descriptors(1);
 	/* All at once, so that it is read in large pieces. */
 	while (at < BULK) {
 		size_t sent = fill_with_stream(connection.client, at);
@@ -223,14 +193,14 @@ START_TEST(without_a_descriptor_for_the_backend_one_client_is_refused)
 	if (daemon_is_wrapped())
 		return;
 	/* Enough for the client's socket alone. */
-	leave_descriptors(1);
+	daemon_leave_descriptors(1);
 	client = sender_open_v1(CONNECTION_CLIENT);
 	peer_expect_closed(client);
 	daemon_log_await("warn listener=t", "reason=out_of_descriptors",
 			 "client=" CONNECTION_CLIENT);
 	peer_assert_no_connection(backend);
 	/* A dial that failed for want of one gave the client's back. */
-	leave_descriptors(4);
+	daemon_leave_descriptors(4);
 	connection_try(backend, CONNECTION_CLIENT);
 }
 END_TEST

@@ -10,11 +10,13 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/resource.h>
 #include <sys/wait.h>
 #include <unistd.h>
 
 #include "harness.h"
 #include "tcp_table.h"
+#include "udp_table.h"
 
 #define LISTEN_PORT 7000
 
@@ -121,7 +123,9 @@ static bool is_up(void)
 	daemon_assert_alive();
 	mask = status_number("\nSigCgt:", 16) | status_number("\nSigBlk:", 16);
 	return (mask >> (SIGTERM - 1) & 1) != 0 &&
-	       tcp_table_count(LISTEN_PORT, TCP_TABLE_LISTEN) > 0 && daemon_thread_count() > 1;
+	       (tcp_table_count(LISTEN_PORT, TCP_TABLE_LISTEN) > 0 ||
+		udp_table_unconnected(LISTEN_PORT) > 0) &&
+	       daemon_thread_count() > 1;
 }
 
 void daemon_start_command(const struct command *command)
@@ -168,6 +172,25 @@ void daemon_start(const char *listener_keys)
 	snprintf(config, sizeof(config),
 		 "workers = 1;\nlog = { level = \"debug\"; };\nlisteners = ( { name = \"t\"; "
 		 "listen = \"" LISTEN_V4 "\"; " DAEMON_TARGETS "\n%s } );\n",
+		 listener_keys);
+	daemon_start_config(config);
+}
+
+void daemon_start_udp(const char *listener_keys)
+{
+	daemon_start_udp_workers(1, listener_keys);
+}
+
+void daemon_start_udp_workers(unsigned workers, const char *listener_keys)
+{
+	char config[4096];
+
+	snprintf(config, sizeof(config),
+		 "workers = %u;\ndrain_timeout = \"100ms\";\nlog = { level = \"debug\"; };\n"
+		 "listeners = ( { name = \"t\"; protocol = \"udp\"; %s" DAEMON_TARGETS
+		 "\n%s } );\n",
+		 workers,
+		 strstr(listener_keys, "listen =") == NULL ? "listen = \"" LISTEN_V4 "\"; " : "",
 		 listener_keys);
 	daemon_start_config(config);
 }
@@ -319,6 +342,33 @@ void daemon_await_fd_count(unsigned count)
 			      daemon_fd_count(), count);
 		harness_sleep_ms(5);
 	}
+}
+
+static bool has_fd(unsigned fd)
+{
+	char path[64];
+
+	snprintf(path, sizeof(path), "/proc/%d/fd/%u", (int)running, fd);
+	return access(path, F_OK) == 0;
+}
+
+void daemon_leave_descriptors(unsigned more)
+{
+	struct rlimit limit;
+	unsigned open = daemon_fd_count();
+	unsigned end = 0;
+
+	/* The limit is on numbers, and there may be gaps between those in use. */
+	for (unsigned free = 0; free < more || open > 0; end++) {
+		if (has_fd(end))
+			open--;
+		else
+			free++;
+		ck_assert_msg(free <= more, "gaps between the daemon's descriptors");
+	}
+	ck_assert_int_eq(prlimit(running, RLIMIT_NOFILE, NULL, &limit), 0);
+	limit.rlim_cur = end;
+	ck_assert_int_eq(prlimit(running, RLIMIT_NOFILE, &limit, NULL), 0);
 }
 
 unsigned daemon_cpu_ms(void)

@@ -34,7 +34,14 @@ void daemon_command(struct command *command);
  */
 void daemon_start(const char *listener_keys);
 
-/* Start it with a whole configuration file; it must listen on port 7000. */
+/*
+ * The same with a UDP listener, which the keys may give another "listen = ": it must be on port
+ * 7000. Flows that are left when the daemon stops have 100 ms to go on.
+ */
+void daemon_start_udp(const char *listener_keys);
+void daemon_start_udp_workers(unsigned workers, const char *listener_keys);
+
+/* Start it with a whole configuration file; it must listen on port 7000, with TCP or UDP. */
 void daemon_start_config(const char *config);
 
 /* Start it with a command line made from daemon_command(). */
@@ -70,6 +77,9 @@ unsigned daemon_thread_count(void);
 
 /* Wait until it has no more than count descriptors open. */
 void daemon_await_fd_count(unsigned count);
+
+/* Lower its limit so that it can open just this many more. */
+void daemon_leave_descriptors(unsigned more);
 
 /* A wrapper is at work, and has descriptors of its own in the process. */
 bool daemon_is_wrapped(void);

@@ -24,7 +24,7 @@ static atomic_bool is_open[FD_LIMIT];
  * error. */
 static atomic_bool was_reset[FD_LIMIT];
 
-static int remember(int fd)
+int peer_adopt(int fd)
 {
 	ck_assert_int_lt(fd, FD_LIMIT);
 	if (fd >= 0) {
@@ -50,7 +50,7 @@ static int new_socket(const struct addr *addr)
 	ck_assert_msg(fd >= 0, "socket: %s", strerror(errno));
 	ck_assert_int_eq(setsockopt(fd, SOL_SOCKET, SO_REUSEADDR, &on, sizeof(on)), 0);
 	ck_assert_int_eq(setsockopt(fd, IPPROTO_TCP, TCP_NODELAY, &on, sizeof(on)), 0);
-	return remember(fd);
+	return peer_adopt(fd);
 }
 
 static void bind_to(int fd, const char *text)
@@ -76,8 +76,7 @@ int peer_listen(const char *address)
 	return peer_listen_backlog(address, 4096);
 }
 
-/* Events of poll(2), 0 when none came in time. */
-static int await(int fd, short events, int ms)
+int peer_poll(int fd, short events, int ms)
 {
 	struct pollfd poll_fd = {.fd = fd, .events = events};
 	int64_t deadline = harness_now_ms() + ms;
@@ -94,8 +93,8 @@ static int await(int fd, short events, int ms)
 
 static void await_or_fail(int fd, short events, const char *what)
 {
-	ck_assert_msg(await(fd, events, harness_patience_ms()) != 0, "%s: nothing for %d ms", what,
-		      harness_patience_ms());
+	ck_assert_msg(peer_poll(fd, events, harness_patience_ms()) != 0, "%s: nothing for %d ms",
+		      what, harness_patience_ms());
 }
 
 int peer_begin_connect(const char *from, const char *to)
@@ -154,7 +153,7 @@ int peer_accept(int listener, struct addr *from)
 	ck_assert_msg(fd >= 0, "accept: %s", strerror(errno));
 	if (from != NULL)
 		ck_assert_int_eq(addr_from_sockaddr(from, (struct sockaddr *)&storage, len), 0);
-	return remember(fd);
+	return peer_adopt(fd);
 }
 
 int peer_accept_from(int listener, const char *from)
@@ -180,7 +179,7 @@ int peer_accept_from_ip(int listener, const char *ip, unsigned *port)
 
 void peer_assert_no_connection(int listener)
 {
-	ck_assert_msg(await(listener, POLLIN, 0) == 0, "the backend got a connection");
+	ck_assert_msg(peer_poll(listener, POLLIN, 0) == 0, "the backend got a connection");
 }
 
 void peer_send(int fd, const void *bytes, size_t len)
@@ -216,7 +215,7 @@ size_t peer_fill(int fd, int quiet_ms)
 
 		if (sent > 0)
 			total += (size_t)sent;
-		else if (errno == EAGAIN && await(fd, POLLOUT, quiet_ms) == 0)
+		else if (errno == EAGAIN && peer_poll(fd, POLLOUT, quiet_ms) == 0)
 			return total;
 		else
 			ck_assert_msg(errno == EAGAIN, "send: %s", strerror(errno));
@@ -302,12 +301,12 @@ void peer_await_dead(int fd)
 
 void peer_expect_silence(int fd, int ms)
 {
-	ck_assert_msg(await(fd, POLLIN, ms) == 0, "%s came, not silence", next_event(fd));
+	ck_assert_msg(peer_poll(fd, POLLIN, ms) == 0, "%s came, not silence", next_event(fd));
 }
 
 bool peer_is_readable(int fd)
 {
-	return await(fd, POLLIN, 0) != 0;
+	return peer_poll(fd, POLLIN, 0) != 0;
 }
 
 static bool all_is_acknowledged(int fd)

@@ -16,6 +16,12 @@
 /* An address that must be well-formed, such as "127.0.0.1:7000". */
 struct addr peer_addr(const char *text);
 
+/* Have a descriptor from elsewhere closed after the test as well; returns it. */
+int peer_adopt(int fd);
+
+/* Events of poll(2) that came within ms, 0 when there were none. */
+int peer_poll(int fd, short events, int ms);
+
 /* A listening socket; backlog as listen(2) takes it. */
 int peer_listen(const char *address);
 int peer_listen_backlog(const char *address, int backlog);

@@ -2,6 +2,8 @@
 /* PROXY headers as a load balancer writes them. */
 #include "sender.h"
 
+#include <netinet/in.h>
+#include <stdbool.h>
 #include <stdio.h>
 #include <string.h>
 
@@ -71,7 +73,7 @@ void sender_v2_raw(struct sender_header *header, uint8_t command, uint8_t protoc
 	write_length(header);
 }
 
-void sender_v2(struct sender_header *header, const char *client, const char *dst)
+static void write_v2(struct sender_header *header, const char *client, const char *dst, bool is_udp)
 {
 	struct addr from = peer_addr(client);
 	struct addr to = peer_addr(dst_for(&from, dst));
@@ -82,14 +84,51 @@ void sender_v2(struct sender_header *header, const char *client, const char *dst
 		memcpy(block + 4, &to.in.sin_addr, 4);
 		memcpy(block + 8, &from.in.sin_port, 2);
 		memcpy(block + 10, &to.in.sin_port, 2);
-		sender_v2_raw(header, SENDER_PROXY, SENDER_TCP4, block, 12);
+		sender_v2_raw(header, SENDER_PROXY, is_udp ? SENDER_UDP4 : SENDER_TCP4, block, 12);
 	} else {
 		memcpy(block, &from.in6.sin6_addr, 16);
 		memcpy(block + 16, &to.in6.sin6_addr, 16);
 		memcpy(block + 32, &from.in6.sin6_port, 2);
 		memcpy(block + 34, &to.in6.sin6_port, 2);
-		sender_v2_raw(header, SENDER_PROXY, SENDER_TCP6, block, 36);
+		sender_v2_raw(header, SENDER_PROXY, is_udp ? SENDER_UDP6 : SENDER_TCP6, block, 36);
 	}
+}
+
+void sender_v2(struct sender_header *header, const char *client, const char *dst)
+{
+	write_v2(header, client, dst, false);
+}
+
+void sender_v2_udp(struct sender_header *header, const char *client, const char *dst)
+{
+	write_v2(header, client, dst, true);
+}
+
+/* 16 bytes of an address, IPv4 as ::ffff:a.b.c.d. */
+static void append_spp_ip(struct sender_header *header, const struct addr *addr)
+{
+	static const uint8_t mapped[12] = {0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0xFF, 0xFF};
+
+	if (addr_family(addr) == AF_INET) {
+		append(header, mapped, sizeof(mapped));
+		append(header, &addr->in.sin_addr, 4);
+	} else {
+		append(header, &addr->in6.sin6_addr, 16);
+	}
+}
+
+void sender_spp(struct sender_header *header, const char *client, const char *dst)
+{
+	static const uint8_t magic[2] = {0x56, 0xEC};
+	struct addr from = peer_addr(client);
+	struct addr to = peer_addr(dst_for(&from, dst));
+	const uint16_t ports[2] = {htons(addr_port(&from)), htons(addr_port(&to))};
+
+	header->len = 0;
+	append(header, magic, sizeof(magic));
+	append_spp_ip(header, &from);
+	append_spp_ip(header, &to);
+	append(header, ports, sizeof(ports));
 }
 
 void sender_tlv(struct sender_header *header, uint8_t type, const void *value, size_t len)

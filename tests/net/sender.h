@@ -44,6 +44,12 @@ void sender_text(struct sender_header *header, const char *text);
 /* A v2 header of command PROXY over TCP; family and dst as for v1. */
 void sender_v2(struct sender_header *header, const char *client, const char *dst);
 
+/* The same over UDP. */
+void sender_v2_udp(struct sender_header *header, const char *client, const char *dst);
+
+/* A header of Cloudflare's Simple Proxy Protocol: 38 bytes before each datagram. dst as for v1. */
+void sender_spp(struct sender_header *header, const char *client, const char *dst);
+
 /* A v2 header of any kind, with this address block. */
 void sender_v2_raw(struct sender_header *header, uint8_t command, uint8_t protocol,
 		   const void *block, size_t block_len);

@@ -6,30 +6,9 @@
 #include <string.h>
 #include <unistd.h>
 
+#include "proc_addr.h"
+
 static const char *const tables[] = {"/proc/net/tcp", "/proc/net/tcp6"};
-
-/* Addresses are words of 32 bits in the host's order, printed as %08X. */
-static bool read_addr(struct addr *addr, const char *text)
-{
-	uint32_t words[4];
-	unsigned count = 0;
-	unsigned port;
-
-	while (count < 4 && *text != ':') {
-		if (sscanf(text, "%8x", &words[count]) != 1)
-			return false;
-		text += 8;
-		count++;
-	}
-	if (sscanf(text, ":%4x", &port) != 1)
-		return false;
-	if (count == 1)
-		addr_from_ipv4(addr, words, (uint16_t)port);
-	else
-		addr_from_ipv6(addr, words, (uint16_t)port);
-	addr_unmap(addr);
-	return true;
-}
 
 static bool read_row(struct tcp_table_row *row, const char *line)
 {
@@ -41,7 +20,7 @@ static bool read_row(struct tcp_table_row *row, const char *line)
 		   &row->tx_queue, &row->rx_queue, &row->timer, &ticks) != 7)
 		return false;
 	row->timer_ms = ticks * 1000 / (unsigned long)sysconf(_SC_CLK_TCK);
-	return read_addr(&row->local, local) && read_addr(&row->remote, remote);
+	return proc_addr_read(&row->local, local) && proc_addr_read(&row->remote, remote);
 }
 
 /* Call visit for every socket until it returns true. */

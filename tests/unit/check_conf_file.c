@@ -41,6 +41,7 @@ START_TEST(test_every_key)
 	struct conf *conf = conf_load_good(conf_data("full.conf"));
 	const struct conf_listener *web = &conf->listeners[0];
 	const struct conf_listener *second = &conf->listeners[1];
+	const struct conf_listener *udp = &conf->listeners[2];
 
 	ck_assert_uint_eq(conf->workers, 4);
 	ck_assert_str_eq(conf->user, "nobody");
@@ -51,7 +52,7 @@ START_TEST(test_every_key)
 	ck_assert_str_eq(conf->log_target, "/var/log/mm \"proxy\".log");
 	ck_assert(!conf->log_connections);
 	ck_assert_uint_eq(conf->routing_table, UINT32_MAX);
-	ck_assert_uint_eq(conf->listeners_count, 2);
+	ck_assert_uint_eq(conf->listeners_count, 4);
 
 	ck_assert_str_eq(web->name, "web.1");
 	ck_assert_int_eq(web->protocol, CONF_PROTOCOL_TCP);
@@ -96,6 +97,16 @@ START_TEST(test_every_key)
 	assert_set(second->allowed_destinations, LIST("192.0.2.0/24", "2001:db8::/32"));
 	ck_assert(holds(second->allowed_destinations, "2001:db8::1"));
 	ck_assert_int_eq(second->source_port, CONF_SOURCE_EPHEMERAL);
+
+	/* The same address by another protocol is another listener. */
+	ck_assert_int_eq(udp->protocol, CONF_PROTOCOL_UDP);
+	assert_addr(&udp->listen[0], "127.0.0.1:7000");
+	ck_assert_int_eq(udp->udp_header, CONF_UDP_FIRST);
+	ck_assert_uint_eq(udp->close_after_ms, 0);
+	ck_assert_uint_eq(udp->max_flows, 1);
+	ck_assert_int_eq(udp[1].udp_header, CONF_UDP_SPP);
+	ck_assert_uint_eq(udp[1].close_after_ms, 90000);
+	ck_assert_uint_eq(udp[1].max_flows, UINT32_MAX);
 	conf_unref(conf_ref(conf));
 	conf_unref(conf);
 	conf_unref(NULL);
@@ -119,7 +130,41 @@ START_TEST(test_defaults_without_any_key)
 	/* Not NULL, which would be every destination. */
 	ck_assert(netset_is_empty(listener->allowed_destinations));
 	ck_assert_uint_eq(listener->half_close_timeout_ms, 300000);
+	ck_assert_int_eq(listener->udp_header, CONF_UDP_EACH);
+	ck_assert_uint_eq(listener->close_after_ms, 60000);
+	ck_assert_uint_eq(listener->max_flows, 65536);
 	conf_unref(conf);
+}
+END_TEST
+
+START_TEST(test_udp_first_needs_peers)
+{
+	struct conf *conf;
+
+	conf_text_bad("defaults = { protocol = \"udp\"; };\n"
+		      "listeners = ( { " BASICS "\n"
+		      "udp_header = \"first\"; } );",
+		      "t.conf:3: listeners[0].udp_header: \"first\" needs allowed_subnets: one "
+		      "datagram with a header is enough to speak for a client, so the load "
+		      "balancers must be named\n");
+	conf_unref(
+	    conf_text_good("listeners = ( { " BASICS "protocol = \"udp\"; "
+			   "udp_header = \"first\"; allowed_subnets = \"10.0.0.0/8\"; } );"));
+	/* TCP does not care. */
+	conf = conf_text_good("listeners = ( { " BASICS "udp_header = \"first\"; } );");
+	ck_assert_int_eq(conf->listeners[0].protocol, CONF_PROTOCOL_TCP);
+	conf_unref(conf);
+}
+END_TEST
+
+START_TEST(test_protocols_share_addresses)
+{
+	conf_unref(conf_text_good("listeners = ( { " BASICS "},\n"
+				  "{ " LISTEN "protocol = \"udp\"; " TARGETS "} );"));
+	/* A target that only the other protocol listens on is no loop. */
+	conf_unref(conf_text_good("listeners = ( { " BASICS "},\n"
+				  "{ listen = \"127.0.0.1:9001\"; protocol = \"udp\";\n"
+				  "targets = { ipv4 = \"127.0.0.1:7000\"; }; } );"));
 }
 END_TEST
 
@@ -536,6 +581,8 @@ int main(void)
 	tcase_add_checked_fixture(tcase, conf_dir_setup, conf_dir_teardown);
 	tcase_add_test(tcase, test_every_key);
 	tcase_add_test(tcase, test_defaults_without_any_key);
+	tcase_add_test(tcase, test_udp_first_needs_peers);
+	tcase_add_test(tcase, test_protocols_share_addresses);
 	tcase_add_test(tcase, test_empty_lists_where_they_make_sense);
 	tcase_add_test(tcase, test_either_spelling_replaces_the_inherited_one);
 	tcase_add_test(tcase, test_destinations_in_defaults_serve_who_wants_them);

@@ -96,6 +96,21 @@ START_TEST(test_go_mmproxys_flags)
 }
 END_TEST
 
+START_TEST(test_udp)
+{
+	struct conf *conf = good(FLAGS({"p", "udp"}));
+	const struct conf_listener *listener = &conf->listeners[0];
+
+	ck_assert_int_eq(listener->protocol, CONF_PROTOCOL_UDP);
+	ck_assert_int_eq(listener->udp_header, CONF_UDP_EACH);
+	ck_assert_uint_eq(listener->close_after_ms, 60000);
+	conf_unref(conf);
+	conf = good(FLAGS({"p", "udp"}, {"close-after", "5"}));
+	ck_assert_uint_eq(conf->listeners[0].close_after_ms, 5000);
+	conf_unref(conf);
+}
+END_TEST
+
 START_TEST(test_other_spellings)
 {
 	static const char *const files[] = {"a", "allowed-networks", "allowed-subnets"};
@@ -207,10 +222,8 @@ START_TEST(test_mistakes)
 	    "numbers, "
 	    "where PORT may be a range such as 10000-10019 (every address is \"0.0.0.0:PORT\" and "
 	    "\"[::]:PORT\")\n");
-	bad(FLAGS({"p", "udp"}),
-	    "mmproxy: -p: \"udp\" is not supported by this version of mmproxy (tcp is)\n");
 	bad(FLAGS({"p", "sctp"}, {"4", "[::1]:80"}, {"target-v6", "127.0.0.1:80"}),
-	    "mmproxy: -p: \"sctp\" is not \"tcp\"\n"
+	    "mmproxy: -p: \"sctp\" is not one of \"tcp\", \"udp\"\n"
 	    "mmproxy: -4: \"[::1]:80\" is not an IPv4 address and port such as \"127.0.0.1:443\"\n"
 	    "mmproxy: -target-v6: \"127.0.0.1:80\" is not an IPv6 address and port such as "
 	    "\"[::1]:443\"\n");
@@ -307,6 +320,7 @@ int main(void)
 	tcase_add_checked_fixture(tcase, conf_dir_setup, conf_dir_teardown);
 	tcase_add_test(tcase, test_no_flags_are_go_mmproxys_defaults);
 	tcase_add_test(tcase, test_go_mmproxys_flags);
+	tcase_add_test(tcase, test_udp);
 	tcase_add_test(tcase, test_other_spellings);
 	tcase_add_test(tcase, test_verbosity);
 	tcase_add_test(tcase, test_the_last_of_equal_flags_holds);

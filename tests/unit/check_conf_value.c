@@ -249,7 +249,15 @@ START_TEST(test_word)
 	bad(CONF_SCOPE_LOG, "level", "Debug",
 	    "is not one of \"debug\", \"info\", \"warn\", \"error\"");
 	not_accepted(CONF_SCOPE_LOG, "level", LIST("", "warning", "info ", "0"));
-	bad(CONF_SCOPE_LISTENER, "protocol", "sctp", "is not \"tcp\"");
+	good(CONF_SCOPE_LISTENER, "protocol", "udp");
+	ck_assert_int_eq(listener.protocol, CONF_PROTOCOL_UDP);
+	good(CONF_SCOPE_LISTENER, "udp_header", "first");
+	ck_assert_int_eq(listener.udp_header, CONF_UDP_FIRST);
+	good(CONF_SCOPE_LISTENER, "udp_header", "spp");
+	ck_assert_int_eq(listener.udp_header, CONF_UDP_SPP);
+	bad(CONF_SCOPE_LISTENER, "udp_header", "last",
+	    "is not one of \"each\", \"first\", \"spp\"");
+	bad(CONF_SCOPE_LISTENER, "protocol", "sctp", "is not one of \"tcp\", \"udp\"");
 	bad(CONF_SCOPE_LISTENER, "relay", "fast",
 	    "is not one of \"auto\", \"splice\", \"buffered\"");
 }
@@ -257,8 +265,6 @@ END_TEST
 
 START_TEST(test_planned_words)
 {
-	bad(CONF_SCOPE_LISTENER, "protocol", "udp",
-	    "is not supported by this version of mmproxy (tcp is)");
 	bad(CONF_SCOPE_ROUTING, "manage", "true",
 	    "is not supported by this version of mmproxy (false is)");
 	good(CONF_SCOPE_ROUTING, "manage", "false");

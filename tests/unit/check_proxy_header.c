@@ -204,7 +204,11 @@ static void check_v1_source(const char *family, const char *address, const char 
 
 START_TEST(errors_come_at_the_first_certain_byte)
 {
-	bool seen[PROXY_ERROR_COUNT] = {[PROXY_ERROR_NONE] = true};
+	/* Those of datagrams are check_proxy_spp's. */
+	bool seen[PROXY_ERROR_COUNT] = {[PROXY_ERROR_NONE] = true,
+					[PROXY_ERROR_V1_DATAGRAM] = true,
+					[PROXY_ERROR_SPP_MAGIC] = true,
+					[PROXY_ERROR_TRUNCATED] = true};
 
 	for (size_t i = 0; i < sizeof(failures) / sizeof(failures[0]); i++) {
 		const struct failure *failure = &failures[i];

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
-/* Unit tests of tcp/route and tcp/tcp_service. */
-#include "tcp/route.h"
+/* Unit tests of tcp/route and service/service. */
+#include "service/route.h"
 
 #include <check.h>
 #include <stdlib.h>
@@ -9,7 +9,7 @@
 static struct conf conf;
 static struct conf_listener listener;
 static struct addr listen_addr;
-static struct tcp_service service;
+static struct service service;
 static struct proxy_header header;
 static struct route route;
 
@@ -205,13 +205,13 @@ END_TEST
 START_TEST(test_connection_limit)
 {
 	listener.max_connections = 2;
-	ck_assert(tcp_service_admit(&service));
-	ck_assert(tcp_service_admit(&service));
-	ck_assert(!tcp_service_admit(&service));
-	tcp_service_leave(&service);
-	ck_assert(tcp_service_admit(&service));
+	ck_assert(service_admit(&service));
+	ck_assert(service_admit(&service));
+	ck_assert(!service_admit(&service));
+	service_leave(&service);
+	ck_assert(service_admit(&service));
 	listener.max_connections = 0;
-	ck_assert(tcp_service_admit(&service));
+	ck_assert(service_admit(&service));
 }
 END_TEST
 

@@ -1,49 +1,66 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
-/* What the workers share about one TCP listener block. */
-#include "tcp/tcp_service.h"
+/* What the workers share about one listener block. */
+#include "service/service.h"
 
 #include <stdio.h>
 #include <stdlib.h>
 
 #include "net/sock.h"
 
-struct tcp_service *tcp_service_new(struct conf *snapshot, const struct conf_listener *conf)
+struct service *service_new(struct conf *snapshot, const struct conf_listener *conf)
 {
-	struct tcp_service *service = calloc(1, sizeof(*service));
+	struct service *service = calloc(1, sizeof(*service));
 
 	if (service == NULL)
 		return NULL;
 	service->snapshot = conf_ref(snapshot);
 	service->conf = conf;
+	whereabouts_init(&service->whereabouts);
 	for (size_t i = 0; i < REASON_COUNT; i++)
 		log_limit_init(&service->limits[i]);
 	return service;
 }
 
-void tcp_service_free(struct tcp_service *service)
+void service_free(struct service *service)
 {
 	if (service == NULL)
 		return;
 	for (size_t i = 0; i < REASON_COUNT; i++)
 		log_limit_fini(&service->limits[i]);
+	members_fini(&service->members);
+	whereabouts_fini(&service->whereabouts);
 	conf_unref(service->snapshot);
 	free(service);
 }
 
-bool tcp_service_admit(struct tcp_service *service)
+uint32_t service_limit(const struct service *service)
 {
-	uint32_t limit = service->conf->max_connections;
+	const struct conf_listener *conf = service->conf;
+
+	return conf->protocol == CONF_PROTOCOL_UDP ? conf->max_flows : conf->max_connections;
+}
+
+bool service_admit(struct service *service)
+{
+	uint32_t limit = service_limit(service);
 	unsigned before = atomic_fetch_add_explicit(&service->active, 1, memory_order_relaxed);
 
 	if (limit == 0 || before < limit)
 		return true;
-	tcp_service_leave(service);
+	service_leave(service);
 	return false;
 }
 
-void tcp_service_leave(struct tcp_service *service)
+void service_leave(struct service *service)
 {
 	atomic_fetch_sub_explicit(&service->active, 1, memory_order_relaxed);
+}
+
+bool service_is_full(const struct service *service)
+{
+	uint32_t limit = service_limit(service);
+
+	return limit != 0 && atomic_load_explicit(&service->active, memory_order_relaxed) >= limit;
 }
 
 static bool reaches(const struct addr *listen, const struct addr *addr)
@@ -59,14 +76,14 @@ static bool reaches(const struct addr *listen, const struct addr *addr)
 	       sock_addr_is_local(addr);
 }
 
-bool tcp_service_is_own_listener(const struct tcp_service *service, const struct addr *addr)
+bool service_is_own_listener(const struct service *service, const struct addr *addr)
 {
 	const struct conf *conf = service->snapshot;
 
 	for (size_t i = 0; i < conf->listeners_count; i++) {
 		const struct conf_listener *listener = &conf->listeners[i];
 
-		if (listener->protocol != CONF_PROTOCOL_TCP)
+		if (listener->protocol != service->conf->protocol)
 			continue;
 		for (size_t j = 0; j < listener->listen_count; j++)
 			if (reaches(&listener->listen[j], addr))
@@ -76,8 +93,7 @@ bool tcp_service_is_own_listener(const struct tcp_service *service, const struct
 }
 
 /* A listener on loopback needs one rule; anything else needs marks, which the manual explains. */
-static void explain_loopback_routes(const struct tcp_service *service, const char *target,
-				    bool ipv6)
+static void explain_loopback_routes(const struct service *service, const char *target, bool ipv6)
 {
 	unsigned table = service->snapshot->routing_table;
 	const char *ip = ipv6 ? "ip -6" : "ip";
@@ -90,7 +106,7 @@ static void explain_loopback_routes(const struct tcp_service *service, const cha
 		ipv6 ? "::/0" : "0.0.0.0/0", table);
 }
 
-void tcp_service_explain_routes(struct tcp_service *service, const struct addr *target)
+void service_explain_routes(struct service *service, const struct addr *target)
 {
 	char text[ADDR_STRLEN];
 
@@ -109,7 +125,7 @@ void tcp_service_explain_routes(struct tcp_service *service, const struct addr *
 						 : "");
 }
 
-bool tcp_service_may_log(struct tcp_service *service, enum close_reason reason, int64_t now_ms)
+bool service_may_log(struct service *service, enum close_reason reason, int64_t now_ms)
 {
 	enum log_level level = reason_level(reason);
 
@@ -118,7 +134,7 @@ bool tcp_service_may_log(struct tcp_service *service, enum close_reason reason, 
 	return level < LOG_LEVEL_WARN || log_limit_pass(&service->limits[reason], now_ms);
 }
 
-void tcp_service_log_suppressed(struct tcp_service *service, int64_t now_ms)
+void service_log_suppressed(struct service *service, int64_t now_ms)
 {
 	for (size_t i = 0; i < REASON_COUNT; i++) {
 		uint32_t suppressed = log_limit_take(&service->limits[i], now_ms);

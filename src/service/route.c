@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
 /* Who the client is, whether it may, and where it goes. */
-#include "tcp/route.h"
+#include "service/route.h"
 
 #include <stddef.h>
 #include <string.h>
@@ -26,7 +26,7 @@ static bool is_client_allowed(const struct conf_listener *conf, const struct add
 	return conf->allowed_clients == NULL || netset_contains(conf->allowed_clients, client);
 }
 
-static enum close_reason find_destination(const struct tcp_service *service,
+static enum close_reason find_destination(const struct service *service,
 					  const struct proxy_header *header, struct route *route)
 {
 	const struct conf_listener *conf = service->conf;
@@ -40,7 +40,7 @@ static enum close_reason find_destination(const struct tcp_service *service,
 	if (conf->allowed_destinations != NULL &&
 	    !netset_contains(conf->allowed_destinations, destination))
 		return REASON_DESTINATION_DENIED;
-	if (tcp_service_is_own_listener(service, destination))
+	if (service_is_own_listener(service, destination))
 		return REASON_DESTINATION_DENIED;
 	return REASON_DONE;
 }
@@ -68,7 +68,7 @@ static enum close_reason find_target(const struct conf_listener *conf, const str
 	return REASON_DONE;
 }
 
-enum close_reason route_find(const struct tcp_service *service, const struct addr *peer,
+enum close_reason route_find(const struct service *service, const struct addr *peer,
 			     const struct proxy_header *header, struct route *route)
 {
 	const struct conf_listener *conf = service->conf;

@@ -6,7 +6,7 @@
 #include "base/addr.h"
 #include "base/reason.h"
 #include "proxyproto/proxy_header.h"
-#include "tcp/tcp_service.h"
+#include "service/service.h"
 
 struct route {
 	struct addr
@@ -19,7 +19,7 @@ struct route {
  * Returns REASON_DONE with *route, or the reason for refusing, with as much of *route as was known.
  * Any thread.
  */
-enum close_reason route_find(const struct tcp_service *service, const struct addr *peer,
+enum close_reason route_find(const struct service *service, const struct addr *peer,
 			     const struct proxy_header *header, struct route *route);
 
 #endif

@@ -1,0 +1,75 @@
+/* SPDX-License-Identifier: BSD-2-Clause */
+/* The Simple Proxy Protocol of Cloudflare Spectrum. */
+#include "proxyproto/proxy_spp.h"
+
+#include <string.h>
+
+#include "proxyproto/proxy_addr.h"
+
+#define MAGIC_LEN 2
+#define IP_LEN	  16
+
+/* Where the fields are. */
+#define CLIENT_IP_AT   MAGIC_LEN
+#define PROXY_IP_AT    (CLIENT_IP_AT + IP_LEN)
+#define CLIENT_PORT_AT (PROXY_IP_AT + IP_LEN)
+#define PROXY_PORT_AT  (CLIENT_PORT_AT + 2)
+
+_Static_assert(PROXY_PORT_AT + 2 == PROXY_SPP_LEN, "two addresses, two ports");
+
+static const uint8_t magic[MAGIC_LEN] = {PROXY_VERSION_SPP >> 8, PROXY_VERSION_SPP & 0xFF};
+
+static uint16_t read_be16(const uint8_t *bytes)
+{
+	return (uint16_t)(bytes[0] << 8 | bytes[1]);
+}
+
+static void write_be16(uint8_t *bytes, uint16_t value)
+{
+	bytes[0] = (uint8_t)(value >> 8);
+	bytes[1] = (uint8_t)value;
+}
+
+static void write_ip(uint8_t *bytes, const struct addr *addr)
+{
+	static const uint8_t mapped[12] = {[10] = 0xFF, [11] = 0xFF};
+
+	if (addr_family(addr) == AF_INET6) {
+		memcpy(bytes, &addr->in6.sin6_addr, IP_LEN);
+		return;
+	}
+	memcpy(bytes, mapped, sizeof(mapped));
+	memcpy(bytes + sizeof(mapped), &addr->in.sin_addr, sizeof(addr->in.sin_addr));
+}
+
+enum proxy_status proxy_spp_parse(const uint8_t *bytes, size_t len, struct proxy_header *header,
+				  enum proxy_error *error)
+{
+	if (memcmp(bytes, magic, len < MAGIC_LEN ? len : MAGIC_LEN) != 0) {
+		*error = PROXY_ERROR_SPP_MAGIC;
+		return PROXY_ERROR;
+	}
+	if (len < PROXY_SPP_LEN) {
+		*error = PROXY_ERROR_TRUNCATED;
+		return PROXY_ERROR;
+	}
+	header->version = PROXY_VERSION_SPP;
+	header->command = PROXY_COMMAND_PROXY;
+	proxy_addr_from_ipv6(&header->src, &bytes[CLIENT_IP_AT], read_be16(&bytes[CLIENT_PORT_AT]));
+	proxy_addr_from_ipv6(&header->dst, &bytes[PROXY_IP_AT], read_be16(&bytes[PROXY_PORT_AT]));
+	header->family = proxy_addr_family(&header->src);
+	header->header_len = PROXY_SPP_LEN;
+	header->tlvs = NULL;
+	header->tlvs_len = 0;
+	return PROXY_OK;
+}
+
+void proxy_spp_write(uint8_t bytes[static PROXY_SPP_LEN], const struct addr *client,
+		     const struct addr *proxy)
+{
+	memcpy(bytes, magic, MAGIC_LEN);
+	write_ip(&bytes[CLIENT_IP_AT], client);
+	write_ip(&bytes[PROXY_IP_AT], proxy);
+	write_be16(&bytes[CLIENT_PORT_AT], addr_port(client));
+	write_be16(&bytes[PROXY_PORT_AT], addr_port(proxy));
+}

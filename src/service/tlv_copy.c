@@ -1,0 +1,77 @@
+/* SPDX-License-Identifier: BSD-2-Clause */
+/* What the log shows of a header's TLVs, kept beyond the header. */
+#include "service/tlv_copy.h"
+
+#include <stdbool.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "proxyproto/proxy_tlv.h"
+
+/*
+ * Text from a header can be as long as header_max; a line shows this much of it. 255 is the longest
+ * host name (RFC 1035, section 2.3.4); unique ids end at 128 (section 2.2.5 of the PROXY protocol).
+ */
+#define SHOWN_MAX 255
+
+struct shown {
+	size_t len;
+	uint8_t bytes[SHOWN_MAX];
+};
+
+struct tlv_copy {
+	struct shown authority;
+	struct shown unique_id;
+	struct shown vpce;
+};
+
+static bool show(struct shown *shown, bool found, const struct proxy_tlv *tlv)
+{
+	if (!found)
+		return false;
+	shown->len = tlv->len < SHOWN_MAX ? tlv->len : SHOWN_MAX;
+	if (shown->len > 0)
+		memcpy(shown->bytes, tlv->value, shown->len);
+	return true;
+}
+
+struct tlv_copy *tlv_copy_new(const struct proxy_header *header)
+{
+	struct tlv_copy *copy;
+	struct proxy_tlv tlv;
+	bool any;
+
+	if (header->tlvs_len == 0)
+		return NULL;
+	copy = calloc(1, sizeof(*copy));
+	if (copy == NULL)
+		return NULL;
+	any = show(&copy->authority, proxy_tlv_find(header, PROXY_TLV_AUTHORITY, &tlv), &tlv);
+	any |= show(&copy->unique_id, proxy_tlv_find(header, PROXY_TLV_UNIQUE_ID, &tlv), &tlv);
+	any |= show(&copy->vpce, proxy_tlv_aws_vpce(header, &tlv), &tlv);
+	if (!any) {
+		free(copy);
+		return NULL;
+	}
+	return copy;
+}
+
+void tlv_copy_free(struct tlv_copy *copy)
+{
+	free(copy);
+}
+
+static void put_shown(struct log_line *line, const char *key, const struct shown *shown)
+{
+	if (shown->len > 0)
+		log_line_bytes(line, key, shown->bytes, shown->len);
+}
+
+void tlv_copy_log(const struct tlv_copy *copy, struct log_line *line)
+{
+	if (copy == NULL)
+		return;
+	put_shown(line, "tlv_authority", &copy->authority);
+	put_shown(line, "tlv_unique_id", &copy->unique_id);
+	put_shown(line, "tlv_vpce", &copy->vpce);
+}

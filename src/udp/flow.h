@@ -1,0 +1,98 @@
+/* SPDX-License-Identifier: BSD-2-Clause */
+/*
+ * One client's way to the backend and back: a UDP socket that is bound to the client's address and
+ * connected to the target.
+ *
+ * Nothing that the network does ends a flow; udp_listener does, when it has been idle for
+ * close_after, when max_flows needs its place, and at the end. The worker's thread only.
+ */
+#ifndef MMPROXY_FLOW_H
+#define MMPROXY_FLOW_H
+
+#include <stdbool.h>
+#include <stdint.h>
+
+#include "base/addr.h"
+#include "base/reason.h"
+#include "net/udp_sock.h"
+#include "proxyproto/proxy_header.h"
+#include "service/route.h"
+#include "service/tlv_copy.h"
+#include "service/whereabouts.h"
+#include "udp/flow_table.h"
+
+struct udp_listener;
+
+/* Its fields are flow.c's and flow_log.c's own, but for the links. */
+struct flow {
+	struct flow_links links; /* first: the table knows no more of a flow */
+	struct udp_listener *listener;
+	struct whereabouts_place place;	 /* where it was last heard of, and replies go */
+	struct whereabouts *whereabouts; /* the same for other workers; NULL: there are none */
+	unsigned whereabouts_version;	 /* that place is of */
+	int fd;
+	struct flow *gathered_next; /* of the flows with segments in udp_context */
+	uint32_t first_segment;	    /* UDP_SEGMENT_NONE: it has none */
+	uint32_t last_segment;
+	uint8_t appetite;   /* messages to ask for at the next reading */
+	bool any_port;	    /* the client's port could not be kept */
+	int header_version; /* of the datagram that started it; 0: none */
+	struct addr source; /* the client's address; AF_UNSPEC: mmproxy's own is used */
+	struct addr target;
+	int64_t opened_ms;
+	uint64_t datagrams[2]; /* by enum stats_direction */
+	uint64_t bytes[2];
+	uint64_t dropped;
+	uint64_t icmp_errors;
+	struct tlv_copy *tlvs; /* or NULL */
+};
+
+/*
+ * Make a flow's socket. Returns NULL with *reason, with nothing left behind. What it returns goes
+ * to flow_enter() or flow_abandon().
+ */
+struct flow *flow_dial(struct udp_listener *listener, const struct flow_key *key,
+		       const struct route *route, enum close_reason *reason)
+    __attribute__((warn_unused_result));
+
+/*
+ * Put a flow into its listener's table, once the service has counted it. header: of its first
+ * datagram, or NULL. Returns 0, or -1 when memory is out and the flow must be abandoned.
+ */
+int flow_enter(struct flow *flow, const struct proxy_header *header, int64_t now_ms)
+    __attribute__((warn_unused_result));
+
+/* Free a flow that is in no table. */
+void flow_abandon(struct flow *flow);
+
+/* End a flow: log it, count it, leave the table and the service, and free it. */
+void flow_close(struct flow *flow, enum close_reason reason);
+
+/* A datagram came this way: replies go back there, from any worker. */
+void flow_set_place(struct flow *flow, const struct whereabouts_place *place);
+
+/*
+ * Add a datagram to those that flow_send_gathered() sends. The bytes stay where they are until
+ * then. When the context is full, what it holds is sent first.
+ */
+void flow_gather(struct flow *flow, const uint8_t *payload, size_t len);
+
+/* Send what was gathered for all flows of the listener's context. */
+void flow_send_gathered(struct udp_listener *listener);
+
+/*
+ * Read what the backend sent, a bounded part of it, into the context's buffers from number *used
+ * on, and put it into the outbox; flushes when either is full. events are those of epoll(7).
+ */
+void flow_read(struct flow *flow, uint32_t events, size_t *used, int64_t now_ms);
+
+/* What became of replies put into the context's outbox: an outbox_result. */
+void flow_sent_down(void *owner, uint32_t datagrams, uint64_t bytes, int error);
+
+/* A pointer of the table's. NULL is fine. */
+static inline struct flow *flow_of(struct flow_links *links)
+{
+	return (struct flow *)(void *)links;
+}
+
+#endif

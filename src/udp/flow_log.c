@@ -1,0 +1,71 @@
+/* SPDX-License-Identifier: BSD-2-Clause */
+/* What the log says of flows and of datagrams that belong to none. */
+#include "udp/flow_log.h"
+
+#include "base/clock.h"
+#include "base/stats.h"
+#include "udp/udp_listener.h"
+
+static const char *header_text(const struct flow *flow)
+{
+	switch (flow->header_version) {
+	case 2:
+		return "v2";
+	case PROXY_VERSION_SPP:
+		return "spp";
+	default:
+		return "none";
+	}
+}
+
+void flow_log_end(const struct flow *flow, enum close_reason reason)
+{
+	struct service *service = flow->listener->service;
+	int64_t now = clock_now_ms();
+	struct addr peer = flow->place.path.peer;
+	struct log_line line;
+
+	if (!service_may_log(service, reason, now))
+		return;
+	addr_unmap(&peer);
+	log_line_begin(&line, reason_level(reason));
+	log_line_str(&line, "listener", service->conf->name);
+	log_line_addr(&line, "peer", &peer);
+	log_line_addr(&line, "client", &flow->source);
+	log_line_addr(&line, "backend", &flow->target);
+	log_line_str(&line, "reason", reason_name(reason));
+	log_line_str(&line, "header", header_text(flow));
+	log_line_u64(&line, "up", flow->bytes[STATS_UP]);
+	log_line_u64(&line, "down", flow->bytes[STATS_DOWN]);
+	log_line_u64(&line, "up_datagrams", flow->datagrams[STATS_UP]);
+	log_line_u64(&line, "down_datagrams", flow->datagrams[STATS_DOWN]);
+	if (flow->dropped != 0)
+		log_line_u64(&line, "dropped", flow->dropped);
+	if (flow->icmp_errors != 0)
+		log_line_u64(&line, "icmp_errors", flow->icmp_errors);
+	log_line_u64(&line, "duration_ms", (uint64_t)(now - flow->opened_ms));
+	tlv_copy_log(flow->tlvs, &line);
+	if (flow->any_port)
+		log_line_str(&line, "source_port", "ephemeral");
+	log_line_end(&line);
+}
+
+void flow_log_refused(struct service *service, const struct addr *peer, const struct addr *client,
+		      const struct addr *backend, enum close_reason reason, enum proxy_error error)
+{
+	struct log_line line;
+
+	if (!service_may_log(service, reason, clock_now_ms()))
+		return;
+	log_line_begin(&line, reason_level(reason));
+	log_line_str(&line, "listener", service->conf->name);
+	log_line_addr(&line, "peer", peer);
+	if (addr_is_set(client))
+		log_line_addr(&line, "client", client);
+	if (addr_is_set(backend))
+		log_line_addr(&line, "backend", backend);
+	log_line_str(&line, "reason", reason_name(reason));
+	if (error != PROXY_ERROR_NONE)
+		log_line_str(&line, "error", proxy_error_name(error));
+	log_line_end(&line);
+}

@@ -1,0 +1,191 @@
+/* SPDX-License-Identifier: BSD-2-Clause */
+/* The flows of one listener in one worker. */
+#include "udp/flow_table.h"
+
+#include <stdlib.h>
+#include <string.h>
+#include <sys/random.h>
+
+/* Words of 8 bytes in a key. */
+#define KEY_WORDS 5
+
+_Static_assert(sizeof(struct flow_key) == KEY_WORDS * sizeof(uint64_t), "no padding, whole words");
+
+/* Odd numbers of random-looking bits: digits of pi. */
+#define STIR_1 0x243F6A8885A308D3u
+#define STIR_2 0x13198A2E03707345u
+
+__extension__ typedef unsigned __int128 wide;
+
+/* Both halves of the product: every bit of either factor reaches every bit of the sum. */
+static uint64_t fold(uint64_t a, uint64_t b)
+{
+	wide product = (wide)a * b;
+
+	return (uint64_t)product ^ (uint64_t)(product >> 64);
+}
+
+static unsigned hash_of(const struct flow_table *table, const struct flow_key *key)
+{
+	uint64_t words[KEY_WORDS];
+	uint64_t hash;
+
+	memcpy(words, key, sizeof(words));
+	hash = fold(words[0] ^ table->seeds[0], words[1] ^ table->seeds[1]);
+	hash = fold(words[2] ^ table->seeds[1] ^ STIR_1, words[3] ^ hash);
+	hash = fold(words[4] ^ table->seeds[0] ^ STIR_2, hash ^ STIR_1);
+	return (unsigned)(hash ^ hash >> 32);
+}
+
+static void put_ip(uint8_t ip[static 16], const struct addr *addr)
+{
+	memset(ip, 0, 16);
+	if (addr_family(addr) == AF_INET6) {
+		memcpy(ip, &addr->in6.sin6_addr, 16);
+	} else if (addr_family(addr) == AF_INET) {
+		ip[10] = ip[11] = 0xFF;
+		memcpy(ip + 12, &addr->in.sin_addr, 4);
+	}
+}
+
+void flow_key_set(struct flow_key *key, const struct addr *first, const struct addr *second,
+		  uint32_t kind)
+{
+	put_ip(key->ips[0], first);
+	put_ip(key->ips[1], second);
+	key->ports[0] = addr_port(first);
+	key->ports[1] = addr_port(second);
+	key->kind = kind;
+}
+
+void flow_table_init(struct flow_table *table)
+{
+	memset(table, 0, sizeof(*table));
+	TAILQ_INIT(&table->idle);
+	/* Without the system's random numbers collisions could be made; nothing else breaks. */
+	(void)!getrandom(table->seeds, sizeof(table->seeds), GRND_NONBLOCK);
+}
+
+static void forget_origin(struct flow_table *table, struct flow_origin *origin)
+{
+	HASH_DELETE(hh, table->origins, origin);
+	LIST_REMOVE(origin, entry);
+	origin->flow = NULL;
+	free(origin);
+}
+
+void flow_table_fini(struct flow_table *table)
+{
+	HASH_CLEAR(hh, table->flows);
+	HASH_CLEAR(hh, table->origins);
+}
+
+struct flow_links *flow_table_find(const struct flow_table *table, const struct flow_key *key)
+{
+	struct flow_links *links;
+
+	HASH_FIND_BYHASHVALUE(hh, table->flows, key, sizeof(*key), hash_of(table, key), links);
+	return links;
+}
+
+int flow_table_add(struct flow_table *table, struct flow_links *links, int64_t now_ms)
+{
+	unsigned hash = hash_of(table, &links->key);
+
+	HASH_ADD_BYHASHVALUE(hh, table->flows, key, sizeof(links->key), hash, links);
+	if (links->hh.tbl == NULL)
+		return -1;
+	LIST_INIT(&links->origins);
+	links->origins_count = 0;
+	links->active_ms = now_ms;
+	TAILQ_INSERT_TAIL(&table->idle, links, idle);
+	table->count++;
+	return 0;
+}
+
+void flow_table_remove(struct flow_table *table, struct flow_links *links)
+{
+	while (!LIST_EMPTY(&links->origins))
+		forget_origin(table, LIST_FIRST(&links->origins));
+	HASH_DELETE(hh, table->flows, links);
+	TAILQ_REMOVE(&table->idle, links, idle);
+	table->count--;
+}
+
+void flow_table_touch(struct flow_table *table, struct flow_links *links, int64_t now_ms)
+{
+	links->active_ms = now_ms;
+	TAILQ_REMOVE(&table->idle, links, idle);
+	TAILQ_INSERT_TAIL(&table->idle, links, idle);
+}
+
+struct flow_links *flow_table_oldest(const struct flow_table *table)
+{
+	return TAILQ_FIRST(&table->idle);
+}
+
+static struct flow_origin *find_origin(const struct flow_table *table, const struct flow_key *key)
+{
+	struct flow_origin *origin;
+
+	HASH_FIND_BYHASHVALUE(hh, table->origins, key, sizeof(*key), hash_of(table, key), origin);
+	return origin;
+}
+
+struct flow_links *flow_table_find_origin(const struct flow_table *table,
+					  const struct flow_key *key)
+{
+	const struct flow_origin *origin = find_origin(table, key);
+
+	return origin != NULL ? origin->flow : NULL;
+}
+
+/* Origins are listed latest first. */
+static void forget_oldest_origin(struct flow_table *table, struct flow_links *links)
+{
+	struct flow_origin *oldest = LIST_FIRST(&links->origins);
+
+	while (LIST_NEXT(oldest, entry) != NULL)
+		oldest = LIST_NEXT(oldest, entry);
+	forget_origin(table, oldest);
+	links->origins_count--;
+}
+
+static void attach(struct flow_table *table, struct flow_origin *origin, struct flow_links *links)
+{
+	origin->flow = links;
+	LIST_INSERT_HEAD(&links->origins, origin, entry);
+	links->origins_count++;
+	if (links->origins_count > FLOW_ORIGINS_MAX)
+		forget_oldest_origin(table, links);
+}
+
+int flow_table_set_origin(struct flow_table *table, const struct flow_key *key,
+			  struct flow_links *links, struct flow_links **orphan)
+{
+	struct flow_origin *origin = find_origin(table, key);
+	struct flow_links *former;
+
+	*orphan = NULL;
+	if (origin == NULL) {
+		origin = calloc(1, sizeof(*origin));
+		if (origin == NULL)
+			return -1;
+		origin->key = *key;
+		HASH_ADD_BYHASHVALUE(hh, table->origins, key, sizeof(origin->key),
+				     hash_of(table, key), origin);
+		if (origin->hh.tbl == NULL) {
+			free(origin);
+			return -1;
+		}
+		attach(table, origin, links);
+		return 0;
+	}
+	former = origin->flow;
+	LIST_REMOVE(origin, entry);
+	former->origins_count--;
+	if (former != links && former->origins_count == 0)
+		*orphan = former;
+	attach(table, origin, links);
+	return 0;
+}

@@ -1,0 +1,318 @@
+/* SPDX-License-Identifier: BSD-2-Clause */
+/* What a datagram that arrived is, and which flow it belongs to. */
+#include "udp/intake.h"
+
+#include <string.h>
+
+#include "proxyproto/proxy_datagram.h"
+#include "proxyproto/proxy_spp.h"
+#include "udp/flow.h"
+#include "udp/flow_log.h"
+
+/* No address, for keys and logs. */
+static const struct addr nobody;
+
+/* A datagram, understood. */
+struct arrival {
+	const uint8_t *bytes;
+	size_t len;
+	struct proxy_header parsed;
+	const struct proxy_header *header; /* NULL: it has none, and is payload throughout */
+	struct route route;		   /* as much of it as is known */
+	enum proxy_error error;
+};
+
+static const struct conf_listener *conf_of(const struct intake *intake)
+{
+	return intake->listener->service->conf;
+}
+
+static void drop(const struct intake *intake, const struct arrival *arrival,
+		 enum close_reason reason)
+{
+	stats_add(&intake->listener->stats.dropped[reason], 1);
+	/* A drain turns every new client away; one line each would be a flood. */
+	if (reason != REASON_SHUTDOWN)
+		flow_log_refused(intake->listener->service, &intake->peer, &arrival->route.source,
+				 &arrival->route.target, reason, arrival->error);
+}
+
+/* ---- new flows ---- */
+
+enum room { ROOM_MADE, ROOM_LATER, ROOM_NONE };
+
+/*
+ * The flow idle longest makes room for a new one. If it is another worker's, that one is asked, and
+ * the datagram waits; the second time it is this worker's own, for the places that the other makes
+ * can be taken by others.
+ */
+static enum room make_room(const struct intake *intake, const struct arrival *arrival)
+{
+	struct udp_listener *listener = intake->listener;
+	struct service *service = listener->service;
+	struct flow_links *oldest;
+
+	if (service_admit(service))
+		return ROOM_MADE;
+	oldest = flow_table_oldest(&listener->table);
+	if (!intake->again && members_ask(&service->members, listener->member,
+					  oldest != NULL ? oldest->active_ms : INT64_MAX) == 0)
+		return parking_put(&listener->parking, intake->socket, &intake->path,
+				   arrival->bytes, arrival->len) == 0
+			   ? ROOM_LATER
+			   : ROOM_NONE;
+	if (oldest == NULL)
+		return ROOM_NONE;
+	flow_close(flow_of(oldest), REASON_CONNECTION_LIMIT);
+	return service_admit(service) ? ROOM_MADE : ROOM_NONE;
+}
+
+/*
+ * Open a flow where the route leads. The socket comes first: a client whose address cannot be used
+ * must not cost another one its place. Returns NULL with *reason, or with REASON_DONE when the
+ * datagram is to wait.
+ */
+static struct flow *open_routed(const struct intake *intake, const struct arrival *arrival,
+				const struct flow_key *key, enum close_reason *reason)
+{
+	struct flow *flow = flow_dial(intake->listener, key, &arrival->route, reason);
+
+	if (flow == NULL)
+		return NULL;
+	switch (make_room(intake, arrival)) {
+	case ROOM_MADE:
+		if (flow_enter(flow, arrival->header, intake->now_ms) == 0)
+			return flow;
+		service_leave(intake->listener->service);
+		*reason = REASON_INTERNAL;
+		break;
+	case ROOM_LATER:
+		*reason = REASON_DONE;
+		break;
+	case ROOM_NONE:
+		*reason = REASON_CONNECTION_LIMIT;
+		break;
+	}
+	flow_abandon(flow);
+	return NULL;
+}
+
+static struct flow *open_flow(const struct intake *intake, struct arrival *arrival,
+			      const struct flow_key *key)
+{
+	struct udp_listener *listener = intake->listener;
+	enum close_reason reason = REASON_SHUTDOWN;
+	struct flow *flow = NULL;
+
+	if (!listener->draining)
+		reason =
+		    route_find(listener->service, &intake->peer, arrival->header, &arrival->route);
+	if (reason == REASON_DONE)
+		flow = open_routed(intake, arrival, key, &reason);
+	if (flow != NULL)
+		udp_listener_watch_idle(listener);
+	else if (reason != REASON_DONE)
+		drop(intake, arrival, reason);
+	return flow;
+}
+
+/* ---- which flow ---- */
+
+/* Where headerless datagrams of a flow come from and go to. */
+static void set_origin_key(const struct intake *intake, struct flow_key *key)
+{
+	flow_key_set(key, &intake->path.peer, &intake->path.local, intake->socket->number);
+}
+
+/* The flow of a datagram's client; NULL when it was dropped. */
+static struct flow *find_flow(const struct intake *intake, struct arrival *arrival)
+{
+	const struct proxy_header *header = arrival->header;
+	struct flow_links *links;
+	struct flow_key key;
+
+	if (header == NULL)
+		flow_key_set(&key, &intake->peer, &nobody, FLOW_OF_CLIENT);
+	else if (!addr_is_set(&header->src))
+		flow_key_set(&key, &intake->peer, &nobody, FLOW_OF_PEER);
+	else
+		flow_key_set(&key, &header->src,
+			     conf_of(intake)->dynamic_destination ? &header->dst : &nobody,
+			     FLOW_OF_CLIENT);
+	links = flow_table_find(&intake->listener->table, &key);
+	if (links == NULL)
+		return open_flow(intake, arrival, &key);
+	/* Who may open a flow from a loopback address is who may use it. */
+	if (header != NULL && addr_is_loopback(&header->src) && !addr_is_loopback(&intake->peer)) {
+		arrival->route.source = header->src;
+		drop(intake, arrival, REASON_SOURCE_INVALID);
+		return NULL;
+	}
+	return flow_of(links);
+}
+
+/*
+ * From now on the load balancer's port speaks for this flow. It spoke for another before if the
+ * load balancer has given it to a new client; that one's replies would go to the wrong client now,
+ * so its flow ends unless it has other ways to be reached.
+ */
+static bool bind_origin(const struct intake *intake, struct flow *flow)
+{
+	struct flow_table *table = &intake->listener->table;
+	struct flow_links *orphan;
+	struct flow_key key;
+
+	set_origin_key(intake, &key);
+	if (flow_table_find_origin(table, &key) == &flow->links)
+		return true;
+	if (flow_table_set_origin(table, &key, &flow->links, &orphan) < 0)
+		return false;
+	if (orphan != NULL)
+		flow_close(flow_of(orphan), REASON_DONE);
+	return true;
+}
+
+static struct flow *find_first(const struct intake *intake, struct arrival *arrival)
+{
+	struct flow *flow = find_flow(intake, arrival);
+
+	if (flow != NULL && !bind_origin(intake, flow)) {
+		drop(intake, arrival, REASON_INTERNAL);
+		return NULL;
+	}
+	return flow;
+}
+
+/* ---- a datagram ---- */
+
+/* Find the header; false when it was dropped for want of one. */
+static bool parse(const struct intake *intake, struct arrival *arrival)
+{
+	enum proxy_status status;
+
+	if (conf_of(intake)->udp_header == CONF_UDP_SPP)
+		status = proxy_spp_parse(arrival->bytes, arrival->len, &arrival->parsed,
+					 &arrival->error);
+	else
+		status =
+		    proxy_datagram_parse(arrival->bytes, arrival->len, conf_of(intake)->header_max,
+					 &arrival->parsed, &arrival->error);
+	if (status != PROXY_OK) {
+		drop(intake, arrival, REASON_HEADER_INVALID);
+		return false;
+	}
+	arrival->header = &arrival->parsed;
+	return true;
+}
+
+/* What the flow remembers of the datagram, and the payload on its way. */
+static void accept_datagram(const struct intake *intake, const struct arrival *arrival,
+			    struct flow *flow)
+{
+	size_t header_len = arrival->header != NULL ? arrival->header->header_len : 0;
+
+	struct whereabouts_place place = {
+	    .path = intake->path,
+	    .socket = intake->socket->number,
+	};
+
+	if (arrival->header != NULL && arrival->header->version == PROXY_VERSION_SPP) {
+		place.header_len = PROXY_SPP_LEN;
+		memcpy(place.header, arrival->bytes, PROXY_SPP_LEN);
+	}
+	flow_set_place(flow, &place);
+	if (flow->first_segment == UDP_SEGMENT_NONE)
+		flow_table_touch(&intake->listener->table, &flow->links, intake->now_ms);
+	/* Where the header opens a flow, one that comes alone is no empty datagram. */
+	if (conf_of(intake)->udp_header == CONF_UDP_FIRST && header_len != 0 &&
+	    header_len == arrival->len)
+		return;
+	flow_gather(flow, arrival->bytes + header_len, arrival->len - header_len);
+}
+
+static void take_datagram(const struct intake *intake, const uint8_t *bytes, size_t len)
+{
+	struct arrival arrival = {.bytes = bytes, .len = len, .error = PROXY_ERROR_NONE};
+	bool first = conf_of(intake)->udp_header == CONF_UDP_FIRST;
+	struct flow_links *links = NULL;
+	struct flow_key key;
+	struct flow *flow;
+
+	if (first && !intake->headerless && !proxy_datagram_is_signed(bytes, len)) {
+		set_origin_key(intake, &key);
+		links = flow_table_find_origin(&intake->listener->table, &key);
+	}
+	if (links != NULL)
+		flow = flow_of(links);
+	else if (!intake->headerless && !parse(intake, &arrival))
+		return;
+	else if (first && !intake->headerless)
+		flow = find_first(intake, &arrival);
+	else
+		flow = find_flow(intake, &arrival);
+	if (flow != NULL)
+		accept_datagram(intake, &arrival, flow);
+}
+
+/* ---- a message ---- */
+
+/* Learn whom the message is from, and whether that one may. */
+static void meet_peer(struct intake *intake, const struct addr *name)
+{
+	const struct conf_listener *conf = conf_of(intake);
+
+	/* Mostly the same few load balancers, and runs of one of them. */
+	if (intake->known && memcmp(&intake->path.peer, name, sizeof(*name)) == 0)
+		return;
+	intake->known = true;
+	intake->path.peer = *name;
+	intake->peer = *name;
+	addr_unmap(&intake->peer);
+	intake->headerless = conf->headerless_subnets != NULL &&
+			     netset_contains(conf->headerless_subnets, &intake->peer);
+	intake->allowed = intake->headerless || conf->allowed_subnets == NULL ||
+			  netset_contains(conf->allowed_subnets, &intake->peer);
+}
+
+void intake_begin(struct intake *intake, struct udp_socket *socket, int64_t now_ms)
+{
+	memset(intake, 0, sizeof(*intake));
+	intake->socket = socket;
+	intake->listener = socket->listener;
+	intake->now_ms = now_ms;
+}
+
+void intake_message(struct intake *intake, struct msghdr *message, size_t len)
+{
+	const uint8_t *bytes = message->msg_iov->iov_base;
+	const struct arrival unknown = {.error = PROXY_ERROR_NONE};
+	size_t segment_len;
+
+	meet_peer(intake, message->msg_name);
+	memset(&intake->path.local, 0, sizeof(intake->path.local));
+	intake->path.interface = 0;
+	segment_len = udp_sock_read_control(message, &intake->path);
+	if (segment_len == 0 || segment_len > len)
+		segment_len = len;
+	do {
+		size_t one = len < segment_len ? len : segment_len;
+
+		if (intake->allowed)
+			take_datagram(intake, bytes, one);
+		else
+			drop(intake, &unknown, REASON_PEER_DENIED);
+		bytes += one;
+		len -= one;
+	} while (len > 0);
+}
+
+void intake_parked(const struct parked *parked, int64_t now_ms)
+{
+	struct intake intake;
+
+	intake_begin(&intake, parked->socket, now_ms);
+	intake.again = true;
+	meet_peer(&intake, &parked->path.peer);
+	intake.path = parked->path;
+	take_datagram(&intake, parked->bytes, parked->len);
+}

@@ -1,0 +1,42 @@
+/* SPDX-License-Identifier: BSD-2-Clause */
+/*
+ * What a datagram that arrived is, and which flow it belongs to: peer, header, client, limits.
+ *
+ * The worker's thread only.
+ */
+#ifndef MMPROXY_INTAKE_H
+#define MMPROXY_INTAKE_H
+
+#include <stdbool.h>
+#include <stdint.h>
+#include <sys/socket.h>
+
+#include "base/addr.h"
+#include "net/udp_sock.h"
+#include "udp/udp_listener.h"
+
+/* One batch of one socket; the message in hand, and what is known of its peer. */
+struct intake {
+	struct udp_listener *listener;
+	struct udp_socket *socket;
+	int64_t now_ms;
+	struct udp_path path;
+	struct addr peer; /* path's, IPv4 as IPv4 */
+	bool known;	  /* the two below are those of path's peer */
+	bool allowed;
+	bool headerless;
+	bool again; /* it was parked */
+};
+
+void intake_begin(struct intake *intake, struct udp_socket *socket, int64_t now_ms);
+
+/*
+ * Take a received message, which may be a run of datagrams, and gather them for their flows. The
+ * bytes must stay until flow_send_gathered().
+ */
+void intake_message(struct intake *intake, struct msghdr *message, size_t len);
+
+/* Take a datagram again that waited for room. It makes its own now, or is dropped. */
+void intake_parked(const struct parked *parked, int64_t now_ms);
+
+#endif
