@@ -125,28 +125,12 @@ END_TEST
 
 START_TEST(what_is_not_built_yet_is_refused)
 {
-	static const char *const planned[] = {
-	    "protocol = \"udp\";",
-	    "udp_header = \"spp\";",
-	    "max_flows = 10;",
-	    "close_after = 60;",
-	};
 	char config[1024];
 
-	run("-p", "udp", NULL, NULL);
-	expect_error(2, "udp");
 	run("--check-routing", NULL, NULL, NULL);
 	expect_error(2, "check-routing");
 	run("--status", NULL, NULL, NULL);
 	expect_error(2, "status");
-	for (size_t i = 0; i < sizeof(planned) / sizeof(planned[0]); i++) {
-		snprintf(config, sizeof(config),
-			 "listeners = ( { name = \"t\"; listen = \"" LISTEN_V4 "\"; " DAEMON_TARGETS
-			 "\n%s } );\n",
-			 planned[i]);
-		run("-c", harness_write("planned.conf", config), "-t", NULL);
-		expect_error(2, "planned.conf:2: ");
-	}
 	snprintf(config, sizeof(config),
 		 "admin = { listen = \"127.0.0.1:9145\"; };\n"
 		 "routing = { manage = true; };\n%s",
