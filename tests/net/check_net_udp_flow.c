@@ -105,19 +105,18 @@ START_TEST(a_vanished_load_balancer_ends_no_flow)
 	int balancer = balancer_open();
 
 	daemon_start_udp("");
-	for (int i = 0; i < 3; i++) {
-		balancer_check(balancer, backend, BALANCER_CLIENT);
+	for (int i = 0; i < 4; i++) {
+		balancer_send_text(balancer, BALANCER_CLIENT, "a question");
+		udp_expect_text(backend, BALANCER_CLIENT, "a question");
+		udp_send_text(backend, BALANCER_CLIENT, "the answer");
+		/* Answers from before the question may have waited for this load balancer. */
+		while (udp_receive(balancer)->len != strlen("the answer"))
+			continue;
 		peer_close(balancer);
 		for (int j = 0; j < 5; j++)
 			udp_send_text(backend, BALANCER_CLIENT, "is anybody there?");
 		balancer = balancer_open();
 	}
-	balancer_send_text(balancer, BALANCER_CLIENT, "a mark");
-	udp_expect_text(backend, BALANCER_CLIENT, "a mark");
-	/* Answers from before the mark may have waited for this load balancer. */
-	udp_send_text(backend, BALANCER_CLIENT, "the end");
-	while (udp_receive(balancer)->len != 7)
-		continue;
 	ck_assert_uint_eq(udp_table_connected_to(8000), 1);
 }
 END_TEST
