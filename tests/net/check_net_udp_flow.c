@@ -110,14 +110,11 @@ START_TEST(a_vanished_load_balancer_ends_no_flow)
 		peer_close(balancer);
 		for (int j = 0; j < 5; j++)
 			udp_send_text(backend, BALANCER_CLIENT, "is anybody there?");
+		/* What is not read by then goes to the next one, and rightly so. */
+		HARNESS_AWAIT(udp_table_queued(40000) == 0);
 		balancer = balancer_open();
 	}
-	balancer_send_text(balancer, BALANCER_CLIENT, "a mark");
-	udp_expect_text(backend, BALANCER_CLIENT, "a mark");
-	/* Answers from before the mark may have waited for this load balancer. */
-	udp_send_text(backend, BALANCER_CLIENT, "the end");
-	while (udp_receive(balancer)->len != 7)
-		continue;
+	balancer_check(balancer, backend, BALANCER_CLIENT);
 	ck_assert_uint_eq(udp_table_connected_to(8000), 1);
 }
 END_TEST
