@@ -69,9 +69,9 @@ static int dial_target(struct flow *flow, enum close_reason *reason)
 	return fd;
 }
 
-static int watch(const struct flow *flow)
+static int watch(struct flow *flow)
 {
-	struct epoll_event event = {.events = EPOLLIN, .data.ptr = (void *)(uintptr_t)flow};
+	struct epoll_event event = {.events = EPOLLIN, .data.ptr = flow};
 
 	return epoll_ctl(flow->listener->epoll_fd, EPOLL_CTL_ADD, flow->fd, &event);
 }
@@ -158,7 +158,10 @@ void flow_close(struct flow *flow, enum close_reason reason)
 
 void flow_set_place(struct flow *flow, const struct whereabouts_place *place)
 {
-	bool moved = memcmp(&flow->place, place, sizeof(*place)) != 0;
+	bool moved = flow->place.socket != place->socket ||
+		     flow->place.header_len != place->header_len ||
+		     memcmp(flow->place.header, place->header, place->header_len) != 0 ||
+		     !udp_path_equal(&flow->place.path, &place->path);
 
 	if (moved)
 		flow->place = *place;

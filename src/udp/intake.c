@@ -259,13 +259,19 @@ static void take_datagram(const struct intake *intake, const uint8_t *bytes, siz
 
 /* ---- a message ---- */
 
+static bool is_same_peer(const struct addr *a, const struct addr *b)
+{
+	return addr_equal(a, b) &&
+	       (addr_family(a) != AF_INET6 || a->in6.sin6_scope_id == b->in6.sin6_scope_id);
+}
+
 /* Learn whom the message is from, and whether that one may. */
 static void meet_peer(struct intake *intake, const struct addr *name)
 {
 	const struct conf_listener *conf = conf_of(intake);
 
 	/* Mostly the same few load balancers, and runs of one of them. */
-	if (intake->known && memcmp(&intake->path.peer, name, sizeof(*name)) == 0)
+	if (intake->known && is_same_peer(&intake->path.peer, name))
 		return;
 	intake->known = true;
 	intake->path.peer = *name;
