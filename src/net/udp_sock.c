@@ -17,6 +17,16 @@
 #define UDP_GRO 104
 #endif
 
+bool udp_path_equal(const struct udp_path *a, const struct udp_path *b)
+{
+	if (a == b)
+		return true;
+	return a != NULL && b != NULL && a->interface == b->interface &&
+	       addr_equal(&a->peer, &b->peer) && addr_equal(&a->local, &b->local) &&
+	       (addr_family(&a->peer) != AF_INET6 ||
+		a->peer.in6.sin6_scope_id == b->peer.in6.sin6_scope_id);
+}
+
 static int set_int(int fd, int level, int option, int value)
 {
 	return setsockopt(fd, level, option, &value, sizeof(value));

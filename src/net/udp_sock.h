@@ -32,6 +32,9 @@ struct udp_path {
 	uint32_t interface; /* of a link-local local address; 0: any */
 };
 
+/* Whether they are the same in every part. Either may be NULL, which equals only NULL. */
+bool udp_path_equal(const struct udp_path *a, const struct udp_path *b);
+
 /*
  * A bound, non-blocking, close-on-exec UDP socket, bound without SO_REUSEPORT, so that an address
  * in use is EADDRINUSE; sock_share_port() then lets udp_sock_bind_again() bind it for further

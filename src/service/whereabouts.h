@@ -16,19 +16,17 @@
 #include <stdint.h>
 
 #include "net/udp_sock.h"
+#include "proxyproto/proxy_spp.h"
 
 /* Bytes that tell clients apart. */
 #define WHEREABOUTS_KEY_LEN 40
-
-/* PROXY_SPP_LEN, and no padding behind it: places are compared as bytes. */
-#define WHEREABOUTS_HEADER_MAX 40
 
 /* What a reply needs to know. */
 struct whereabouts_place {
 	struct udp_path path;
 	uint32_t socket;     /* number of the listener's address */
 	uint32_t header_len; /* of what goes before each reply; 0: nothing */
-	uint8_t header[WHEREABOUTS_HEADER_MAX];
+	uint8_t header[PROXY_SPP_LEN];
 };
 
 struct whereabouts; /* of one client */

@@ -69,9 +69,9 @@ static int dial_target(struct flow *flow, enum close_reason *reason)
 	return fd;
 }
 
-static int watch(const struct flow *flow)
+static int watch(struct flow *flow)
 {
-	struct epoll_event event = {.events = EPOLLIN, .data.ptr = (void *)(uintptr_t)flow};
+	struct epoll_event event = {.events = EPOLLIN, .data.ptr = flow};
 
 	return epoll_ctl(flow->listener->epoll_fd, EPOLL_CTL_ADD, flow->fd, &event);
 }
@@ -128,6 +128,8 @@ int flow_enter(struct flow *flow, const struct proxy_header *header, int64_t now
 	if (join_workers(flow) < 0 || watch(flow) < 0 ||
 	    flow_table_add(&listener->table, &flow->links, now_ms) < 0)
 		return -1;
+	/* Before anyone can know of it, lest another worker find none that could make room. */
+	udp_listener_publish(listener);
 	flow->opened_ms = now_ms;
 	if (header != NULL) {
 		flow->header_version = header->version;
@@ -146,6 +148,7 @@ void flow_close(struct flow *flow, enum close_reason reason)
 		flow_send_gathered(listener);
 	flow_log_end(flow, reason);
 	flow_table_remove(&listener->table, &flow->links);
+	udp_listener_publish(listener);
 	stats_add(&listener->stats.closed[reason], 1);
 	service_leave(listener->service);
 	flow_abandon(flow);
@@ -155,7 +158,10 @@ void flow_close(struct flow *flow, enum close_reason reason)
 
 void flow_set_place(struct flow *flow, const struct whereabouts_place *place)
 {
-	bool moved = memcmp(&flow->place, place, sizeof(*place)) != 0;
+	bool moved = flow->place.socket != place->socket ||
+		     flow->place.header_len != place->header_len ||
+		     memcmp(flow->place.header, place->header, place->header_len) != 0 ||
+		     !udp_path_equal(&flow->place.path, &place->path);
 
 	if (moved)
 		flow->place = *place;

@@ -105,7 +105,7 @@ int flow_table_add(struct flow_table *table, struct flow_links *links, int64_t n
 
 void flow_table_remove(struct flow_table *table, struct flow_links *links)
 {
-	while (!LIST_EMPTY(&links->origins))
+	while (table->origins != NULL && !LIST_EMPTY(&links->origins))
 		forget_origin(table, LIST_FIRST(&links->origins));
 	HASH_DELETE(hh, table->flows, links);
 	TAILQ_REMOVE(&table->idle, links, idle);

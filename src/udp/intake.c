@@ -9,6 +9,9 @@
 #include "udp/flow.h"
 #include "udp/flow_log.h"
 
+/* Times that other workers are asked to make room for one datagram. */
+#define ATTEMPTS_MAX 3
+
 /* No address, for keys and logs. */
 static const struct addr nobody;
 
@@ -43,8 +46,7 @@ enum room { ROOM_MADE, ROOM_LATER, ROOM_NONE };
 
 /*
  * The flow idle longest makes room for a new one. If it is another worker's, that one is asked, and
- * the datagram waits; the second time it is this worker's own, for the places that the other makes
- * can be taken by others.
+ * the datagram waits. The room may be taken by others then; after some attempts it is made here.
  */
 static enum room make_room(const struct intake *intake, const struct arrival *arrival)
 {
@@ -55,10 +57,11 @@ static enum room make_room(const struct intake *intake, const struct arrival *ar
 	if (service_admit(service))
 		return ROOM_MADE;
 	oldest = flow_table_oldest(&listener->table);
-	if (!intake->again && members_ask(&service->members, listener->member,
-					  oldest != NULL ? oldest->active_ms : INT64_MAX) == 0)
+	if (intake->attempts < ATTEMPTS_MAX &&
+	    members_ask(&service->members, listener->member,
+			oldest != NULL ? oldest->active_ms : INT64_MAX) == 0)
 		return parking_put(&listener->parking, intake->socket, &intake->path,
-				   arrival->bytes, arrival->len) == 0
+				   arrival->bytes, arrival->len, intake->attempts + 1) == 0
 			   ? ROOM_LATER
 			   : ROOM_NONE;
 	if (oldest == NULL)
@@ -256,13 +259,19 @@ static void take_datagram(const struct intake *intake, const uint8_t *bytes, siz
 
 /* ---- a message ---- */
 
+static bool is_same_peer(const struct addr *a, const struct addr *b)
+{
+	return addr_equal(a, b) &&
+	       (addr_family(a) != AF_INET6 || a->in6.sin6_scope_id == b->in6.sin6_scope_id);
+}
+
 /* Learn whom the message is from, and whether that one may. */
 static void meet_peer(struct intake *intake, const struct addr *name)
 {
 	const struct conf_listener *conf = conf_of(intake);
 
 	/* Mostly the same few load balancers, and runs of one of them. */
-	if (intake->known && memcmp(&intake->path.peer, name, sizeof(*name)) == 0)
+	if (intake->known && is_same_peer(&intake->path.peer, name))
 		return;
 	intake->known = true;
 	intake->path.peer = *name;
@@ -311,7 +320,7 @@ void intake_parked(const struct parked *parked, int64_t now_ms)
 	struct intake intake;
 
 	intake_begin(&intake, parked->socket, now_ms);
-	intake.again = true;
+	intake.attempts = parked->attempts;
 	meet_peer(&intake, &parked->path.peer);
 	intake.path = parked->path;
 	take_datagram(&intake, parked->bytes, parked->len);

@@ -25,7 +25,7 @@ struct intake {
 	bool known;	  /* the two below are those of path's peer */
 	bool allowed;
 	bool headerless;
-	bool again; /* it was parked */
+	unsigned attempts; /* at finding room for the datagram in hand */
 };
 
 void intake_begin(struct intake *intake, struct udp_socket *socket, int64_t now_ms);
@@ -36,7 +36,7 @@ void intake_begin(struct intake *intake, struct udp_socket *socket, int64_t now_
  */
 void intake_message(struct intake *intake, struct msghdr *message, size_t len);
 
-/* Take a datagram again that waited for room. It makes its own now, or is dropped. */
+/* Take a datagram again that waited for room. */
 void intake_parked(const struct parked *parked, int64_t now_ms);
 
 #endif

@@ -29,18 +29,9 @@ static void add_piece(struct outbox *outbox, struct msghdr *message, const uint8
 	struct iovec *piece = &outbox->pieces[outbox->pieces_count++];
 
 	/* sendmsg(2) only reads. */
-	piece->iov_base = (void *)(uintptr_t)bytes;
+	piece->iov_base = (void *)bytes;
 	piece->iov_len = len;
 	message->msg_iovlen++;
-}
-
-static bool is_same_path(const struct udp_path *a, const struct udp_path *b)
-{
-	if (a == b)
-		return true;
-	return a != NULL && b != NULL && a->interface == b->interface &&
-	       memcmp(&a->peer, &b->peer, sizeof(a->peer)) == 0 &&
-	       memcmp(&a->local, &b->local, sizeof(a->local)) == 0;
 }
 
 /* Whether a datagram of len bytes, header included, can join the last message. */
@@ -54,7 +45,7 @@ static bool can_join(const struct outbox *outbox, const struct outbox_item *item
 	note = &outbox->notes[outbox->messages_count - 1];
 	return !note->closed && len > 0 && len <= note->segment_len &&
 	       note->segment_len <= join_max && note->segments < OUTBOX_SEGMENTS &&
-	       note->len + len <= UDP_SOCK_PAYLOAD_MAX && is_same_path(note->path, item->path);
+	       note->len + len <= UDP_SOCK_PAYLOAD_MAX && udp_path_equal(note->path, item->path);
 }
 
 static void start_message(struct outbox *outbox, const struct outbox_item *item, size_t segment_len)
@@ -72,7 +63,7 @@ static void start_message(struct outbox *outbox, const struct outbox_item *item,
 	message->msg_name = NULL;
 	message->msg_namelen = 0;
 	if (item->path != NULL) {
-		message->msg_name = (void *)(uintptr_t)&item->path->peer;
+		message->msg_name = (void *)&item->path->peer;
 		message->msg_namelen = addr_len(&item->path->peer);
 	}
 }

@@ -24,7 +24,7 @@ void parking_fini(struct parking *parking)
 }
 
 int parking_put(struct parking *parking, struct udp_socket *socket, const struct udp_path *path,
-		const uint8_t *bytes, size_t len)
+		const uint8_t *bytes, size_t len, unsigned attempts)
 {
 	struct parked *parked;
 
@@ -35,6 +35,7 @@ int parking_put(struct parking *parking, struct udp_socket *socket, const struct
 		return -1;
 	parked->socket = socket;
 	parked->path = *path;
+	parked->attempts = attempts;
 	parked->len = len;
 	memcpy(parked->bytes, bytes, len);
 	STAILQ_INSERT_TAIL(&parking->datagrams, parked, entry);

@@ -19,6 +19,7 @@ struct parked {
 	STAILQ_ENTRY(parked) entry;
 	struct udp_socket *socket;
 	struct udp_path path;
+	unsigned attempts;
 	size_t len;
 	uint8_t bytes[];
 };
@@ -31,9 +32,11 @@ struct parking {
 void parking_init(struct parking *parking);
 void parking_fini(struct parking *parking);
 
-/* Keep a copy. Returns 0, or -1 when there is too much here already or memory is out. */
+/* Keep a copy, with how often it has been here by then. Returns 0, or -1 when there is too much
+ * here already or memory is out. */
 int parking_put(struct parking *parking, struct udp_socket *socket, const struct udp_path *path,
-		const uint8_t *bytes, size_t len) __attribute__((warn_unused_result));
+		const uint8_t *bytes, size_t len, unsigned attempts)
+    __attribute__((warn_unused_result));
 
 /* The one here longest, which is the caller's to free, or NULL. */
 struct parked *parking_take(struct parking *parking);

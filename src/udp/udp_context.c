@@ -3,7 +3,6 @@
 #include "udp/udp_context.h"
 
 #include <stdlib.h>
-#include <string.h>
 #include <sys/mman.h>
 
 /*
@@ -57,10 +56,6 @@ int udp_context_receive(struct udp_context *context, int fd, size_t first, size_
 	for (size_t i = 0; i < want; i++) {
 		struct msghdr *message = &in[i].msg_hdr;
 
-		/* Names of IPv4 are shorter: nothing may be left behind them, as they are compared.
-		 */
-		if (names)
-			memset(&context->in_names[first + i], 0, sizeof(struct addr));
 		message->msg_name = names ? &context->in_names[first + i] : NULL;
 		message->msg_namelen = names ? sizeof(struct addr) : 0;
 		message->msg_controllen = UDP_SOCK_CONTROL_MAX;

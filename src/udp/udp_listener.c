@@ -19,16 +19,15 @@
  */
 #define SOCKET_BUFFER (4 * 1024 * 1024)
 
-/* ---- in ---- */
-
-/* Since when the flow idle longest has been silent, for the other workers. */
-static void publish_oldest(struct udp_listener *listener)
+void udp_listener_publish(struct udp_listener *listener)
 {
 	const struct flow_links *oldest = flow_table_oldest(&listener->table);
 
 	members_publish(&listener->service->members, listener->member,
 			oldest != NULL ? oldest->active_ms : INT64_MAX);
 }
+
+/* ---- in ---- */
 
 static void on_readable(evutil_socket_t fd, short what, void *arg)
 {
@@ -49,7 +48,7 @@ static void on_readable(evutil_socket_t fd, short what, void *arg)
 		intake_message(&intake, message, context->in[i].msg_len);
 	}
 	flow_send_gathered(socket->listener);
-	publish_oldest(socket->listener);
+	udp_listener_publish(socket->listener);
 }
 
 /* Datagrams that waited for room: now there is some, or they make it here. */
@@ -81,11 +80,11 @@ void udp_listener_look_round(struct udp_listener *listener)
 		flow_close(flow_of(oldest), REASON_CONNECTION_LIMIT);
 	}
 	/* Even if nothing has ended: they must not wait for what will not come. */
-	publish_oldest(listener);
+	udp_listener_publish(listener);
 	if (asked > 0)
 		members_tell(&service->members, listener->member);
 	take_parked(listener);
-	publish_oldest(listener);
+	udp_listener_publish(listener);
 }
 
 /* ---- out ---- */
@@ -128,7 +127,7 @@ static void on_flows(evutil_socket_t fd, short what, void *arg)
 		flow_read(context->events[i].data.ptr, context->events[i].events, &used, now);
 	udp_listener_send_replies(listener);
 	udp_listener_note_joining(listener);
-	publish_oldest(listener);
+	udp_listener_publish(listener);
 }
 
 void udp_listener_cannot_join(struct udp_listener *listener)
@@ -182,7 +181,7 @@ static void on_expiry(evutil_socket_t fd, short what, void *arg)
 			break;
 		flow_close(flow_of(oldest), REASON_IDLE_TIMEOUT);
 	}
-	publish_oldest(listener);
+	udp_listener_publish(listener);
 	oldest = flow_table_oldest(&listener->table);
 	if (oldest != NULL) {
 		int64_t left_ms = limit_ms - (now - oldest->active_ms);

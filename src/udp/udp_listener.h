@@ -67,6 +67,9 @@ struct udp_listener *udp_listener_new(struct event_base *base, struct service *s
 /* Close what is left, flows with REASON_SHUTDOWN. NULL is fine. */
 void udp_listener_free(struct udp_listener *listener);
 
+/* Tell other workers since when the flow idle longest has been silent. */
+void udp_listener_publish(struct udp_listener *listener);
+
 /* Another worker asks for room, or has made some. */
 void udp_listener_look_round(struct udp_listener *listener);
 

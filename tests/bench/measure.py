@@ -89,7 +89,8 @@ LOST = Figure("lost", "lost", "%", False, "{:.2f}")
 def datagram_figures(*before):
     return [Figure("a_s", "datagrams", "datagrams/s", True, "{:.0f}"), *before,
             Figure("cpu_machine_one", "CPU, machine", "µs/datagram", False, "{:.2f}"),
-            Figure("cpu_parts_one", "CPU, processes", "µs/datagram", False, "{:.2f}"), LOST]
+            Figure("cpu_parts_one", "CPU, processes", "µs/datagram", False, "{:.2f}"),
+            Figure("cpu_proxy_one", "CPU, proxy", "µs/datagram", False, "{:.2f}"), LOST]
 
 
 UDP_ECHO = datagram_figures(Figure("p50_us", "p50", "µs", False, "{:.0f}"),

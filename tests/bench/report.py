@@ -19,8 +19,9 @@ GOALS = [("stream50", "gb_s", 1.25), ("stream50", "cpu_machine_gb", 0.85),
          ("pingpong50", "a_s", 1.4), ("pingpong50", "p99_us", 0.5), ("connect50", "a_s", 1.4),
          ("idle2000", "memory", 0.05),
          ("udp1000x64", "a_s", 2), ("udp1000x64", "cpu_machine_one", 0.5),
-         ("udp1000x64", "cpu_parts_one", 0.5), ("udp1000x1200", "a_s", 2),
-         ("udp1000x1200", "cpu_machine_one", 0.5), ("udpdown10", "a_s", 5)]
+         ("udp1000x64", "cpu_proxy_one", 0.5), ("udp1000x1200", "a_s", 2),
+         ("udp1000x1200", "cpu_machine_one", 0.5), ("udp1000x1200", "cpu_proxy_one", 0.5),
+         ("udpdown10", "a_s", 5)]
 
 # Against twice direct, for a proxy is one more way through the kernel: row, figure, what it is
 # called, the ratio to reach.

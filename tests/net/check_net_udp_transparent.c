@@ -14,25 +14,28 @@
 #include "udp_table.h"
 
 /* Where load balancers send to; the rule hands it to 127.0.0.1:7000 or [::1]:7000. */
-#define ELSEWHERE_V4 "198.51.100.9:7000"
-#define ELSEWHERE_V6 "[2001:db8:5::9]:7000"
+#define ELSEWHERE_V4	  "198.51.100.9:7000"
+#define ELSEWHERE_V6	  "[2001:db8:5::9]:7000"
+#define ELSEWHERE_PORT_V4 "198.51.100.9:443"
+#define ELSEWHERE_PORT_V6 "[2001:db8:5::9]:443"
 
 /* False where the kernel has no such rule. */
 static bool redirect(void)
 {
-	int probe =
-	    system("nft add table inet probe 2>/dev/null"
-		   " && nft add chain inet probe p '{ type filter hook prerouting priority -150; }'"
-		   " && nft add rule inet probe p ip daddr 198.51.100.0/24 udp dport 7000"
-		   " tproxy ip to 127.0.0.1:7000 2>/dev/null");
+	int probe = system(
+	    "nft add table inet probe 2>/dev/null"
+	    " && nft add chain inet probe p '{ type filter hook prerouting priority -150; }'"
+	    " && nft add rule inet probe p ip daddr 198.51.100.0/24 udp dport '{ 443, 7000 }'"
+	    " tproxy ip to 127.0.0.1:7000 2>/dev/null");
 
 	if (probe != 0) {
 		printf("SKIP: this kernel has no nftables TPROXY rules\n");
 		return false;
 	}
-	harness_shell("nft add rule inet probe p ip6 daddr 2001:db8:5::/64 udp dport 7000"
-		      " tproxy ip6 to '[::1]:7000'"
-		      " && ip route add local 198.51.100.0/24 dev lo");
+	harness_shell(
+	    "nft add rule inet probe p ip6 daddr 2001:db8:5::/64 udp dport '{ 443, 7000 }'"
+	    " tproxy ip6 to '[::1]:7000'"
+	    " && ip route add local 198.51.100.0/24 dev lo");
 	if (netns_has_ipv6())
 		harness_shell("ip -6 route add local 2001:db8:5::/64 dev lo");
 	return true;
@@ -56,6 +59,24 @@ START_TEST(redirected_datagrams_are_carried)
 }
 END_TEST
 
+/* A rule may catch other ports than the listener's, and answers come from those as well. */
+START_TEST(answers_come_from_the_port_that_was_caught)
+{
+	int backend = udp_open(BACKEND_V4);
+	int balancer = balancer_open();
+
+	if (!redirect())
+		return;
+	daemon_start_udp_workers((unsigned)_i, "listen_transparent = true;");
+	for (int i = 0; i < 3; i++) {
+		balancer_check_at(balancer, ELSEWHERE_PORT_V4, backend, BALANCER_CLIENT);
+		balancer_check_at(balancer, "198.51.100.77:443", backend, BALANCER_OTHER_CLIENT);
+		balancer_check_at(balancer, ELSEWHERE_V4, backend, BALANCER_CLIENT);
+		balancer_check(balancer, backend, BALANCER_CLIENT);
+	}
+}
+END_TEST
+
 START_TEST(redirected_ipv6_datagrams_are_carried)
 {
 	int backend;
@@ -66,6 +87,7 @@ START_TEST(redirected_ipv6_datagrams_are_carried)
 	daemon_start_udp("listen = [ \"" LISTEN_V4
 			 "\", \"[::1]:7000\" ]; listen_transparent = true;");
 	balancer_check_at(udp_open("[::1]:0"), ELSEWHERE_V6, backend, BALANCER_CLIENT_V6);
+	balancer_check_at(udp_open("[::1]:0"), ELSEWHERE_PORT_V6, backend, BALANCER_CLIENT_V6);
 }
 END_TEST
 
@@ -102,6 +124,7 @@ static Suite *udp_transparent_suite(void)
 
 	if (harness_has_tool("nft")) {
 		tcase_add_loop_test(transparent, redirected_datagrams_are_carried, 1, 4);
+		tcase_add_loop_test(transparent, answers_come_from_the_port_that_was_caught, 1, 4);
 		tcase_add_test(transparent, redirected_ipv6_datagrams_are_carried);
 		tcase_add_test(transparent, without_the_key_nothing_is_taken);
 	}
