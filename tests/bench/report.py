@@ -47,6 +47,19 @@ PANELS = [("stream50", "gb_s", "stream both ways, 50 conn. (GB/s)", False),
           ("udp1000x64", "p99_us", "UDP echo: p99, µs (less: better)", False),
           ("udpdown10", "gb_s", "UDP bulk from the backend (GB/s)", False)]
 
+# The table in short: row, figure.
+SUMMARY = [("stream50", "gb_s"), ("stream50", "cpu_machine_gb"),
+           ("bulk10", "gb_s"), ("bulk10", "cpu_machine_gb"),
+           ("pingpong1", "a_s"), ("pingpong1", "p99_us"),
+           ("pingpong50", "a_s"), ("pingpong50", "p99_us"), ("pingpong50", "cpu_machine_one"),
+           ("connect50", "a_s"), ("connect50", "p99_us"), ("connect50", "cpu_machine_one"),
+           ("beside1", "p99_us"),
+           ("idle2000", "memory"), ("idle2000", "descriptors"), ("idle9000", "memory"),
+           ("udp1x64", "a_s"), ("udp100x64", "a_s"),
+           ("udp1000x64", "a_s"), ("udp1000x64", "p99_us"), ("udp1000x64", "cpu_machine_one"),
+           ("udp1000x1200", "a_s"), ("udp1000x1200", "cpu_machine_one"),
+           ("udpdown10", "gb_s"), ("udpup10", "gb_s")]
+
 COLORS = {"direct": "#9e9e9e", OWN: "#1b7837", "mmproxy (buffered)": "#a6dba0"}
 PEER_COLOR = "#5e8cc4"
 
@@ -139,6 +152,7 @@ class Outcome:
             print(f"Not installed: {name}.")
         for row in self.options.rows:
             self.print_row(row)
+        self.print_summary()
         self.print_goals()
 
     def print_row(self, row):
@@ -170,6 +184,20 @@ class Outcome:
             ratios = [f"{median / other:.2f}" if other else "-" for other in others]
             line.append(f"{figure.form.format(median)} ({', '.join(ratios)})")
         return line
+
+    def print_summary(self):
+        """All contestants side by side, as the README shows them."""
+        rows = {row.key: row for row in self.options.rows}
+        lines = [["median"] + [one.name for one in self.present]]
+        for row_key, key in SUMMARY:
+            if row_key not in rows:
+                continue
+            figure = next(one for one in rows[row_key].figures if one.key == key)
+            medians = [self.median(row_key, one.name, key) for one in self.present]
+            lines.append([f"{rows[row_key].title}: {figure.title}, {figure.unit}"] +
+                         ["-" if one is None else figure.form.format(one) for one in medians])
+        print()
+        print_table(lines)
 
     def goals(self):
         """(title, ratio, whether more is better, aim, whether reached) of each goal measured."""

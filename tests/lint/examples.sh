@@ -37,9 +37,14 @@ check()
 
 configurations "$top/man/mmproxy.conf.5"
 check 5
-# The README has its one configuration indented, between two other paragraphs.
-sed -n '/^    listeners = ($/,/^    );$/s/^    //p' "$top/README.md" >"$work/readme.conf"
-check 1
+# The README has its configurations indented, and one of them a list that its users have.
+echo 198.51.100.0/24 >"$work/cloudflare.subnets"
+sed "s,/etc/cloudflare\.subnets,$work/cloudflare.subnets," "$top/README.md" | awk -v work="$work" '
+	/^    listeners = \($/ { n++; inside = 1 }
+	inside { print substr($0, 5) >(work "/" n ".conf") }
+	/^    \);$/ { inside = 0 }
+'
+check 2
 
 # Without namespaces the commands would change the host.
 who=()
