@@ -4,6 +4,7 @@
 
 #include <linux/filter.h>
 #include <stddef.h>
+#include <string.h>
 #include <sys/socket.h>
 
 /* The program sees the datagram's payload, and its answer is the number of a socket. */
@@ -55,8 +56,11 @@
 
 static int attach(int fd, struct sock_filter *program, size_t len)
 {
-	const struct sock_fprog prog = {.len = (unsigned short)len, .filter = program};
+	struct sock_fprog prog;
 
+	memset(&prog, 0, sizeof(prog)); /* its padding too: checkers of memory look at it */
+	prog.len = (unsigned short)len;
+	prog.filter = program;
 	return setsockopt(fd, SOL_SOCKET, SO_ATTACH_REUSEPORT_CBPF, &prog, sizeof(prog));
 }
 

@@ -8,7 +8,7 @@ private_network "$@"
 
 # Longer than a packet: it comes in fragments.
 long=$(printf '%0200d' 0)
-start dnsmasq dnsmasq --keep-in-foreground --conf-file=/dev/null --pid-file= --user=root \
+start dnsmasq dnsmasq --no-daemon --conf-file=/dev/null --pid-file= \
 	--port=5300 --listen-address=127.0.0.1,::1 --bind-interfaces --no-resolv --no-hosts \
 	--address=/example.test/192.0.2.77 --edns-packet-max=4096 \
 	--txt-record="long.test,$long,$long,$long,$long,$long,$long,$long,$long,$long,$long" \
