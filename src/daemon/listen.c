@@ -92,7 +92,6 @@ int listen_set_open(struct listen_set *set, const struct conf *conf,
 		const struct addr *addr = &listener->listen[i];
 		const struct sock_listen_options options = {
 		    .transparent = listener->listen_transparent,
-		    .keepalive_ms = listener->tcp_keepalive_ms,
 		    .v6only = addr_family(addr) == AF_INET6 &&
 			      conf_listens_on_ipv4_port(conf, listener->protocol, addr_port(addr)),
 		};

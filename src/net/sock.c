@@ -54,7 +54,6 @@ static int bind_tcp(const struct addr *addr, const struct sock_listen_options *o
 	    (share && set_int(fd, SOL_SOCKET, SO_REUSEPORT, 1) < 0) ||
 	    (family == AF_INET6 && set_int(fd, SOL_IPV6, IPV6_V6ONLY, options->v6only) < 0) ||
 	    (options->transparent && set_transparent(fd, family) < 0) || set_nodelay(fd) < 0 ||
-	    sock_set_keepalive(fd, options->keepalive_ms) < 0 ||
 	    bind(fd, &addr->sa, addr_len(addr)) < 0)
 		return fail_and_close(fd);
 	return fd;
@@ -102,12 +101,11 @@ int sock_set_keepalive(int fd, uint32_t idle_ms)
 	int idle_s = (int)((idle_ms + 999) / 1000);
 	int interval_s = idle_s / KEEPALIVE_PROBES > 0 ? idle_s / KEEPALIVE_PROBES : 1;
 
-	if (idle_ms == 0)
-		return 0;
-	if (set_int(fd, SOL_SOCKET, SO_KEEPALIVE, 1) < 0 ||
-	    set_int(fd, SOL_TCP, TCP_KEEPIDLE, idle_s) < 0 ||
-	    set_int(fd, SOL_TCP, TCP_KEEPINTVL, interval_s) < 0 ||
-	    set_int(fd, SOL_TCP, TCP_KEEPCNT, KEEPALIVE_PROBES) < 0)
+	/* TCP_KEEPIDLE last: with keepalive on, it sets the timer to what is left of the time. */
+	if (set_int(fd, SOL_TCP, TCP_KEEPINTVL, interval_s) < 0 ||
+	    set_int(fd, SOL_TCP, TCP_KEEPCNT, KEEPALIVE_PROBES) < 0 ||
+	    set_int(fd, SOL_SOCKET, SO_KEEPALIVE, 1) < 0 ||
+	    set_int(fd, SOL_TCP, TCP_KEEPIDLE, idle_s) < 0)
 		return -1;
 	return 0;
 }

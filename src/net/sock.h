@@ -14,9 +14,8 @@
 
 /* What a listening socket is to be, and what the sockets accepted from it inherit. */
 struct sock_listen_options {
-	uint32_t keepalive_ms; /* as sock_set_keepalive() */
-	bool transparent;      /* accept what a TPROXY rule sends here (Linux 2.6.28) */
-	bool v6only;	       /* an IPv6 socket leaves IPv4 alone */
+	bool transparent; /* accept what a TPROXY rule sends here (Linux 2.6.28) */
+	bool v6only;	  /* an IPv6 socket leaves IPv4 alone */
 };
 
 /*
@@ -48,7 +47,10 @@ int sock_new_tcp(int family, bool transparent, uint32_t mark) __attribute__((war
  */
 int sock_new_raw(int family, uint32_t mark) __attribute__((warn_unused_result));
 
-/* SO_KEEPALIVE after this idle time, with probes a quarter of it apart; 0: leave off. */
+/*
+ * SO_KEEPALIVE after this idle time, which counts from the last byte that came, with probes a
+ * quarter of it apart.
+ */
 int sock_set_keepalive(int fd, uint32_t idle_ms) __attribute__((warn_unused_result));
 
 /*

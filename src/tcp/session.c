@@ -4,6 +4,7 @@
 
 #include <errno.h>
 #include <stdlib.h>
+#include <sys/socket.h>
 
 #include <event2/buffer.h>
 #include <event2/event.h>
@@ -12,6 +13,7 @@
 #include "net/dial.h"
 #include "net/sock.h"
 #include "service/route.h"
+#include "tcp/relay_context.h"
 #include "tcp/session_log.h"
 #include "tcp/tcp_listener.h"
 
@@ -22,6 +24,9 @@
 #define CONFLICT_PATIENCE_MS 1100
 #define CONFLICT_FIRST_MS    10
 #define CONFLICT_LAST_MS     100
+
+/* Read at once from a new connection, at most: as much as libevent reads later. */
+#define FIRST_READ_MAX 4096
 
 /* Bytes read out of a side that was reset, at most; its kernel may hold more. */
 #define SALVAGE_MAX (4u * 1024 * 1024)
@@ -64,18 +69,45 @@ static int64_t time_left(const struct session *session, const struct relay_progr
 	return limit_ms > 0 ? limit_ms : 0;
 }
 
+/*
+ * Keepalive is for connections that live longer than its time; most do not, and it takes eight
+ * system calls. Returns how long it has to wait; -1: it need not any more.
+ */
+static int64_t start_keepalive(struct session *session)
+{
+	uint32_t idle_ms = conf_of(session)->tcp_keepalive_ms;
+	int64_t left_ms = idle_ms - (clock_now_ms() - session->connected_ms);
+
+	if (idle_ms == 0 || session->keepalive)
+		return -1;
+	if (left_ms > 0)
+		return left_ms;
+	session->keepalive = true;
+	/* A socket that has been silent all the time is probed at once. */
+	if (sock_set_keepalive(session->client_fd, idle_ms) < 0 ||
+	    sock_set_keepalive(session->backend_fd, idle_ms) < 0)
+		session_log_step(session, "no keepalive");
+	return -1;
+}
+
 /* No timer moves with the bytes: it looks when they last moved, and sleeps for the rest. */
 static void watch_relay(struct session *session)
 {
 	struct relay_progress progress;
 	enum close_reason reason;
+	int64_t keepalive_ms;
 	int64_t left_ms;
 
 	relay_measure(session->relay, &progress);
 	left_ms = time_left(session, &progress, &reason);
-	if (left_ms == 0)
+	if (left_ms == 0) {
 		session_close(session, reason);
-	else if (left_ms > 0)
+		return;
+	}
+	keepalive_ms = start_keepalive(session);
+	if (left_ms < 0 || (keepalive_ms >= 0 && keepalive_ms < left_ms))
+		left_ms = keepalive_ms;
+	if (left_ms >= 0)
 		arm(session, left_ms);
 }
 
@@ -123,6 +155,8 @@ static void on_backend_connected(struct session *session)
 	evtimer_del(&session->timer);
 	session_log_step(session, "connected");
 	forward_payload(session);
+	session->client_fd = bufferevent_getfd(client);
+	session->backend_fd = bufferevent_getfd(backend);
 	session->relay =
 	    engine->start(session->listener->relays, client, backend, &relay_events, session);
 	if (session->relay == NULL) {
@@ -189,8 +223,7 @@ static void dial_backend(struct session *session)
 		return;
 	}
 	session->error = 0;
-	if (sock_set_keepalive(fd, conf_of(session)->tcp_keepalive_ms) == 0)
-		session->backend = bufferevent_socket_new(session->listener->base, fd, 0);
+	session->backend = bufferevent_socket_new(session->listener->base, fd, 0);
 	if (session->backend == NULL) {
 		sock_close(fd);
 		session_close(session, REASON_INTERNAL);
@@ -289,6 +322,28 @@ static void on_timer(evutil_socket_t fd, short what, void *arg)
 	}
 }
 
+/* Mostly the header is there already, and need not be waited for. May close the session. */
+static void read_at_once(struct session *session)
+{
+	struct pipe_pool *pipes = &session->listener->relays->pipes;
+	struct evbuffer *input = bufferevent_get_input(session->client);
+	ssize_t got =
+	    recv(bufferevent_getfd(session->client), pipes->scratch, FIRST_READ_MAX, MSG_DONTWAIT);
+	int added;
+
+	/* An end or an error is there for the loop to find. */
+	if (got <= 0)
+		return;
+	/* A bufferevent lets nobody else add to its input. */
+	evbuffer_unfreeze(input, 0);
+	added = evbuffer_add(input, pipes->scratch, (size_t)got);
+	evbuffer_freeze(input, 0);
+	if (added < 0)
+		session_close(session, REASON_INTERNAL);
+	else
+		bufferevent_trigger(session->client, EV_READ, BEV_TRIG_IGNORE_WATERMARKS);
+}
+
 static void read_header(struct session *session)
 {
 	session->filtered =
@@ -301,6 +356,7 @@ static void read_header(struct session *session)
 	arm(session, conf_of(session)->header_timeout_ms);
 	bufferevent_setcb(session->filtered, on_header_read, NULL, on_header_event, session);
 	bufferevent_enable(session->filtered, EV_READ);
+	read_at_once(session);
 }
 
 /* ---- opening and closing ---- */

@@ -41,11 +41,14 @@ struct session {
 	struct header_filter *filter;
 	struct bufferevent *backend;
 	struct relay *relay;
+	int client_fd; /* both the relay's, while there is one */
+	int backend_fd;
 	struct event timer; /* the deadline of the state */
 	struct addr peer;
 	struct addr source; /* the client's address, to be used towards the backend; may be none */
 	struct addr target;
 	bool any_port;	    /* the client's port could not be kept */
+	bool keepalive;	    /* it has been set */
 	int header_version; /* 0: none */
 	enum proxy_error header_error;
 	int error; /* errno of a failed dial, for the log */

@@ -183,6 +183,7 @@ class NginxStream:
               server {{
                 listen {PROXY} proxy_protocol reuseport backlog=4096;
                 proxy_bind $proxy_protocol_addr:$proxy_protocol_port transparent;
+                proxy_half_close on;
                 proxy_pass {BACKEND};
               }}
             }}

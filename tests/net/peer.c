@@ -362,6 +362,14 @@ void peer_reset(int fd)
 	peer_close(fd);
 }
 
+void peer_vanish(int fd)
+{
+	const int on = 1;
+
+	ck_assert_int_eq(setsockopt(fd, IPPROTO_TCP, TCP_REPAIR, &on, sizeof(on)), 0);
+	peer_close(fd);
+}
+
 void peer_close_all(void)
 {
 	for (int fd = 0; fd < FD_LIMIT; fd++)

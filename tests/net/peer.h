@@ -90,6 +90,10 @@ void peer_close(int fd);
 /* Close with a RST. */
 void peer_reset(int fd);
 
+/* Be gone without a word, as a host without power is (TCP_REPAIR, Linux 3.5; needs CAP_NET_ADMIN).
+ */
+void peer_vanish(int fd);
+
 void peer_close_all(void);
 
 /* Fixed socket buffers instead of the kernel's growing ones; before connecting or on a listener. */
