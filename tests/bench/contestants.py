@@ -148,6 +148,8 @@ listen bench
 
 
 class NginxStream:
+    """By itself it ends both sides at the first FIN, and loses what the other one still sends."""
+
     name = "nginx stream"
     peer = True
     protocols = ("tcp",)
