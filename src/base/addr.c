@@ -68,6 +68,27 @@ int addr_from_sockaddr(struct addr *addr, const struct sockaddr *sa, socklen_t l
 	return 0;
 }
 
+void addr_write_ip(const struct addr *addr, uint8_t bytes[static ADDR_IP_LEN])
+{
+	memset(bytes, 0, ADDR_IP_LEN);
+	if (addr_family(addr) == AF_INET6) {
+		memcpy(bytes, &addr->in6.sin6_addr, ADDR_IP_LEN);
+	} else if (addr_family(addr) == AF_INET) {
+		bytes[10] = bytes[11] = 0xFF;
+		memcpy(bytes + 12, &addr->in.sin_addr, sizeof(addr->in.sin_addr));
+	}
+}
+
+void addr_map(struct addr *addr)
+{
+	uint8_t bytes[ADDR_IP_LEN];
+
+	if (addr_family(addr) != AF_INET)
+		return;
+	addr_write_ip(addr, bytes);
+	addr_from_ipv6(addr, bytes, addr_port(addr));
+}
+
 void addr_unmap(struct addr *addr)
 {
 	uint8_t ipv4[4];

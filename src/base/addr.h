@@ -47,6 +47,15 @@ void addr_from_ipv6(struct addr *addr, const void *bytes, uint16_t port);
 int addr_from_sockaddr(struct addr *addr, const struct sockaddr *sa, socklen_t len)
     __attribute__((warn_unused_result));
 
+/* Bytes of an IPv6 address. */
+#define ADDR_IP_LEN 16
+
+/* Write the address, without its port, in network order; IPv4 as IPv4-mapped, none as zeros. */
+void addr_write_ip(const struct addr *addr, uint8_t bytes[static ADDR_IP_LEN]);
+
+/* Turn an IPv4 address into the IPv4-mapped IPv6 address; others stay as they are. */
+void addr_map(struct addr *addr);
+
 /* Turn an IPv4-mapped IPv6 address into the IPv4 address it stands for; others stay as they are. */
 void addr_unmap(struct addr *addr);
 

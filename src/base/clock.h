@@ -4,6 +4,7 @@
 #define MMPROXY_CLOCK_H
 
 #include <stdint.h>
+#include <sys/time.h>
 #include <time.h>
 
 /*
@@ -16,6 +17,13 @@ static inline int64_t clock_now_ms(void)
 
 	clock_gettime(CLOCK_MONOTONIC_COARSE, &now);
 	return (int64_t)now.tv_sec * 1000 + now.tv_nsec / 1000000;
+}
+
+/* Milliseconds, not negative, as libevent's timers want them. */
+static inline struct timeval clock_timeval(int64_t ms)
+{
+	return (struct timeval){.tv_sec = (time_t)(ms / 1000),
+				.tv_usec = (suseconds_t)(ms % 1000 * 1000)};
 }
 
 #endif

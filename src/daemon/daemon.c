@@ -88,8 +88,7 @@ static void on_drain_timer(evutil_socket_t fd, short what, void *arg)
 static void drain(struct daemon *daemon)
 {
 	uint32_t timeout_ms = daemon->conf->drain_timeout_ms;
-	const struct timeval timeout = {.tv_sec = timeout_ms / 1000,
-					.tv_usec = (suseconds_t)(timeout_ms % 1000 * 1000)};
+	const struct timeval timeout = clock_timeval(timeout_ms);
 
 	log_msg(LOG_LEVEL_INFO, "stopping: no new connections, %u s for those that are open",
 		(unsigned)(timeout_ms / 1000));

@@ -13,21 +13,12 @@
 /* The kernel cuts it to net.core.somaxconn. */
 #define BACKLOG 65535
 
-static int close_keeping_errno(int fd)
-{
-	int saved = errno;
-
-	sock_close(fd);
-	errno = saved;
-	return -1;
-}
-
 static int open_tcp(const struct addr *addr, const struct sock_listen_options *options, bool first)
 {
 	int fd = first ? sock_bind_tcp(addr, options) : sock_bind_tcp_again(addr, options);
 
 	if (fd >= 0 && listen(fd, BACKLOG) < 0)
-		return close_keeping_errno(fd);
+		return sock_fail(fd);
 	return fd;
 }
 

@@ -3,19 +3,9 @@
 #include "net/dial.h"
 
 #include <errno.h>
-#include <unistd.h>
 
 #include "net/sock.h"
 #include "net/udp_sock.h"
-
-static int fail_and_close(int fd)
-{
-	int saved = errno;
-
-	close(fd);
-	errno = saved;
-	return -1;
-}
 
 static int bind_source(int fd, const struct dial_request *request)
 {
@@ -52,11 +42,11 @@ int dial(const struct dial_request *request, enum close_reason *reason)
 	}
 	if (spoofed && bind_source(fd, request) < 0) {
 		*reason = bind_reason(errno);
-		return fail_and_close(fd);
+		return sock_fail(fd);
 	}
 	if (connect(fd, &target->sa, addr_len(target)) < 0 && errno != EINPROGRESS) {
 		*reason = dial_reason(errno);
-		return fail_and_close(fd);
+		return sock_fail(fd);
 	}
 	return fd;
 }

@@ -50,16 +50,11 @@ struct packet_ipv6 {
 	struct tcphdr tcp;
 };
 
-static int set_int(int fd, int option, int value)
-{
-	return setsockopt(fd, SOL_TCP, option, &value, sizeof(value));
-}
-
 static int get_seq(int fd, int queue, uint32_t *seq)
 {
 	socklen_t len = sizeof(*seq);
 
-	if (set_int(fd, TCP_REPAIR_QUEUE, queue) < 0)
+	if (sock_set_int(fd, SOL_TCP, TCP_REPAIR_QUEUE, queue) < 0)
 		return -1;
 	return getsockopt(fd, SOL_TCP, TCP_QUEUE_SEQ, seq, &len);
 }
@@ -69,7 +64,7 @@ static int freeze(int fd, struct position *position)
 {
 	if (sock_local_addr(fd, &position->local) < 0 ||
 	    sock_remote_addr(fd, &position->remote) < 0 ||
-	    set_int(fd, TCP_REPAIR, TCP_REPAIR_ON) < 0 ||
+	    sock_set_int(fd, SOL_TCP, TCP_REPAIR, TCP_REPAIR_ON) < 0 ||
 	    get_seq(fd, TCP_RECV_QUEUE, &position->receive_seq) < 0 ||
 	    /* Last, because a socket in repair holds its segments back only with this queue. */
 	    get_seq(fd, TCP_SEND_QUEUE, &position->send_seq) < 0)
@@ -187,5 +182,5 @@ int exact_reset_send(int fd, uint32_t mark)
 
 void exact_reset_give_up(int fd)
 {
-	(void)set_int(fd, TCP_REPAIR, TCP_REPAIR_OFF_NO_WP);
+	(void)sock_set_int(fd, SOL_TCP, TCP_REPAIR, TCP_REPAIR_OFF_NO_WP);
 }

@@ -11,19 +11,19 @@
 
 #define KEEPALIVE_PROBES 4
 
-static int set_int(int fd, int level, int option, int value)
+int sock_set_int(int fd, int level, int option, int value)
 {
 	return setsockopt(fd, level, option, &value, sizeof(value));
 }
 
-static int set_transparent(int fd, int family)
+int sock_set_transparent(int fd, int family)
 {
 	if (family == AF_INET6)
-		return set_int(fd, SOL_IPV6, IPV6_TRANSPARENT, 1);
-	return set_int(fd, SOL_IP, IP_TRANSPARENT, 1);
+		return sock_set_int(fd, SOL_IPV6, IPV6_TRANSPARENT, 1);
+	return sock_set_int(fd, SOL_IP, IP_TRANSPARENT, 1);
 }
 
-static int set_mark(int fd, uint32_t mark)
+int sock_set_mark(int fd, uint32_t mark)
 {
 	return setsockopt(fd, SOL_SOCKET, SO_MARK, &mark, sizeof(mark));
 }
@@ -31,16 +31,7 @@ static int set_mark(int fd, uint32_t mark)
 /* A relay adds no delay of its own. */
 static int set_nodelay(int fd)
 {
-	return set_int(fd, SOL_TCP, TCP_NODELAY, 1);
-}
-
-static int fail_and_close(int fd)
-{
-	int saved = errno;
-
-	close(fd);
-	errno = saved;
-	return -1;
+	return sock_set_int(fd, SOL_TCP, TCP_NODELAY, 1);
 }
 
 static int bind_tcp(const struct addr *addr, const struct sock_listen_options *options, bool share)
@@ -50,12 +41,12 @@ static int bind_tcp(const struct addr *addr, const struct sock_listen_options *o
 
 	if (fd < 0)
 		return -1;
-	if (set_int(fd, SOL_SOCKET, SO_REUSEADDR, 1) < 0 ||
-	    (share && set_int(fd, SOL_SOCKET, SO_REUSEPORT, 1) < 0) ||
-	    (family == AF_INET6 && set_int(fd, SOL_IPV6, IPV6_V6ONLY, options->v6only) < 0) ||
-	    (options->transparent && set_transparent(fd, family) < 0) || set_nodelay(fd) < 0 ||
+	if (sock_set_int(fd, SOL_SOCKET, SO_REUSEADDR, 1) < 0 ||
+	    (share && sock_set_int(fd, SOL_SOCKET, SO_REUSEPORT, 1) < 0) ||
+	    (family == AF_INET6 && sock_set_int(fd, SOL_IPV6, IPV6_V6ONLY, options->v6only) < 0) ||
+	    (options->transparent && sock_set_transparent(fd, family) < 0) || set_nodelay(fd) < 0 ||
 	    bind(fd, &addr->sa, addr_len(addr)) < 0)
-		return fail_and_close(fd);
+		return sock_fail(fd);
 	return fd;
 }
 
@@ -71,7 +62,7 @@ int sock_bind_tcp_again(const struct addr *addr, const struct sock_listen_option
 
 int sock_share_port(int fd)
 {
-	return set_int(fd, SOL_SOCKET, SO_REUSEPORT, 1);
+	return sock_set_int(fd, SOL_SOCKET, SO_REUSEPORT, 1);
 }
 
 int sock_new_tcp(int family, bool transparent, uint32_t mark)
@@ -80,10 +71,10 @@ int sock_new_tcp(int family, bool transparent, uint32_t mark)
 
 	if (fd < 0)
 		return -1;
-	if ((transparent && set_transparent(fd, family) < 0) ||
-	    set_int(fd, SOL_SOCKET, SO_REUSEADDR, 1) < 0 || (mark != 0 && set_mark(fd, mark) < 0) ||
-	    set_nodelay(fd) < 0)
-		return fail_and_close(fd);
+	if ((transparent && sock_set_transparent(fd, family) < 0) ||
+	    sock_set_int(fd, SOL_SOCKET, SO_REUSEADDR, 1) < 0 ||
+	    (mark != 0 && sock_set_mark(fd, mark) < 0) || set_nodelay(fd) < 0)
+		return sock_fail(fd);
 	return fd;
 }
 
@@ -91,8 +82,8 @@ int sock_new_raw(int family, uint32_t mark)
 {
 	int fd = socket(family, SOCK_RAW | SOCK_NONBLOCK | SOCK_CLOEXEC, IPPROTO_RAW);
 
-	if (fd >= 0 && mark != 0 && set_mark(fd, mark) < 0)
-		return fail_and_close(fd);
+	if (fd >= 0 && mark != 0 && sock_set_mark(fd, mark) < 0)
+		return sock_fail(fd);
 	return fd;
 }
 
@@ -102,17 +93,17 @@ int sock_set_keepalive(int fd, uint32_t idle_ms)
 	int interval_s = idle_s / KEEPALIVE_PROBES > 0 ? idle_s / KEEPALIVE_PROBES : 1;
 
 	/* TCP_KEEPIDLE last: with keepalive on, it sets the timer to what is left of the time. */
-	if (set_int(fd, SOL_TCP, TCP_KEEPINTVL, interval_s) < 0 ||
-	    set_int(fd, SOL_TCP, TCP_KEEPCNT, KEEPALIVE_PROBES) < 0 ||
-	    set_int(fd, SOL_SOCKET, SO_KEEPALIVE, 1) < 0 ||
-	    set_int(fd, SOL_TCP, TCP_KEEPIDLE, idle_s) < 0)
+	if (sock_set_int(fd, SOL_TCP, TCP_KEEPINTVL, interval_s) < 0 ||
+	    sock_set_int(fd, SOL_TCP, TCP_KEEPCNT, KEEPALIVE_PROBES) < 0 ||
+	    sock_set_int(fd, SOL_SOCKET, SO_KEEPALIVE, 1) < 0 ||
+	    sock_set_int(fd, SOL_TCP, TCP_KEEPIDLE, idle_s) < 0)
 		return -1;
 	return 0;
 }
 
 void sock_bind_without_port(int fd)
 {
-	(void)set_int(fd, SOL_IP, IP_BIND_ADDRESS_NO_PORT, 1);
+	(void)sock_set_int(fd, SOL_IP, IP_BIND_ADDRESS_NO_PORT, 1);
 }
 
 int sock_unacknowledged(int fd)
@@ -174,6 +165,15 @@ void sock_close(int fd)
 		close(fd);
 }
 
+int sock_fail(int fd)
+{
+	int saved = errno;
+
+	sock_close(fd);
+	errno = saved;
+	return -1;
+}
+
 void sock_abort(int fd)
 {
 	const struct linger at_once = {.l_onoff = 1, .l_linger = 0};
@@ -191,8 +191,8 @@ int sock_check_privileges(bool mark)
 	if (fd < 0)
 		return -1;
 	/* Setting the mark that is there already still asks for the capability. */
-	if (mark && set_mark(fd, 0) < 0)
-		return fail_and_close(fd);
+	if (mark && sock_set_mark(fd, 0) < 0)
+		return sock_fail(fd);
 	close(fd);
 	return 0;
 }

@@ -12,6 +12,11 @@
 
 #include "base/addr.h"
 
+/* setsockopt(2) of an int, for what this room and net/udp_sock know of; and options of both. */
+int sock_set_int(int fd, int level, int option, int value);
+int sock_set_transparent(int fd, int family) __attribute__((warn_unused_result));
+int sock_set_mark(int fd, uint32_t mark) __attribute__((warn_unused_result));
+
 /* What a listening socket is to be, and what the sockets accepted from it inherit. */
 struct sock_listen_options {
 	bool transparent; /* accept what a TPROXY rule sends here (Linux 2.6.28) */
@@ -80,6 +85,9 @@ int sock_remote_addr(int fd, struct addr *addr);
 
 /* Close with a FIN after what was written. */
 void sock_close(int fd);
+
+/* Close a socket that could not be made ready, keeping errno. Returns -1. */
+int sock_fail(int fd);
 
 /* Close with a RST: SO_LINGER with 0 s. What was not sent is lost. */
 void sock_abort(int fd);

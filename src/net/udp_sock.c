@@ -27,27 +27,6 @@ bool udp_path_equal(const struct udp_path *a, const struct udp_path *b)
 		a->peer.in6.sin6_scope_id == b->peer.in6.sin6_scope_id);
 }
 
-static int set_int(int fd, int level, int option, int value)
-{
-	return setsockopt(fd, level, option, &value, sizeof(value));
-}
-
-static int set_transparent(int fd, int family)
-{
-	if (family == AF_INET6)
-		return set_int(fd, SOL_IPV6, IPV6_TRANSPARENT, 1);
-	return set_int(fd, SOL_IP, IP_TRANSPARENT, 1);
-}
-
-static int fail_and_close(int fd)
-{
-	int saved = errno;
-
-	close(fd);
-	errno = saved;
-	return -1;
-}
-
 /*
  * Report where datagrams were sent to. A dual-stack socket needs both families' options for
  * original destinations; IPV6_RECVPKTINFO alone reports IPv4 as well, as mapped addresses.
@@ -55,11 +34,11 @@ static int fail_and_close(int fd)
 static int report_local(int fd, int family, bool transparent)
 {
 	if (family == AF_INET)
-		return set_int(fd, SOL_IP, transparent ? IP_RECVORIGDSTADDR : IP_PKTINFO, 1);
+		return sock_set_int(fd, SOL_IP, transparent ? IP_RECVORIGDSTADDR : IP_PKTINFO, 1);
 	if (!transparent)
-		return set_int(fd, SOL_IPV6, IPV6_RECVPKTINFO, 1);
-	(void)set_int(fd, SOL_IP, IP_RECVORIGDSTADDR, 1);
-	return set_int(fd, SOL_IPV6, IPV6_RECVORIGDSTADDR, 1);
+		return sock_set_int(fd, SOL_IPV6, IPV6_RECVPKTINFO, 1);
+	(void)sock_set_int(fd, SOL_IP, IP_RECVORIGDSTADDR, 1);
+	return sock_set_int(fd, SOL_IPV6, IPV6_RECVORIGDSTADDR, 1);
 }
 
 static int bind_udp(const struct addr *addr, const struct sock_listen_options *options, bool share)
@@ -69,13 +48,13 @@ static int bind_udp(const struct addr *addr, const struct sock_listen_options *o
 
 	if (fd < 0)
 		return -1;
-	if ((share && set_int(fd, SOL_SOCKET, SO_REUSEPORT, 1) < 0) ||
-	    (family == AF_INET6 && set_int(fd, SOL_IPV6, IPV6_V6ONLY, options->v6only) < 0) ||
-	    (options->transparent && set_transparent(fd, family) < 0) ||
+	if ((share && sock_set_int(fd, SOL_SOCKET, SO_REUSEPORT, 1) < 0) ||
+	    (family == AF_INET6 && sock_set_int(fd, SOL_IPV6, IPV6_V6ONLY, options->v6only) < 0) ||
+	    (options->transparent && sock_set_transparent(fd, family) < 0) ||
 	    ((options->transparent || addr_is_wildcard(addr)) &&
 	     report_local(fd, family, options->transparent) < 0) ||
 	    bind(fd, &addr->sa, addr_len(addr)) < 0)
-		return fail_and_close(fd);
+		return sock_fail(fd);
 	return fd;
 }
 
@@ -95,12 +74,12 @@ int udp_sock_new(int family, bool transparent, uint32_t mark)
 
 	if (fd < 0)
 		return -1;
-	if ((transparent && set_transparent(fd, family) < 0) ||
-	    set_int(fd, SOL_SOCKET, SO_REUSEADDR, 1) < 0 ||
-	    (family == AF_INET6 ? set_int(fd, SOL_IPV6, IPV6_RECVERR, 1)
-				: set_int(fd, SOL_IP, IP_RECVERR, 1)) < 0 ||
-	    (mark != 0 && setsockopt(fd, SOL_SOCKET, SO_MARK, &mark, sizeof(mark)) < 0))
-		return fail_and_close(fd);
+	if ((transparent && sock_set_transparent(fd, family) < 0) ||
+	    sock_set_int(fd, SOL_SOCKET, SO_REUSEADDR, 1) < 0 ||
+	    (family == AF_INET6 ? sock_set_int(fd, SOL_IPV6, IPV6_RECVERR, 1)
+				: sock_set_int(fd, SOL_IP, IP_RECVERR, 1)) < 0 ||
+	    (mark != 0 && sock_set_mark(fd, mark) < 0))
+		return sock_fail(fd);
 	return fd;
 }
 
@@ -113,26 +92,26 @@ int udp_sock_bind_foreign(const struct addr *addr)
 		return -1;
 	/* The least receive buffer: a TPROXY rule gives nothing to it, and if others do, it is
 	 * nobody's. IPv4 on a dual-stack socket needs its default, off, whatever the system's. */
-	if (set_int(fd, SOL_SOCKET, SO_REUSEADDR, 1) < 0 ||
-	    set_int(fd, SOL_SOCKET, SO_RCVBUF, 1) < 0 ||
-	    (family == AF_INET6 && set_int(fd, SOL_IPV6, IPV6_V6ONLY, 0) < 0) ||
-	    set_transparent(fd, family) < 0 || bind(fd, &addr->sa, addr_len(addr)) < 0)
-		return fail_and_close(fd);
+	if (sock_set_int(fd, SOL_SOCKET, SO_REUSEADDR, 1) < 0 ||
+	    sock_set_int(fd, SOL_SOCKET, SO_RCVBUF, 1) < 0 ||
+	    (family == AF_INET6 && sock_set_int(fd, SOL_IPV6, IPV6_V6ONLY, 0) < 0) ||
+	    sock_set_transparent(fd, family) < 0 || bind(fd, &addr->sa, addr_len(addr)) < 0)
+		return sock_fail(fd);
 	return fd;
 }
 
 int udp_sock_set_gro(int fd)
 {
-	return set_int(fd, SOL_UDP, UDP_GRO, 1);
+	return sock_set_int(fd, SOL_UDP, UDP_GRO, 1);
 }
 
 void udp_sock_set_buffers(int fd, int receive, int send)
 {
 	/* FORCE goes beyond net.core.rmem_max and wmem_max, and needs CAP_NET_ADMIN. */
-	if (set_int(fd, SOL_SOCKET, SO_RCVBUFFORCE, receive) < 0)
-		(void)set_int(fd, SOL_SOCKET, SO_RCVBUF, receive);
-	if (send != 0 && set_int(fd, SOL_SOCKET, SO_SNDBUFFORCE, send) < 0)
-		(void)set_int(fd, SOL_SOCKET, SO_SNDBUF, send);
+	if (sock_set_int(fd, SOL_SOCKET, SO_RCVBUFFORCE, receive) < 0)
+		(void)sock_set_int(fd, SOL_SOCKET, SO_RCVBUF, receive);
+	if (send != 0 && sock_set_int(fd, SOL_SOCKET, SO_SNDBUFFORCE, send) < 0)
+		(void)sock_set_int(fd, SOL_SOCKET, SO_SNDBUF, send);
 }
 
 static void read_ipv4_local(struct udp_path *path, const struct in_pktinfo *info)
@@ -148,7 +127,6 @@ static void read_ipv6_local(struct udp_path *path, const struct in6_pktinfo *inf
 
 static void read_original(struct udp_path *path, const void *sockaddr, int family)
 {
-	static const uint8_t mapped[12] = {[10] = 0xFF, [11] = 0xFF};
 	struct sockaddr_in in;
 
 	memset(&path->local, 0, sizeof(path->local));
@@ -158,15 +136,9 @@ static void read_original(struct udp_path *path, const void *sockaddr, int famil
 		return;
 	}
 	memcpy(&in, sockaddr, sizeof(in));
-	if (addr_family(&path->peer) == AF_INET) {
-		path->local.in = in;
-		return;
-	}
-	path->local.in6.sin6_family = AF_INET6;
-	path->local.in6.sin6_port = in.sin_port;
-	memcpy(path->local.in6.sin6_addr.s6_addr, mapped, sizeof(mapped));
-	memcpy(&path->local.in6.sin6_addr.s6_addr[sizeof(mapped)], &in.sin_addr,
-	       sizeof(in.sin_addr));
+	path->local.in = in;
+	if (addr_family(&path->peer) != AF_INET)
+		addr_map(&path->local);
 }
 
 size_t udp_sock_read_control(struct msghdr *message, struct udp_path *path)

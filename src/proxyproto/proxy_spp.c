@@ -30,18 +30,6 @@ static void write_be16(uint8_t *bytes, uint16_t value)
 	bytes[1] = (uint8_t)value;
 }
 
-static void write_ip(uint8_t *bytes, const struct addr *addr)
-{
-	static const uint8_t mapped[12] = {[10] = 0xFF, [11] = 0xFF};
-
-	if (addr_family(addr) == AF_INET6) {
-		memcpy(bytes, &addr->in6.sin6_addr, IP_LEN);
-		return;
-	}
-	memcpy(bytes, mapped, sizeof(mapped));
-	memcpy(bytes + sizeof(mapped), &addr->in.sin_addr, sizeof(addr->in.sin_addr));
-}
-
 enum proxy_status proxy_spp_parse(const uint8_t *bytes, size_t len, struct proxy_header *header,
 				  enum proxy_error *error)
 {
@@ -68,8 +56,8 @@ void proxy_spp_write(uint8_t bytes[static PROXY_SPP_LEN], const struct addr *cli
 		     const struct addr *proxy)
 {
 	memcpy(bytes, magic, MAGIC_LEN);
-	write_ip(&bytes[CLIENT_IP_AT], client);
-	write_ip(&bytes[PROXY_IP_AT], proxy);
+	addr_write_ip(client, &bytes[CLIENT_IP_AT]);
+	addr_write_ip(proxy, &bytes[PROXY_IP_AT]);
 	write_be16(&bytes[CLIENT_PORT_AT], addr_port(client));
 	write_be16(&bytes[PROXY_PORT_AT], addr_port(proxy));
 }

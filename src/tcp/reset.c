@@ -53,8 +53,7 @@ static void reset_free(struct reset *reset)
 
 static void arm(struct reset *reset, int delay_ms)
 {
-	const struct timeval delay = {.tv_sec = delay_ms / 1000,
-				      .tv_usec = (delay_ms % 1000) * 1000};
+	const struct timeval delay = clock_timeval(delay_ms);
 
 	if (evtimer_add(reset->timer, &delay) < 0)
 		reset_free(reset);

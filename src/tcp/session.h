@@ -30,7 +30,7 @@ enum session_state {
 	SESSION_RELAYING,
 };
 
-/* Its fields are session.c's and session_log.c's own, but for the list's links. */
+/* Its fields belong to the rooms whose names begin with session. */
 struct session {
 	LIST_ENTRY(session) entry;
 	struct tcp_listener *listener;
@@ -65,6 +65,12 @@ struct session {
  */
 int session_open(struct tcp_listener *listener, int fd, const struct addr *peer, bool headerless)
     __attribute__((warn_unused_result));
+
+/* The listener block that it came by. */
+const struct conf_listener *session_conf(const struct session *session);
+
+/* Set the one timer, which serves all states: session_header, session_dial and session_relay. */
+void session_arm(struct session *session, int64_t delay_ms);
 
 /* End a session, from any of its states, and free it. */
 void session_close(struct session *session, enum close_reason reason);

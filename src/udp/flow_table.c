@@ -37,22 +37,11 @@ static unsigned hash_of(const struct flow_table *table, const struct flow_key *k
 	return (unsigned)(hash ^ hash >> 32);
 }
 
-static void put_ip(uint8_t ip[static 16], const struct addr *addr)
-{
-	memset(ip, 0, 16);
-	if (addr_family(addr) == AF_INET6) {
-		memcpy(ip, &addr->in6.sin6_addr, 16);
-	} else if (addr_family(addr) == AF_INET) {
-		ip[10] = ip[11] = 0xFF;
-		memcpy(ip + 12, &addr->in.sin_addr, 4);
-	}
-}
-
 void flow_key_set(struct flow_key *key, const struct addr *first, const struct addr *second,
 		  uint32_t kind)
 {
-	put_ip(key->ips[0], first);
-	put_ip(key->ips[1], second);
+	addr_write_ip(first, key->ips[0]);
+	addr_write_ip(second, key->ips[1]);
 	key->ports[0] = addr_port(first);
 	key->ports[1] = addr_port(second);
 	key->kind = kind;

@@ -160,8 +160,7 @@ void udp_listener_note_joining(struct udp_listener *listener)
 
 static void arm_expiry(struct udp_listener *listener, int64_t delay_ms)
 {
-	const struct timeval delay = {.tv_sec = (time_t)(delay_ms / 1000),
-				      .tv_usec = (suseconds_t)(delay_ms % 1000 * 1000)};
+	const struct timeval delay = clock_timeval(delay_ms);
 
 	(void)evtimer_add(listener->expiry, &delay);
 }

@@ -1,0 +1,122 @@
+/* SPDX-License-Identifier: BSD-2-Clause */
+/* The part of a session's life between its header and its backend's answer. */
+#include "tcp/session_dial.h"
+
+#include <errno.h>
+
+#include <event2/event.h>
+
+#include "base/clock.h"
+#include "net/dial.h"
+#include "net/sock.h"
+#include "service/route.h"
+#include "tcp/session_log.h"
+#include "tcp/session_relay.h"
+#include "tcp/tcp_listener.h"
+
+/*
+ * How long a source port in use is tried again. The usual cause is the client's former connection,
+ * in TIME_WAIT on mmproxy's side, which loopback may reuse after net.ipv4.tcp_tw_reuse_delay (1 s).
+ */
+#define CONFLICT_PATIENCE_MS 1100
+#define CONFLICT_FIRST_MS    10
+#define CONFLICT_LAST_MS     100
+
+static void dial_backend(struct session *session);
+
+static void on_backend_event(struct bufferevent *bev, short what, void *arg)
+{
+	struct session *session = arg;
+
+	(void)bev;
+	if (what & BEV_EVENT_CONNECTED) {
+		session_relay_start(session);
+		return;
+	}
+	session->error = EVUTIL_SOCKET_ERROR();
+	session_close(session, dial_reason(session->error));
+}
+
+/* The source port is taken: wait a little, then do as source_port says. */
+static void on_conflict(struct session *session)
+{
+	if (clock_now_ms() - session->dialled_ms < CONFLICT_PATIENCE_MS) {
+		session->state = SESSION_WAITING;
+		session_arm(session, session->retry_ms);
+		session->retry_ms *= 2;
+		if (session->retry_ms > CONFLICT_LAST_MS)
+			session->retry_ms = CONFLICT_LAST_MS;
+	} else if (session_conf(session)->source_port == CONF_SOURCE_FALLBACK &&
+		   !session->any_port) {
+		session->any_port = true;
+		stats_add(&session->listener->stats.source_fallbacks, 1);
+		session_log_step(session, "source port taken, using another");
+		dial_backend(session);
+	} else {
+		session_close(session, REASON_SOURCE_CONFLICT);
+	}
+}
+
+static void dial_backend(struct session *session)
+{
+	const struct dial_request request = {
+	    .source = session->source,
+	    .any_port = session->any_port,
+	    .target = session->target,
+	    .mark = session_conf(session)->mark,
+	};
+	enum close_reason reason;
+	int fd = dial(&request, &reason);
+
+	if (fd < 0) {
+		session->error = errno;
+		if (reason == REASON_SOURCE_CONFLICT)
+			on_conflict(session);
+		else
+			session_close(session, reason);
+		return;
+	}
+	session->error = 0;
+	session->backend = bufferevent_socket_new(session->listener->base, fd, 0);
+	if (session->backend == NULL) {
+		sock_close(fd);
+		session_close(session, REASON_INTERNAL);
+		return;
+	}
+	if (sock_is_connected(fd)) {
+		/* On loopback the handshake is over when connect(2) returns. */
+		session_relay_start(session);
+		return;
+	}
+	session->state = SESSION_DIALLING;
+	session_log_step(session, "connecting");
+	session_arm(session, session_conf(session)->connect_timeout_ms);
+	bufferevent_setcb(session->backend, NULL, NULL, on_backend_event, session);
+	/* Without an address: connect(2) is under way already. */
+	if (bufferevent_socket_connect(session->backend, NULL, 0) < 0)
+		session_close(session, REASON_INTERNAL);
+}
+
+void session_dial_start(struct session *session, const struct proxy_header *header)
+{
+	struct route route;
+	enum close_reason reason =
+	    route_find(session->listener->service, &session->peer, header, &route);
+
+	session->source = route.source;
+	session->target = route.target;
+	if (reason != REASON_DONE) {
+		session_close(session, reason);
+		return;
+	}
+	session->any_port = addr_is_set(&route.source) &&
+			    session_conf(session)->source_port == CONF_SOURCE_EPHEMERAL;
+	session->dialled_ms = clock_now_ms();
+	session->retry_ms = CONFLICT_FIRST_MS;
+	dial_backend(session);
+}
+
+void session_dial_again(struct session *session)
+{
+	dial_backend(session);
+}

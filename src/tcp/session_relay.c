@@ -1,0 +1,131 @@
+/* SPDX-License-Identifier: BSD-2-Clause */
+/* The part of a session's life in which bytes are relayed. */
+#include "tcp/session_relay.h"
+
+#include <event2/buffer.h>
+#include <event2/event.h>
+
+#include "base/clock.h"
+#include "net/sock.h"
+#include "tcp/session_log.h"
+#include "tcp/tcp_listener.h"
+
+/* What is left of the time without a byte, and which reason its end has. -1: no limit. */
+static int64_t time_left(const struct session *session, const struct relay_progress *progress,
+			 enum close_reason *reason)
+{
+	const struct conf_listener *conf = session_conf(session);
+	bool half_closed = progress->finished[RELAY_UP] || progress->finished[RELAY_DOWN];
+	int64_t limit_ms = conf->idle_timeout_ms;
+
+	*reason = REASON_IDLE_TIMEOUT;
+	if (half_closed && conf->half_close_timeout_ms != 0 &&
+	    (limit_ms == 0 || conf->half_close_timeout_ms < limit_ms)) {
+		limit_ms = conf->half_close_timeout_ms;
+		*reason = REASON_HALF_CLOSE_TIMEOUT;
+	}
+	if (limit_ms == 0)
+		return -1;
+	limit_ms -= clock_now_ms() - progress->last_activity_ms;
+	return limit_ms > 0 ? limit_ms : 0;
+}
+
+/*
+ * Keepalive is for connections that live longer than its time; most do not, and it takes eight
+ * system calls. Returns how long it has to wait; -1: it need not any more.
+ */
+static int64_t start_keepalive(struct session *session)
+{
+	uint32_t idle_ms = session_conf(session)->tcp_keepalive_ms;
+	int64_t left_ms = idle_ms - (clock_now_ms() - session->connected_ms);
+
+	if (idle_ms == 0 || session->keepalive)
+		return -1;
+	if (left_ms > 0)
+		return left_ms;
+	session->keepalive = true;
+	/* A socket that has been silent all the time is probed at once. */
+	if (sock_set_keepalive(session->client_fd, idle_ms) < 0 ||
+	    sock_set_keepalive(session->backend_fd, idle_ms) < 0)
+		session_log_step(session, "no keepalive");
+	return -1;
+}
+
+/* No timer moves with the bytes: it looks when they last moved, and sleeps for the rest. */
+void session_relay_watch(struct session *session)
+{
+	struct relay_progress progress;
+	enum close_reason reason;
+	int64_t keepalive_ms;
+	int64_t left_ms;
+
+	relay_measure(session->relay, &progress);
+	left_ms = time_left(session, &progress, &reason);
+	if (left_ms == 0) {
+		session_close(session, reason);
+		return;
+	}
+	keepalive_ms = start_keepalive(session);
+	if (left_ms < 0 || (keepalive_ms >= 0 && keepalive_ms < left_ms))
+		left_ms = keepalive_ms;
+	if (left_ms >= 0)
+		session_arm(session, left_ms);
+}
+
+static void on_half_closed(void *arg)
+{
+	struct session *session = arg;
+
+	/* The deadline may be nearer now; a zero-length sleep looks again outside the relay's
+	 * hands. */
+	session_arm(session, 0);
+}
+
+static void on_relay_ended(void *arg, enum close_reason reason)
+{
+	session_close(arg, reason);
+}
+
+static const struct relay_events relay_events = {
+    .on_half_closed = on_half_closed,
+    .on_ended = on_relay_ended,
+};
+
+/* What came behind the header goes out before anything that comes later. */
+static void forward_payload(struct session *session)
+{
+	struct evbuffer *output = bufferevent_get_output(session->backend);
+
+	if (session->filtered != NULL) {
+		evbuffer_add_buffer(output, bufferevent_get_input(session->filtered));
+		bufferevent_free(session->filtered);
+		session->filtered = NULL;
+		session->filter = NULL;
+	}
+	evbuffer_add_buffer(output, bufferevent_get_input(session->client));
+}
+
+void session_relay_start(struct session *session)
+{
+	struct bufferevent *client = session->client;
+	struct bufferevent *backend = session->backend;
+	const struct relay_engine *engine =
+	    session_conf(session)->relay == CONF_RELAY_BUFFERED ? &relay_buffered : &relay_splice;
+
+	session->connected_ms = clock_now_ms();
+	evtimer_del(&session->timer);
+	session_log_step(session, "connected");
+	forward_payload(session);
+	session->client_fd = bufferevent_getfd(client);
+	session->backend_fd = bufferevent_getfd(backend);
+	session->relay =
+	    engine->start(session->listener->relays, client, backend, &relay_events, session);
+	if (session->relay == NULL) {
+		session_close(session, REASON_INTERNAL);
+		return;
+	}
+	session->client = NULL;
+	session->backend = NULL;
+	session->state = SESSION_RELAYING;
+	session_relay_watch(session);
+}
