@@ -90,7 +90,7 @@ void session_close(struct session *session, enum close_reason reason)
 	struct session_end end;
 
 	evtimer_del(&session->timer);
-	session_end_take(session, reason, &end);
+	session_end_take(session, &end);
 	session_log_end(session, reason, &end.progress);
 	if (reason == REASON_BACKEND_TIMEOUT && addr_is_set(&session->source))
 		service_explain_routes(listener->service, &session->target);

@@ -30,11 +30,15 @@ static void on_backend_event(struct bufferevent *bev, short what, void *arg)
 
 	(void)bev;
 	if (what & BEV_EVENT_CONNECTED) {
-		session_relay_start(session);
+		session_relay_start(session, false);
 		return;
 	}
 	session->error = EVUTIL_SOCKET_ERROR();
-	session_close(session, dial_reason(session->error));
+	/* It was connected, and has been reset since: what it said meanwhile is for the client. */
+	if (dial_reason(session->error) == REASON_BACKEND_RESET)
+		session_relay_start(session, true);
+	else
+		session_close(session, dial_reason(session->error));
 }
 
 /* The source port is taken: wait a little, then do as source_port says. */
@@ -85,7 +89,7 @@ static void dial_backend(struct session *session)
 	}
 	if (sock_is_connected(fd)) {
 		/* On loopback the handshake is over when connect(2) returns. */
-		session_relay_start(session);
+		session_relay_start(session, false);
 		return;
 	}
 	session->state = SESSION_DIALLING;

@@ -113,12 +113,14 @@ static int take_payload(struct session *session, struct evbuffer **payload)
 	return take_input(session->client, payload);
 }
 
-static struct relay *start_engine(struct session *session, struct evbuffer *payload)
+static struct relay *start_engine(struct session *session, struct evbuffer *payload,
+				  bool backend_reset)
 {
 	const struct relay_engine *engine =
 	    session_conf(session)->relay == CONF_RELAY_BUFFERED ? &relay_buffered : &relay_splice;
 	struct relay_end client = {.fd = session->client_fd};
-	struct relay_end backend = {.fd = session->backend_fd, .undelivered = payload};
+	struct relay_end backend = {
+	    .fd = session->backend_fd, .undelivered = payload, .reset = backend_reset};
 	struct relay *relay =
 	    engine->start(session->listener->relays, &client, &backend, &relay_events, session);
 
@@ -127,7 +129,7 @@ static struct relay *start_engine(struct session *session, struct evbuffer *payl
 	return relay;
 }
 
-void session_relay_start(struct session *session)
+void session_relay_start(struct session *session, bool backend_reset)
 {
 	struct evbuffer *payload;
 
@@ -148,7 +150,7 @@ void session_relay_start(struct session *session)
 	session->client = NULL;
 	session->backend_fd = relay_release(session->backend);
 	session->backend = NULL;
-	session->relay = start_engine(session, payload);
+	session->relay = start_engine(session, payload, backend_reset);
 	if (session->relay == NULL) {
 		session_close(session, REASON_INTERNAL);
 		return;
