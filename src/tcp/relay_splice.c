@@ -62,6 +62,18 @@ static bool is_delivered(const struct relay_lane *lane)
 	return lane->to->reset || (lane->eof && !relay_lane_is_pending(lane));
 }
 
+/* The receiver takes no more of what came before the reset. */
+static void give_up_delivery(struct spliced *relay)
+{
+	struct relay_lane *lane =
+	    &relay->lanes[relay->reset_reason == REASON_CLIENT_RESET ? RELAY_UP : RELAY_DOWN];
+
+	/* Here, so that nobody reads a pipe out into memory to throw that away. */
+	lane->lost = relay_lane_is_pending(lane);
+	relay_lane_close(lane);
+	end(relay, relay->reset_reason);
+}
+
 /* Go on after a reset: nothing more for that side, all of what came from it for the other. */
 static void run_after_reset(struct spliced *relay, uint64_t delivered_before)
 {
@@ -81,18 +93,16 @@ static void run_after_reset(struct spliced *relay, uint64_t delivered_before)
 		to_reset = &relay->lanes[RELAY_UP];
 	}
 	relay_lane_close(to_reset);
-	if (is_delivered(from_reset) ||
-	    ((begins || delivered(relay) != delivered_before) &&
-	     !relay_delivery_moved(&relay->context->deliveries, &relay->delivery)))
+	if (is_delivered(from_reset))
 		end(relay, relay->reset_reason);
+	else if ((begins || delivered(relay) != delivered_before) &&
+		 !relay_delivery_moved(&relay->context->deliveries, &relay->delivery))
+		give_up_delivery(relay);
 }
 
 static void on_given_up(struct relay_delivery *delivery)
 {
-	struct spliced *relay =
-	    (struct spliced *)((char *)delivery - offsetof(struct spliced, delivery));
-
-	end(relay, relay->reset_reason);
+	give_up_delivery((struct spliced *)((char *)delivery - offsetof(struct spliced, delivery)));
 }
 
 /* ---- deciding ---- */
