@@ -17,6 +17,8 @@
 /*
  * How long a source port in use is tried again. The usual cause is the client's former connection,
  * in TIME_WAIT on mmproxy's side, which loopback may reuse after net.ipv4.tcp_tw_reuse_delay (1 s).
+ * With source_port = "fallback" a port that another socket has bound is not waited for: that may
+ * be a listener, which stays.
  */
 #define CONFLICT_PATIENCE_MS 1100
 #define CONFLICT_FIRST_MS    10
@@ -40,14 +42,17 @@ static void on_backend_event(struct bufferevent *bev, short what, void *arg)
 /* The source port is taken: wait a little, then do as source_port says. */
 static void on_conflict(struct session *session)
 {
-	if (clock_now_ms() - session->dialled_ms < CONFLICT_PATIENCE_MS) {
+	bool fallback =
+	    session_conf(session)->source_port == CONF_SOURCE_FALLBACK && !session->any_port;
+	bool wait = clock_now_ms() - session->dialled_ms < CONFLICT_PATIENCE_MS;
+
+	if (wait && !(fallback && session->error == EADDRINUSE)) {
 		session->state = SESSION_WAITING;
 		session_arm(session, session->retry_ms);
 		session->retry_ms *= 2;
 		if (session->retry_ms > CONFLICT_LAST_MS)
 			session->retry_ms = CONFLICT_LAST_MS;
-	} else if (session_conf(session)->source_port == CONF_SOURCE_FALLBACK &&
-		   !session->any_port) {
+	} else if (fallback) {
 		session->any_port = true;
 		stats_add(&session->listener->stats.source_fallbacks, 1);
 		session_log_step(session, "source port taken, using another");
