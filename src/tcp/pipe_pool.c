@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
-/* Pipes for splicing, and the scratch buffer for copying. */
+/* Pipes for splicing. */
 #include "tcp/pipe_pool.h"
 
 #include <fcntl.h>
@@ -70,9 +70,8 @@ int pipe_pool_init(struct pipe_pool *pool, struct event_base *base)
 	pool->idle_count = 0;
 	pool->splice_refused = false;
 	atomic_init(&pool->shortages, 0);
-	pool->scratch = malloc(PIPE_POOL_SCRATCH);
 	pool->trim = evtimer_new(base, on_trim, pool);
-	return pool->scratch == NULL || pool->trim == NULL ? -1 : 0;
+	return pool->trim == NULL ? -1 : 0;
 }
 
 void pipe_pool_fini(struct pipe_pool *pool)
@@ -80,7 +79,6 @@ void pipe_pool_fini(struct pipe_pool *pool)
 	close_idle(pool);
 	if (pool->trim != NULL)
 		event_free(pool->trim);
-	free(pool->scratch);
 }
 
 struct pipe_pair *pipe_pool_get(struct pipe_pool *pool)
@@ -93,7 +91,7 @@ struct pipe_pair *pipe_pool_get(struct pipe_pool *pool)
 		return pair;
 	}
 	pair = pair_new();
-	if (pair != NULL && pair->capacity < PIPE_POOL_SCRATCH) {
+	if (pair != NULL && pair->capacity < PIPE_POOL_CAPACITY_MIN) {
 		pair_free(pair);
 		pair = NULL;
 	}

@@ -1,8 +1,6 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
 /*
- * Pipes for splicing, and the scratch buffer for copying: what the relays of one worker share.
- *
- * One worker thread.
+ * Pipes for splicing, which the relays of one worker share. One worker thread.
  */
 #ifndef MMPROXY_PIPE_POOL_H
 #define MMPROXY_PIPE_POOL_H
@@ -16,11 +14,8 @@
 
 #include "base/stats.h"
 
-/*
- * Bytes of the scratch buffer. A read that fills it turns its direction to splicing, so it is large
- * enough for whole messages of chatty protocols and small enough to stay in the processor's cache.
- */
-#define PIPE_POOL_SCRATCH (64u * 1024)
+/* Bytes that a pipe must have room for: with less than a read moves, copying is faster. */
+#define PIPE_POOL_CAPACITY_MIN (64u * 1024)
 
 struct pipe_pair {
 	SLIST_ENTRY(pipe_pair) link;
@@ -36,7 +31,6 @@ struct pipe_pool {
 	struct event *trim;		/* closes pipes that nobody needed for a while */
 	bool splice_refused;		/* splice(2) does not work here: copy for good */
 	atomic_uint_fast64_t shortages; /* pipes that could not be had; any thread may read it */
-	unsigned char *scratch;
 };
 
 /* Returns 0, or -1 when memory is out, after which pipe_pool_fini() is safe. */
@@ -46,8 +40,8 @@ void pipe_pool_fini(struct pipe_pool *pool);
 
 /*
  * An empty pipe, grown with F_SETPIPE_SZ (Linux 2.6.35) as far as the system lets it. NULL, and
- * counted, when descriptors are out or the system gives only pipes that are smaller than the
- * scratch buffer (fs.pipe-user-pages-soft, Linux 4.5): copying still works, and is then faster.
+ * counted, when descriptors are out or the system gives only pipes that are too small
+ * (fs.pipe-user-pages-soft, Linux 4.5): copying still works, and is then faster.
  */
 struct pipe_pair *pipe_pool_get(struct pipe_pool *pool);
 

@@ -21,7 +21,7 @@
 enum relay_direction { RELAY_UP, RELAY_DOWN, RELAY_DIRECTIONS }; /* up: client to backend */
 
 struct relay_progress {
-	uint64_t bytes[RELAY_DIRECTIONS]; /* taken by the receiver's socket */
+	uint64_t bytes[RELAY_DIRECTIONS]; /* taken by the receiver's socket since the first start */
 	int64_t last_activity_ms;	  /* clock_now_ms() when a byte last moved */
 	bool finished[RELAY_DIRECTIONS];  /* the FIN has been passed on */
 };
@@ -31,17 +31,22 @@ struct relay_events {
 	void (*on_half_closed)(void *arg);
 
 	/*
-	 * Nothing will move any more: REASON_DONE, REASON_CLIENT_RESET or REASON_BACKEND_RESET. The
-	 * callback may stop the relay; it is the last one either way.
+	 * Nothing will move any more: REASON_DONE, REASON_CLIENT_RESET, REASON_BACKEND_RESET, or
+	 * REASON_INTERNAL when memory is out. The callback may stop the relay; it is the last one
+	 * either way.
 	 */
 	void (*on_ended)(void *arg, enum close_reason reason);
 };
 
-/* One side as it is given back. */
-struct relay_side {
-	int fd;
-	struct evbuffer
-	    *undelivered; /* bytes for this side that its socket has not taken, or NULL */
+/*
+ * One end of a connection, as it goes into an engine and comes out again: what stop() gives back is
+ * what start() of any engine goes on with, and no byte is lost or doubled between them.
+ */
+struct relay_end {
+	int fd;			      /* connected and non-blocking; -1: none */
+	struct evbuffer *undelivered; /* bytes for it that its socket has not taken; NULL: none */
+	uint64_t delivered;	      /* bytes that its socket has taken, since the first start() */
+	bool finished;		      /* it has been sent a FIN: the other end's stream is over */
 };
 
 /* An engine's own relay begins with this. */
@@ -55,22 +60,23 @@ struct relay_engine {
 	const char *name;
 
 	/*
-	 * Take both bufferevents, of connected sockets, and whatever is in their buffers; they have
-	 * no callbacks and are not enabled. Returns NULL when memory is out, and then takes
-	 * nothing. context, events and arg must outlive the relay.
+	 * Take the descriptors and buffers of both ends, which are -1 and NULL then, and relay.
+	 * Returns NULL when memory is out, and then takes nothing. Calls no event before it has
+	 * returned. context, events and arg must outlive the relay.
 	 */
-	struct relay *(*start)(struct relay_context *context, struct bufferevent *client,
-			       struct bufferevent *backend, const struct relay_events *events,
+	struct relay *(*start)(struct relay_context *context, struct relay_end *client,
+			       struct relay_end *backend, const struct relay_events *events,
 			       void *arg);
 
 	/* Where it is now. */
 	void (*measure)(struct relay *relay, struct relay_progress *progress);
 
 	/*
-	 * Free the relay; descriptors and undelivered bytes become the caller's. After REASON_DONE
-	 * the descriptors are to be closed at once, which may send the last FIN.
+	 * Free the relay and fill in both ends; their descriptors and undelivered bytes become the
+	 * caller's. After REASON_DONE the descriptors are to be closed at once, which may send the
+	 * last FIN.
 	 */
-	void (*stop)(struct relay *relay, struct relay_side *client, struct relay_side *backend);
+	void (*stop)(struct relay *relay, struct relay_end *client, struct relay_end *backend);
 };
 
 /* As the engine's functions of these names. */
@@ -79,8 +85,8 @@ static inline void relay_measure(struct relay *relay, struct relay_progress *pro
 	relay->engine->measure(relay, progress);
 }
 
-static inline void relay_stop(struct relay *relay, struct relay_side *client,
-			      struct relay_side *backend)
+static inline void relay_stop(struct relay *relay, struct relay_end *client,
+			      struct relay_end *backend)
 {
 	relay->engine->stop(relay, client, backend);
 }
@@ -92,9 +98,9 @@ extern const struct relay_engine relay_splice;
 extern const struct relay_engine relay_buffered;
 
 /*
- * Take the descriptor and the unsent output out of a bufferevent and free it. Safe in the
+ * Take the descriptor out of a bufferevent and free it with what its buffers hold. Safe in the
  * bufferevent's own callbacks: libevent frees late, so the events must leave the descriptor first.
  */
-void relay_release(struct bufferevent *bev, struct relay_side *side);
+int relay_release(struct bufferevent *bev);
 
 #endif

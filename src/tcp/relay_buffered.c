@@ -181,34 +181,52 @@ static void on_unread_check(evutil_socket_t fd, short what, void *arg)
 		watch_unread(relay);
 }
 
-static void lane_init(struct lane *lane, struct buffered *relay, struct bufferevent *from,
-		      struct bufferevent *to)
+static int lane_init(struct lane *lane, struct buffered *relay, struct bufferevent *from,
+		     struct bufferevent *to, const struct relay_end *end)
 {
 	lane->relay = relay;
 	lane->from = from;
 	lane->to = to;
-	lane->moved = waiting(lane);
+	lane->finished = end->finished;
+	lane->eof = end->finished;
+	if (end->undelivered != NULL &&
+	    evbuffer_add_buffer(bufferevent_get_output(to), end->undelivered) < 0)
+		return -1;
+	lane->moved = end->delivered + waiting(lane);
+	return 0;
 }
 
-static struct relay *buffered_start(struct relay_context *context, struct bufferevent *client,
-				    struct bufferevent *backend, const struct relay_events *events,
-				    void *arg)
+/* Take the descriptor of an end that is relayed from now on. */
+static void take_end(struct relay_end *end)
+{
+	end->fd = -1;
+	if (end->undelivered != NULL)
+		evbuffer_free(end->undelivered);
+	end->undelivered = NULL;
+}
+
+static struct relay *buffered_start(struct relay_context *context, struct relay_end *client_end,
+				    struct relay_end *backend_end,
+				    const struct relay_events *events, void *arg)
 {
 	struct buffered *relay = calloc(1, sizeof(*relay));
+	struct bufferevent *client = bufferevent_socket_new(context->base, client_end->fd, 0);
+	struct bufferevent *backend = bufferevent_socket_new(context->base, backend_end->fd, 0);
 
-	if (relay == NULL)
-		return NULL;
+	if (relay == NULL || client == NULL || backend == NULL)
+		goto fail;
 	relay->unread_check = evtimer_new(context->base, on_unread_check, relay);
-	if (relay->unread_check == NULL) {
-		free(relay);
-		return NULL;
-	}
+	if (relay->unread_check == NULL)
+		goto fail;
 	relay->base.engine = &relay_buffered;
 	relay->events = events;
 	relay->arg = arg;
 	relay->last_activity_ms = clock_now_ms();
-	lane_init(&relay->lanes[RELAY_UP], relay, client, backend);
-	lane_init(&relay->lanes[RELAY_DOWN], relay, backend, client);
+	if (lane_init(&relay->lanes[RELAY_UP], relay, client, backend, backend_end) < 0 ||
+	    lane_init(&relay->lanes[RELAY_DOWN], relay, backend, client, client_end) < 0)
+		goto fail;
+	take_end(client_end);
+	take_end(backend_end);
 	bufferevent_setwatermark(client, EV_READ | EV_WRITE, 0, 0);
 	bufferevent_setwatermark(backend, EV_READ | EV_WRITE, 0, 0);
 	bufferevent_setcb(client, on_read, on_write, on_event, relay);
@@ -216,6 +234,16 @@ static struct relay *buffered_start(struct relay_context *context, struct buffer
 	bufferevent_enable(client, EV_READ | EV_WRITE);
 	bufferevent_enable(backend, EV_READ | EV_WRITE);
 	return &relay->base;
+
+fail:
+	if (client != NULL)
+		relay_release(client);
+	if (backend != NULL)
+		relay_release(backend);
+	if (relay != NULL && relay->unread_check != NULL)
+		event_free(relay->unread_check);
+	free(relay);
+	return NULL;
 }
 
 static void buffered_measure(struct relay *base, struct relay_progress *progress)
@@ -236,12 +264,30 @@ static void buffered_measure(struct relay *base, struct relay_progress *progress
 	progress->last_activity_ms = relay->last_activity_ms;
 }
 
-static void buffered_stop(struct relay *base, struct relay_side *client, struct relay_side *backend)
+static void give_back(struct lane *lane, struct relay_end *end)
+{
+	struct evbuffer *output = bufferevent_get_output(lane->to);
+
+	end->delivered = lane->moved - waiting(lane);
+	end->finished = lane->finished;
+	end->fd = bufferevent_getfd(lane->to);
+	end->undelivered = NULL;
+	/* Also thaws the ends of the buffers, which a bufferevent keeps frozen for others. */
+	bufferevent_setfd(lane->to, -1);
+	if (evbuffer_get_length(output) > 0) {
+		end->undelivered = evbuffer_new();
+		if (end->undelivered != NULL)
+			evbuffer_add_buffer(end->undelivered, output);
+	}
+	bufferevent_free(lane->to);
+}
+
+static void buffered_stop(struct relay *base, struct relay_end *client, struct relay_end *backend)
 {
 	struct buffered *relay = (struct buffered *)base;
 
-	relay_release(relay->lanes[RELAY_UP].from, client);
-	relay_release(relay->lanes[RELAY_DOWN].from, backend);
+	give_back(&relay->lanes[RELAY_DOWN], client);
+	give_back(&relay->lanes[RELAY_UP], backend);
 	event_free(relay->unread_check);
 	free(relay);
 }

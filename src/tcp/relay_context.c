@@ -2,15 +2,18 @@
 /* What the relays of one worker share. */
 #include "tcp/relay_context.h"
 
+#include <stdlib.h>
+
 int relay_context_init(struct relay_context *context, struct event_base *base)
 {
 	int pool;
 	int poll;
 
 	context->base = base;
+	context->read_buffer = malloc(RELAY_READ_MAX);
 	pool = pipe_pool_init(&context->pipes, base);
 	poll = relay_poll_init(&context->poll, base);
-	if (pool == 0 && poll == 0)
+	if (pool == 0 && poll == 0 && context->read_buffer != NULL)
 		return 0;
 	relay_context_fini(context);
 	return -1;
@@ -20,4 +23,5 @@ void relay_context_fini(struct relay_context *context)
 {
 	relay_poll_fini(&context->poll);
 	pipe_pool_fini(&context->pipes);
+	free(context->read_buffer);
 }

@@ -1,15 +1,26 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
-/* What the relays of one worker share. One worker thread. */
+/*
+ * What the relays of one worker share, and the header stage before them: readiness of sockets,
+ * pipes and the one buffer that sockets are read into. One worker thread.
+ */
 #ifndef MMPROXY_RELAY_CONTEXT_H
 #define MMPROXY_RELAY_CONTEXT_H
 
 #include "tcp/pipe_pool.h"
 #include "tcp/relay_poll.h"
 
+/*
+ * Bytes of the buffer that sockets are read into. A read that fills it turns its direction to
+ * splicing, so it is large enough for whole messages of chatty protocols and small enough to stay
+ * in the processor's cache.
+ */
+#define RELAY_READ_MAX PIPE_POOL_CAPACITY_MIN
+
 struct relay_context {
 	struct event_base *base;
 	struct relay_poll poll;
 	struct pipe_pool pipes;
+	unsigned char *read_buffer; /* RELAY_READ_MAX bytes, in use within one callback only */
 };
 
 /* Returns 0, or -1 with errno, with nothing left behind. */

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
 /*
- * The relay engine that drives both sockets itself: small reads through the worker's one scratch
+ * The relay engine that drives both sockets itself: small reads through the worker's one read
  * buffer, bulk through the kernel by splice(2).
  *
  * A direction holds a buffer only while its receiver takes less than came, and a pipe only while
@@ -156,8 +156,8 @@ static void begin_splicing(struct lane *lane)
 
 static enum pumped copy_once(struct lane *lane, size_t *moved)
 {
-	struct pipe_pool *pipes = &lane->from->relay->context->pipes;
-	ssize_t got = recv(lane->from->socket.fd, pipes->scratch, PIPE_POOL_SCRATCH, 0);
+	unsigned char *buffer = lane->from->relay->context->read_buffer;
+	ssize_t got = recv(lane->from->socket.fd, buffer, RELAY_READ_MAX, 0);
 	ssize_t sent = 0;
 
 	if (got < 0 && !would_block())
@@ -169,12 +169,12 @@ static enum pumped copy_once(struct lane *lane, size_t *moved)
 		return PUMPED_DRY;
 	}
 	*moved += (size_t)got;
-	if (got < (ssize_t)PIPE_POOL_SCRATCH)
+	if (got < (ssize_t)RELAY_READ_MAX)
 		note_short_read(lane);
 	else
 		begin_splicing(lane);
 	if (lane->to->writable) {
-		sent = send(lane->to->socket.fd, pipes->scratch, (size_t)got, MSG_NOSIGNAL);
+		sent = send(lane->to->socket.fd, buffer, (size_t)got, MSG_NOSIGNAL);
 		if (!took(lane, sent))
 			sent = 0;
 		else if (sent < got)
@@ -183,8 +183,7 @@ static enum pumped copy_once(struct lane *lane, size_t *moved)
 	if (sent == got)
 		return PUMPED_DRY;
 	lane->kept = evbuffer_new();
-	if (lane->kept == NULL ||
-	    evbuffer_add(lane->kept, pipes->scratch + sent, (size_t)(got - sent)) < 0)
+	if (lane->kept == NULL || evbuffer_add(lane->kept, buffer + sent, (size_t)(got - sent)) < 0)
 		return PUMPED_NO_MEMORY;
 	return PUMPED_DRY;
 }
@@ -338,20 +337,31 @@ static void on_ready(struct relay_socket *socket, uint32_t events)
 
 /* ---- starting and stopping ---- */
 
-static void side_init(struct side *side, struct spliced *relay, struct bufferevent *bev)
+static void side_init(struct side *side, struct spliced *relay, const struct relay_end *end)
 {
 	side->relay = relay;
-	side->socket.fd = bufferevent_getfd(bev);
+	side->socket.fd = end->fd;
 	side->socket.on_ready = on_ready;
 	side->writable = true;
 }
 
-static struct relay *splice_start(struct relay_context *context, struct bufferevent *client,
-				  struct bufferevent *backend, const struct relay_events *events,
+static void lane_init(struct lane *lane, struct side *from, struct side *to,
+		      const struct relay_end *end)
+{
+	lane->from = from;
+	lane->to = to;
+	lane->kept = end->undelivered;
+	lane->bytes = end->delivered;
+	lane->finished = end->finished;
+	lane->eof = end->finished;
+}
+
+static struct relay *splice_start(struct relay_context *context, struct relay_end *client,
+				  struct relay_end *backend, const struct relay_events *events,
 				  void *arg)
 {
 	struct spliced *relay = calloc(1, sizeof(*relay));
-	struct relay_side side;
+	struct side *sides;
 
 	if (relay == NULL)
 		return NULL;
@@ -360,20 +370,19 @@ static struct relay *splice_start(struct relay_context *context, struct bufferev
 	relay->events = events;
 	relay->arg = arg;
 	relay->last_activity_ms = clock_now_ms();
-	side_init(&relay->sides[CLIENT], relay, client);
-	side_init(&relay->sides[BACKEND], relay, backend);
-	relay->lanes[RELAY_UP].from = relay->lanes[RELAY_DOWN].to = &relay->sides[CLIENT];
-	relay->lanes[RELAY_UP].to = relay->lanes[RELAY_DOWN].from = &relay->sides[BACKEND];
-	if (relay_poll_add(&context->poll, &relay->sides[CLIENT].socket) < 0)
+	sides = relay->sides;
+	side_init(&sides[CLIENT], relay, client);
+	side_init(&sides[BACKEND], relay, backend);
+	lane_init(&relay->lanes[RELAY_UP], &sides[CLIENT], &sides[BACKEND], backend);
+	lane_init(&relay->lanes[RELAY_DOWN], &sides[BACKEND], &sides[CLIENT], client);
+	if (relay_poll_add(&context->poll, &sides[CLIENT].socket) < 0)
 		goto fail;
-	if (relay_poll_add(&context->poll, &relay->sides[BACKEND].socket) < 0) {
-		relay_poll_remove(&context->poll, &relay->sides[CLIENT].socket);
+	if (relay_poll_add(&context->poll, &sides[BACKEND].socket) < 0) {
+		relay_poll_remove(&context->poll, &sides[CLIENT].socket);
 		goto fail;
 	}
-	relay_release(client, &side);
-	relay->lanes[RELAY_DOWN].kept = side.undelivered;
-	relay_release(backend, &side);
-	relay->lanes[RELAY_UP].kept = side.undelivered;
+	client->fd = backend->fd = -1;
+	client->undelivered = backend->undelivered = NULL;
 	/* The request that came with the header; if it fails, the first event says so. */
 	write_pending(&relay->lanes[RELAY_UP]);
 	return &relay->base;
@@ -415,17 +424,19 @@ static struct evbuffer *take_pending(struct lane *lane)
 }
 
 static void give_back(struct spliced *relay, enum side_name name, struct lane *lane,
-		      struct relay_side *side)
+		      struct relay_end *end)
 {
 	if (is_over(relay))
 		relay_poll_forget(&relay->context->poll, &relay->sides[name].socket);
 	else
 		relay_poll_remove(&relay->context->poll, &relay->sides[name].socket);
-	side->fd = relay->sides[name].socket.fd;
-	side->undelivered = take_pending(lane);
+	end->fd = relay->sides[name].socket.fd;
+	end->undelivered = take_pending(lane);
+	end->delivered = lane->bytes;
+	end->finished = lane->finished;
 }
 
-static void splice_stop(struct relay *base, struct relay_side *client, struct relay_side *backend)
+static void splice_stop(struct relay *base, struct relay_end *client, struct relay_end *backend)
 {
 	struct spliced *relay = (struct spliced *)base;
 

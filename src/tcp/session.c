@@ -48,6 +48,8 @@ static struct session *session_new(struct tcp_listener *listener, int fd, const 
 		return NULL;
 	}
 	session->listener = listener;
+	session->client_fd = -1;
+	session->backend_fd = -1;
 	session->peer = *peer;
 	session->accepted_ms = clock_now_ms();
 	evtimer_assign(&session->timer, listener->base, on_timer, session);

@@ -41,7 +41,8 @@ struct session {
 	struct header_filter *filter;
 	struct bufferevent *backend;
 	struct relay *relay;
-	int client_fd; /* both the relay's, while there is one */
+	int client_fd; /* once out of its bufferevent, and the relay's while there is one; else -1
+			*/
 	int backend_fd;
 	struct event timer; /* the deadline of the state */
 	struct addr peer;

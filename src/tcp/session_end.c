@@ -23,7 +23,7 @@ static bool is_orderly(enum close_reason reason)
  * A close that loses no byte is a FIN, one that does is a RST. After REASON_DONE both FINs have
  * gone their way already, and the kernel sees to the rest.
  */
-static void close_side(struct session *session, struct relay_side *side, enum close_reason reason,
+static void close_side(struct session *session, struct relay_end *side, enum close_reason reason,
 		       bool foreign, uint32_t mark)
 {
 	if (side->fd < 0)
@@ -41,7 +41,7 @@ static void close_side(struct session *session, struct relay_side *side, enum cl
  * the reset may be met by writing, or while the other side takes no more, or before the connection
  * was even seen to be there.
  */
-static void salvage(int from, struct relay_side *to)
+static void salvage(int from, struct relay_end *to)
 {
 	size_t salvaged = 0;
 	int got = 1;
@@ -58,14 +58,17 @@ static void salvage(int from, struct relay_side *to)
 }
 
 /* What came before a reset is passed on after the relay's end, and counts as passed on. */
-static uint64_t outstanding(const struct relay_side *side)
+static uint64_t outstanding(const struct relay_end *side)
 {
 	return side->undelivered != NULL ? evbuffer_get_length(side->undelivered) : 0;
 }
 
 void session_end_take(struct session *session, enum close_reason reason, struct session_end *end)
 {
-	*end = (struct session_end){.client.fd = -1, .backend.fd = -1};
+	*end = (struct session_end){
+	    .client.fd = session->client_fd,
+	    .backend.fd = session->backend_fd,
+	};
 	if (session->relay != NULL) {
 		relay_measure(session->relay, &end->progress);
 		relay_stop(session->relay, &end->client, &end->backend);
@@ -74,9 +77,9 @@ void session_end_take(struct session *session, enum close_reason reason, struct 
 	if (session->filtered != NULL)
 		bufferevent_free(session->filtered);
 	if (session->client != NULL)
-		relay_release(session->client, &end->client);
+		end->client.fd = relay_release(session->client);
 	if (session->backend != NULL)
-		relay_release(session->backend, &end->backend);
+		end->backend.fd = relay_release(session->backend);
 	if (reason == REASON_CLIENT_RESET) {
 		salvage(end->client.fd, &end->backend);
 		end->progress.bytes[RELAY_UP] += outstanding(&end->backend);

@@ -12,8 +12,8 @@
 
 /* What is left of a session when it ends. */
 struct session_end {
-	struct relay_side client;
-	struct relay_side backend;
+	struct relay_end client;
+	struct relay_end backend;
 	struct relay_progress progress; /* what is still to be delivered included */
 };
 

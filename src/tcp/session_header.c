@@ -53,10 +53,10 @@ static void on_header_event(struct bufferevent *bev, short what, void *arg)
 /* Mostly the header is there already, and need not be waited for. May close the session. */
 static void read_at_once(struct session *session)
 {
-	struct pipe_pool *pipes = &session->listener->relays->pipes;
+	unsigned char *buffer = session->listener->relays->read_buffer;
 	struct evbuffer *input = bufferevent_get_input(session->client);
 	ssize_t got =
-	    recv(bufferevent_getfd(session->client), pipes->scratch, FIRST_READ_MAX, MSG_DONTWAIT);
+	    recv(bufferevent_getfd(session->client), buffer, FIRST_READ_MAX, MSG_DONTWAIT);
 	int added;
 
 	/* An end or an error is there for the loop to find. */
@@ -64,7 +64,7 @@ static void read_at_once(struct session *session)
 		return;
 	/* A bufferevent lets nobody else add to its input. */
 	evbuffer_unfreeze(input, 0);
-	added = evbuffer_add(input, pipes->scratch, (size_t)got);
+	added = evbuffer_add(input, buffer, (size_t)got);
 	evbuffer_freeze(input, 0);
 	if (added < 0)
 		session_close(session, REASON_INTERNAL);

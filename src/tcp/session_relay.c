@@ -91,41 +91,68 @@ static const struct relay_events relay_events = {
     .on_ended = on_relay_ended,
 };
 
-/* What came behind the header goes out before anything that comes later. */
-static void forward_payload(struct session *session)
+/* Move what a bufferevent has read to the end of *payload. Returns 0, or -1 when memory is out. */
+static int take_input(struct bufferevent *bev, struct evbuffer **payload)
 {
-	struct evbuffer *output = bufferevent_get_output(session->backend);
+	struct evbuffer *input = bufferevent_get_input(bev);
 
-	if (session->filtered != NULL) {
-		evbuffer_add_buffer(output, bufferevent_get_input(session->filtered));
-		bufferevent_free(session->filtered);
-		session->filtered = NULL;
-		session->filter = NULL;
-	}
-	evbuffer_add_buffer(output, bufferevent_get_input(session->client));
+	if (evbuffer_get_length(input) == 0)
+		return 0;
+	if (*payload == NULL)
+		*payload = evbuffer_new();
+	return *payload != NULL ? evbuffer_add_buffer(*payload, input) : -1;
+}
+
+/* What came behind the header goes out before anything that comes later; *payload: NULL for none.
+ */
+static int take_payload(struct session *session, struct evbuffer **payload)
+{
+	*payload = NULL;
+	if (session->filtered != NULL && take_input(session->filtered, payload) < 0)
+		return -1;
+	return take_input(session->client, payload);
+}
+
+static struct relay *start_engine(struct session *session, struct evbuffer *payload)
+{
+	const struct relay_engine *engine =
+	    session_conf(session)->relay == CONF_RELAY_BUFFERED ? &relay_buffered : &relay_splice;
+	struct relay_end client = {.fd = session->client_fd};
+	struct relay_end backend = {.fd = session->backend_fd, .undelivered = payload};
+	struct relay *relay =
+	    engine->start(session->listener->relays, &client, &backend, &relay_events, session);
+
+	if (backend.undelivered != NULL)
+		evbuffer_free(backend.undelivered);
+	return relay;
 }
 
 void session_relay_start(struct session *session)
 {
-	struct bufferevent *client = session->client;
-	struct bufferevent *backend = session->backend;
-	const struct relay_engine *engine =
-	    session_conf(session)->relay == CONF_RELAY_BUFFERED ? &relay_buffered : &relay_splice;
+	struct evbuffer *payload;
 
 	session->connected_ms = clock_now_ms();
 	evtimer_del(&session->timer);
 	session_log_step(session, "connected");
-	forward_payload(session);
-	session->client_fd = bufferevent_getfd(client);
-	session->backend_fd = bufferevent_getfd(backend);
-	session->relay =
-	    engine->start(session->listener->relays, client, backend, &relay_events, session);
+	if (take_payload(session, &payload) < 0) {
+		if (payload != NULL)
+			evbuffer_free(payload);
+		session_close(session, REASON_INTERNAL);
+		return;
+	}
+	if (session->filtered != NULL)
+		bufferevent_free(session->filtered);
+	session->filtered = NULL;
+	session->filter = NULL;
+	session->client_fd = relay_release(session->client);
+	session->client = NULL;
+	session->backend_fd = relay_release(session->backend);
+	session->backend = NULL;
+	session->relay = start_engine(session, payload);
 	if (session->relay == NULL) {
 		session_close(session, REASON_INTERNAL);
 		return;
 	}
-	session->client = NULL;
-	session->backend = NULL;
 	session->state = SESSION_RELAYING;
 	session_relay_watch(session);
 }

@@ -40,7 +40,7 @@ START_TEST(a_pipe_is_kept_for_the_next_one)
 	int fd;
 
 	ck_assert_ptr_nonnull(pair);
-	ck_assert_uint_ge(pair->capacity, PIPE_POOL_SCRATCH);
+	ck_assert_uint_ge(pair->capacity, PIPE_POOL_CAPACITY_MIN);
 	ck_assert_uint_eq(pair->filled, 0);
 	fd = pair->read_fd;
 	pipe_pool_put(&pool, pair);
@@ -135,13 +135,13 @@ static void use_up_pages(void)
 
 		expect(pipe2(fds, O_CLOEXEC) == 0);
 		(void)fcntl(fds[1], F_SETPIPE_SZ, 1024 * 1024);
-		if (fcntl(fds[1], F_GETPIPE_SZ) < (int)PIPE_POOL_SCRATCH)
+		if (fcntl(fds[1], F_GETPIPE_SZ) < (int)PIPE_POOL_CAPACITY_MIN)
 			break;
 	}
 	expect_no_pipe();
 }
 
-START_TEST(a_pipe_smaller_than_the_scratch_buffer_is_none)
+START_TEST(a_pipe_that_is_too_small_is_none)
 {
 	in_child(use_up_pages);
 }
@@ -161,7 +161,7 @@ int main(void)
 	tcase_add_test(pipes, a_pipe_that_is_not_empty_is_closed);
 	tcase_add_test(pipes, idle_pipes_are_closed_after_a_while);
 	tcase_add_test(pipes, without_descriptors_there_is_none);
-	tcase_add_test(pipes, a_pipe_smaller_than_the_scratch_buffer_is_none);
+	tcase_add_test(pipes, a_pipe_that_is_too_small_is_none);
 	srunner_run_all(runner, CK_ENV);
 	failed = srunner_ntests_failed(runner);
 	srunner_free(runner);

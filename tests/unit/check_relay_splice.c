@@ -65,25 +65,22 @@ static void tcp_pair(int *one, int *other)
 
 static void bridge_open(struct bridge *bridge)
 {
-	int client;
-	int backend;
-	struct bufferevent *client_bev;
-	struct bufferevent *backend_bev;
+	struct relay_end client = {.fd = -1};
+	struct relay_end backend = {.fd = -1};
 
 	memset(bridge, 0, sizeof(*bridge));
-	tcp_pair(&bridge->client_end, &client);
-	tcp_pair(&bridge->backend_end, &backend);
-	client_bev = bufferevent_socket_new(base, client, 0);
-	backend_bev = bufferevent_socket_new(base, backend, 0);
-	ck_assert(client_bev != NULL && backend_bev != NULL);
-	bridge->relay = relay_splice.start(&context, client_bev, backend_bev, &events, bridge);
+	tcp_pair(&bridge->client_end, &client.fd);
+	tcp_pair(&bridge->backend_end, &backend.fd);
+	bridge->relay = relay_splice.start(&context, &client, &backend, &events, bridge);
 	ck_assert_ptr_nonnull(bridge->relay);
+	ck_assert_int_eq(client.fd, -1);
+	ck_assert_int_eq(backend.fd, -1);
 }
 
 static void bridge_close(struct bridge *bridge)
 {
-	struct relay_side client;
-	struct relay_side backend;
+	struct relay_end client;
+	struct relay_end backend;
 
 	relay_stop(bridge->relay, &client, &backend);
 	if (client.undelivered != NULL)
@@ -181,8 +178,8 @@ END_TEST
 START_TEST(what_was_not_delivered_is_given_back)
 {
 	struct bridge bulk;
-	struct relay_side client;
-	struct relay_side backend;
+	struct relay_end client;
+	struct relay_end backend;
 	uint64_t filled = 0;
 	uint64_t read;
 	ssize_t got;
