@@ -1,127 +1,121 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
-/* The bufferevent filter that takes a PROXY header off a stream. */
-#include "tcp/header_filter.h"
+/* Reading a PROXY header off a connection, however it is split. */
+#include "tcp/header_reader.h"
 
+#include <errno.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/socket.h>
 
-#include <event2/buffer.h>
+#include "proxyproto/proxy_v1.h"
 
-struct header_filter {
-	size_t header_max;
-	enum proxy_status status;
-	enum proxy_error error;
-	struct proxy_header header;
-	uint8_t *tlvs; /* copy: the header's own bytes are drained */
-};
+/* Of an unfinished header so many bytes are made room for at least. */
+#define SIZE_MIN 128
 
-static int keep_tlvs(struct header_filter *filter)
+/* Where the length of a v2 header's address block and TLVs is: section 2.2. */
+#define V2_LENGTH_AT 14
+
+_Static_assert(HEADER_READER_FIRST_MAX >= PROXY_V1_MAX, "the longest line comes whole");
+
+/*
+ * How many bytes of the socket may belong to the header, as far as can be told from those that have
+ * come. Of a v2 header, never more than belong to it; the parser has found its length allowed.
+ */
+static size_t most_bytes(const uint8_t *bytes, size_t len)
 {
-	struct proxy_header *header = &filter->header;
+	if (bytes[0] == PROXY_V1_FIRST_BYTE)
+		return PROXY_V1_MAX;
+	if (len < PROXY_V2_FIXED_LEN)
+		return PROXY_V2_FIXED_LEN;
+	return PROXY_V2_FIXED_LEN + ((size_t)bytes[V2_LENGTH_AT] << 8 | bytes[V2_LENGTH_AT + 1]);
+}
 
-	if (header->tlvs_len == 0)
+/* Room for another byte, at least. A peer that promises a long header has to send it. */
+static int make_room(struct header_reader *reader, const uint8_t *bytes, size_t len)
+{
+	size_t most = most_bytes(bytes, len);
+	size_t size = len * 2 > SIZE_MIN ? len * 2 : SIZE_MIN;
+	uint8_t *grown;
+
+	if (size > most)
+		size = most;
+	if (size <= reader->size)
 		return 0;
-	filter->tlvs = malloc(header->tlvs_len);
-	if (filter->tlvs == NULL)
+	grown = realloc(reader->bytes, size);
+	if (grown == NULL)
 		return -1;
-	memcpy(filter->tlvs, header->tlvs, header->tlvs_len);
-	header->tlvs = filter->tlvs;
+	reader->bytes = grown;
+	reader->size = size;
 	return 0;
 }
 
-static void parse(struct header_filter *filter, struct evbuffer *src)
+static enum header_status status_of_error(void)
 {
-	size_t longest = filter->header_max > PROXY_V1_MAX ? filter->header_max : PROXY_V1_MAX;
-	size_t len = evbuffer_get_length(src);
-	const uint8_t *bytes;
+	return errno == EAGAIN || errno == EINTR ? HEADER_UNFINISHED : HEADER_CLOSED;
+}
 
-	if (len > longest)
-		len = longest;
-	bytes = evbuffer_pullup(src, (ev_ssize_t)len);
-	if (bytes == NULL)
-		return;
-	filter->status =
-	    proxy_header_parse(bytes, len, filter->header_max, &filter->header, &filter->error);
-	if (filter->status != PROXY_OK)
-		return;
-	if (keep_tlvs(filter) < 0) {
-		filter->header.tlvs = NULL;
-		filter->header.tlvs_len = 0;
+static enum header_status parse(const uint8_t *bytes, size_t len, size_t header_max,
+				struct header_reading *reading)
+{
+	switch (proxy_header_parse(bytes, len, header_max, &reading->header, &reading->error)) {
+	case PROXY_OK:
+		reading->payload = bytes + reading->header.header_len;
+		reading->payload_len = len - reading->header.header_len;
+		return HEADER_WHOLE;
+	case PROXY_ERROR:
+		return HEADER_INVALID;
+	case PROXY_NEED_MORE:
+		break;
 	}
-	evbuffer_drain(src, filter->header.header_len);
+	return HEADER_UNFINISHED;
 }
 
-static enum bufferevent_filter_result on_input(struct evbuffer *src, struct evbuffer *dst,
-					       ev_ssize_t limit, enum bufferevent_flush_mode mode,
-					       void *context)
+static enum header_status read_first(struct header_reader *reader, int fd, size_t header_max,
+				     uint8_t *buffer, struct header_reading *reading)
 {
-	struct header_filter *filter = context;
+	ssize_t got = recv(fd, buffer, HEADER_READER_FIRST_MAX, MSG_DONTWAIT);
+	enum header_status status;
 
-	(void)limit;
-	(void)mode;
-	if (filter->status == PROXY_NEED_MORE)
-		parse(filter, src);
-	if (filter->status == PROXY_NEED_MORE)
-		return BEV_NEED_MORE;
-	if (filter->status == PROXY_ERROR) {
-		/* libevent runs the read callback for BEV_OK only, and again while input is left.
-		 */
-		evbuffer_drain(src, evbuffer_get_length(src));
-		return BEV_OK;
-	}
-	evbuffer_add_buffer(dst, src);
-	return BEV_OK;
+	if (got < 0)
+		return status_of_error();
+	if (got == 0)
+		return HEADER_CLOSED;
+	status = parse(buffer, (size_t)got, header_max, reading);
+	if (status != HEADER_UNFINISHED)
+		return status;
+	if (make_room(reader, buffer, (size_t)got) < 0)
+		return HEADER_NO_MEMORY;
+	memcpy(reader->bytes, buffer, (size_t)got);
+	reader->len = (size_t)got;
+	return HEADER_UNFINISHED;
 }
 
-static enum bufferevent_filter_result on_output(struct evbuffer *src, struct evbuffer *dst,
-						ev_ssize_t limit, enum bufferevent_flush_mode mode,
-						void *context)
+static enum header_status read_on(struct header_reader *reader, int fd, size_t header_max,
+				  struct header_reading *reading)
 {
-	(void)limit;
-	(void)mode;
-	(void)context;
-	evbuffer_add_buffer(dst, src);
-	return BEV_OK;
+	ssize_t got;
+
+	if (reader->len == reader->size && make_room(reader, reader->bytes, reader->len) < 0)
+		return HEADER_NO_MEMORY;
+	got = recv(fd, reader->bytes + reader->len, reader->size - reader->len, MSG_DONTWAIT);
+	if (got < 0)
+		return status_of_error();
+	if (got == 0)
+		return HEADER_CLOSED;
+	reader->len += (size_t)got;
+	return parse(reader->bytes, reader->len, header_max, reading);
 }
 
-static void header_filter_free(void *context)
+enum header_status header_reader_read(struct header_reader *reader, int fd, size_t header_max,
+				      uint8_t *buffer, struct header_reading *reading)
 {
-	struct header_filter *filter = context;
-
-	free(filter->tlvs);
-	free(filter);
+	if (reader->bytes == NULL)
+		return read_first(reader, fd, header_max, buffer, reading);
+	return read_on(reader, fd, header_max, reading);
 }
 
-struct bufferevent *header_filter_new(struct bufferevent *socket, size_t header_max,
-				      struct header_filter **filter)
+void header_reader_fini(struct header_reader *reader)
 {
-	struct header_filter *context = calloc(1, sizeof(*context));
-	struct bufferevent *bev;
-
-	if (context == NULL)
-		return NULL;
-	context->header_max = header_max;
-	context->status = PROXY_NEED_MORE;
-	bev = bufferevent_filter_new(socket, on_input, on_output, 0, header_filter_free, context);
-	if (bev == NULL) {
-		free(context);
-		return NULL;
-	}
-	*filter = context;
-	return bev;
-}
-
-enum proxy_status header_filter_status(const struct header_filter *filter)
-{
-	return filter->status;
-}
-
-const struct proxy_header *header_filter_header(const struct header_filter *filter)
-{
-	return &filter->header;
-}
-
-enum proxy_error header_filter_error(const struct header_filter *filter)
-{
-	return filter->error;
+	free(reader->bytes);
+	*reader = (struct header_reader){.bytes = NULL};
 }

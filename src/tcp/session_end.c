@@ -74,12 +74,6 @@ void session_end_take(struct session *session, enum close_reason reason, struct 
 		relay_stop(session->relay, &end->client, &end->backend);
 		session->relay = NULL;
 	}
-	if (session->filtered != NULL)
-		bufferevent_free(session->filtered);
-	if (session->client != NULL)
-		end->client.fd = relay_release(session->client);
-	if (session->backend != NULL)
-		end->backend.fd = relay_release(session->backend);
 	if (reason == REASON_CLIENT_RESET) {
 		salvage(end->client.fd, &end->backend);
 		end->progress.bytes[RELAY_UP] += outstanding(&end->backend);
@@ -92,7 +86,10 @@ void session_end_take(struct session *session, enum close_reason reason, struct 
 void session_end_close(struct session *session, enum close_reason reason, struct session_end *end)
 {
 	const struct conf_listener *conf = session_conf(session);
+	/* Bytes were taken from the client that no backend has got. */
+	bool lost = session->payload != NULL;
 
-	close_side(session, &end->client, reason, conf->listen_transparent, 0);
+	close_side(session, &end->client, lost ? REASON_INTERNAL : reason, conf->listen_transparent,
+		   0);
 	close_side(session, &end->backend, reason, addr_is_set(&session->source), conf->mark);
 }
