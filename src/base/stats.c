@@ -15,4 +15,5 @@ void stats_sum(struct stats *sum, const struct stats *part)
 	}
 	stats_add(&sum->icmp_errors, stats_get(&part->icmp_errors));
 	stats_add(&sum->source_fallbacks, stats_get(&part->source_fallbacks));
+	stats_add(&sum->accept_pauses, stats_get(&part->accept_pauses));
 }

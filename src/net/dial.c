@@ -29,6 +29,28 @@ static enum close_reason bind_reason(int error)
 	}
 }
 
+static enum close_reason connect_reason(int error)
+{
+	/* Of an address of the right family: a link-local IPv6 one without its interface. */
+	return error == EINVAL ? REASON_DESTINATION_DENIED : dial_reason(error);
+}
+
+/*
+ * Whether the kernel has chosen the target's own port as the source: with nobody listening there,
+ * such a socket is connected to itself (RFC 9293, section 3.5) and answers with what it is sent.
+ * Only a port that the kernel chose can be that one: a source that names it never gets here.
+ */
+static bool is_connected_to_itself(int fd, const struct dial_request *request)
+{
+	bool chosen = request->any_port || addr_port(&request->source) == 0;
+	struct addr local;
+
+	if (!chosen ||
+	    (addr_is_set(&request->source) && !addr_equal_ip(&request->source, &request->target)))
+		return false;
+	return sock_local_addr(fd, &local) == 0 && addr_equal(&local, &request->target);
+}
+
 int dial(const struct dial_request *request, enum close_reason *reason)
 {
 	const struct addr *target = &request->target;
@@ -45,8 +67,14 @@ int dial(const struct dial_request *request, enum close_reason *reason)
 		return sock_fail(fd);
 	}
 	if (connect(fd, &target->sa, addr_len(target)) < 0 && errno != EINPROGRESS) {
-		*reason = dial_reason(errno);
+		*reason = connect_reason(errno);
 		return sock_fail(fd);
+	}
+	if (is_connected_to_itself(fd, request)) {
+		sock_abort(fd);
+		errno = ECONNREFUSED;
+		*reason = REASON_BACKEND_REFUSED;
+		return -1;
 	}
 	return fd;
 }
@@ -54,8 +82,8 @@ int dial(const struct dial_request *request, enum close_reason *reason)
 enum close_reason dial_reason(int error)
 {
 	switch (error) {
-	case EADDRINUSE:    /* bind(2) */
-	case EADDRNOTAVAIL: /* connect(2) on a port already bound */
+	case EADDRINUSE:    /* bind(2): another socket has the port, a listening one for instance */
+	case EADDRNOTAVAIL: /* connect(2): source and target are a pair in use */
 		return REASON_SOURCE_CONFLICT;
 	case ECONNREFUSED:
 		return REASON_BACKEND_REFUSED;

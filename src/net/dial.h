@@ -23,9 +23,13 @@ struct dial_request {
  * failed at once. Needs what sock_new_tcp() needs for a foreign source, and CAP_NET_BIND_SERVICE
  * for one with a port below 1024.
  *
- * REASON_SOURCE_CONFLICT says that source and target are still a pair in use. A former connection
- * of the same client may be closing: trying again helps, on loopback after
- * net.ipv4.tcp_tw_reuse_delay (1 s) at the latest.
+ * REASON_SOURCE_CONFLICT has two causes. EADDRNOTAVAIL: source and target are still a pair in use.
+ * A former connection of the same client may be closing: trying again helps, on loopback after
+ * net.ipv4.tcp_tw_reuse_delay (1 s) at the latest. EADDRINUSE: the source's port is another
+ * socket's, such as a listener's on a wildcard address, and stays so as long as that one lives.
+ *
+ * REASON_BACKEND_REFUSED with ECONNREFUSED is also the end of a connection to itself, which a
+ * target that nobody listens on can have when the kernel chooses the source's port.
  */
 int dial(const struct dial_request *request, enum close_reason *reason)
     __attribute__((warn_unused_result));

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
-/* Every socket option and ioctl mmproxy uses. */
+/* TCP sockets, and what all kinds of sockets are set and asked. */
 #include "net/sock.h"
 
 #include <errno.h>

@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
 /*
- * Every socket option and ioctl mmproxy uses, each with what it is for.
+ * TCP sockets, and what sockets of every kind are set and asked, each with what it is for. Options
+ * that only UDP has are in net/udp_sock and net/steer, those of an exact reset in net/exact_reset.
  *
  * Functions return 0, or -1 with errno, unless stated. Any thread.
  */

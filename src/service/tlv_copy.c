@@ -35,25 +35,26 @@ static bool show(struct shown *shown, bool found, const struct proxy_tlv *tlv)
 	return true;
 }
 
-struct tlv_copy *tlv_copy_new(const struct proxy_header *header)
+int tlv_copy_new(const struct proxy_header *header, struct tlv_copy **copy)
 {
-	struct tlv_copy *copy;
+	struct tlv_copy *shown;
 	struct proxy_tlv tlv;
 	bool any;
 
+	*copy = NULL;
 	if (header->tlvs_len == 0)
-		return NULL;
-	copy = calloc(1, sizeof(*copy));
-	if (copy == NULL)
-		return NULL;
-	any = show(&copy->authority, proxy_tlv_find(header, PROXY_TLV_AUTHORITY, &tlv), &tlv);
-	any |= show(&copy->unique_id, proxy_tlv_find(header, PROXY_TLV_UNIQUE_ID, &tlv), &tlv);
-	any |= show(&copy->vpce, proxy_tlv_aws_vpce(header, &tlv), &tlv);
-	if (!any) {
-		free(copy);
-		return NULL;
-	}
-	return copy;
+		return 0;
+	shown = calloc(1, sizeof(*shown));
+	if (shown == NULL)
+		return -1;
+	any = show(&shown->authority, proxy_tlv_find(header, PROXY_TLV_AUTHORITY, &tlv), &tlv);
+	any |= show(&shown->unique_id, proxy_tlv_find(header, PROXY_TLV_UNIQUE_ID, &tlv), &tlv);
+	any |= show(&shown->vpce, proxy_tlv_aws_vpce(header, &tlv), &tlv);
+	if (any)
+		*copy = shown;
+	else
+		free(shown);
+	return 0;
 }
 
 void tlv_copy_free(struct tlv_copy *copy)

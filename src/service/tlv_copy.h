@@ -8,8 +8,12 @@
 
 struct tlv_copy;
 
-/* NULL when the header has none that the log shows, or memory is out. */
-struct tlv_copy *tlv_copy_new(const struct proxy_header *header);
+/*
+ * Copy a header's into *copy, which is NULL where it has none that the log shows. Returns 0, or -1
+ * when memory is out.
+ */
+int tlv_copy_new(const struct proxy_header *header, struct tlv_copy **copy)
+    __attribute__((warn_unused_result));
 
 /* NULL is fine. */
 void tlv_copy_free(struct tlv_copy *copy);

@@ -42,13 +42,8 @@ static struct session *session_new(struct tcp_listener *listener, int fd, const 
 
 	if (session == NULL)
 		return NULL;
-	session->client = bufferevent_socket_new(listener->base, fd, 0);
-	if (session->client == NULL) {
-		free(session);
-		return NULL;
-	}
 	session->listener = listener;
-	session->client_fd = -1;
+	session->client_fd = fd;
 	session->backend_fd = -1;
 	session->peer = *peer;
 	session->accepted_ms = clock_now_ms();
@@ -76,12 +71,29 @@ const struct conf_listener *session_conf(const struct session *session)
 	return session->listener->service->conf;
 }
 
-void session_arm(struct session *session, int64_t delay_ms)
+int session_arm(struct session *session, int64_t delay_ms)
 {
 	const struct timeval delay = clock_timeval(delay_ms);
 
-	/* Fails only when the timers' heap cannot grow: then the state has no deadline. */
-	(void)evtimer_add(&session->timer, &delay);
+	return evtimer_add(&session->timer, &delay);
+}
+
+int session_wait(struct session *session, int fd, short what, event_callback_fn on_ready,
+		 int64_t deadline_ms)
+{
+	session->waiting =
+	    event_new(session->listener->base, fd, what | EV_PERSIST, on_ready, session);
+	if (session->waiting == NULL || event_add(session->waiting, NULL) < 0)
+		return -1;
+	return session_arm(session, deadline_ms);
+}
+
+void session_stop_waiting(struct session *session)
+{
+	evtimer_del(&session->timer);
+	if (session->waiting != NULL)
+		event_free(session->waiting);
+	session->waiting = NULL;
 }
 
 void session_close(struct session *session, enum close_reason reason)
@@ -90,13 +102,17 @@ void session_close(struct session *session, enum close_reason reason)
 	struct session_end end;
 	unsigned held;
 
-	evtimer_del(&session->timer);
+	/* Before its descriptors are closed: their numbers are other connections' then. */
+	session_stop_waiting(session);
 	session_end_take(session, &end);
 	session_log_end(session, reason, &end.progress);
 	if (reason == REASON_BACKEND_TIMEOUT && addr_is_set(&session->source))
 		service_explain_routes(listener->service, &session->target);
 	held = session_end_close(session, reason, &end);
+	if (session->payload != NULL)
+		evbuffer_free(session->payload);
 
+	listener->ended++;
 	stats_add(&listener->stats.closed[reason], 1);
 	stats_add(&listener->stats.bytes[STATS_UP], end.progress.bytes[RELAY_UP]);
 	stats_add(&listener->stats.bytes[STATS_DOWN], end.progress.bytes[RELAY_DOWN]);
@@ -107,6 +123,7 @@ void session_close(struct session *session, enum close_reason reason)
 		service_enter(listener->service);
 	LIST_REMOVE(session, entry);
 	tlv_copy_free(session->tlvs);
+	header_reader_fini(&session->header);
 	free(session);
 	if (LIST_EMPTY(&listener->sessions) && listener->on_idle != NULL)
 		listener->on_idle(listener->on_idle_arg);

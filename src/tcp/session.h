@@ -2,6 +2,9 @@
 /*
  * One client from accept to close: header, checks, dial, relay.
  *
+ * A session waits for one thing at a time, on one of its two sockets; one whose header comes whole
+ * and whose backend answers at once never waits until its relay does.
+ *
  * The worker's thread only. A session frees itself; session_close() is the one place where it does.
  */
 #ifndef MMPROXY_SESSION_H
@@ -11,13 +14,14 @@
 #include <stdint.h>
 #include <sys/queue.h>
 
-#include <event2/bufferevent.h>
+#include <event2/buffer.h>
+#include <event2/event.h>
 #include <event2/event_struct.h>
 
 #include "base/addr.h"
 #include "base/reason.h"
 #include "proxyproto/proxy_header.h"
-#include "tcp/header_filter.h"
+#include "tcp/header_reader.h"
 #include "tcp/relay.h"
 
 struct tcp_listener;
@@ -35,15 +39,12 @@ struct session {
 	LIST_ENTRY(session) entry;
 	struct tcp_listener *listener;
 	enum session_state state;
-	struct bufferevent *client; /* the socket; NULL once the relay has it */
-	struct bufferevent
-	    *filtered; /* the header filter over it; NULL when there is none (any more) */
-	struct header_filter *filter;
-	struct bufferevent *backend;
+	int client_fd;	/* both the relay's while there is one */
+	int backend_fd; /* -1: none yet */
+	struct header_reader header;
+	struct event *waiting;	  /* for header or backend; NULL: not */
+	struct evbuffer *payload; /* came behind the header, until the relay has it; NULL: none */
 	struct relay *relay;
-	int client_fd; /* once out of its bufferevent, and the relay's while there is one; else -1
-			*/
-	int backend_fd;
 	struct event timer; /* the deadline of the state */
 	struct addr peer;
 	struct addr source; /* the client's address, to be used towards the backend; may be none */
@@ -70,8 +71,21 @@ int session_open(struct tcp_listener *listener, int fd, const struct addr *peer,
 /* The listener block that it came by. */
 const struct conf_listener *session_conf(const struct session *session);
 
-/* Set the one timer, which serves all states: session_header, session_dial and session_relay. */
-void session_arm(struct session *session, int64_t delay_ms);
+/*
+ * Set the one timer, which serves all states: session_header, session_dial and session_relay.
+ * Returns 0, or -1 when memory is out.
+ */
+int session_arm(struct session *session, int64_t delay_ms) __attribute__((warn_unused_result));
+
+/*
+ * Wait until a socket of the session's is ready (EV_READ or EV_WRITE), and for the timer, which
+ * fires after deadline_ms. Returns 0, or -1 when memory is out.
+ */
+int session_wait(struct session *session, int fd, short what, event_callback_fn on_ready,
+		 int64_t deadline_ms) __attribute__((warn_unused_result));
+
+/* Wait no more: neither for a socket nor for the timer. */
+void session_stop_waiting(struct session *session);
 
 /* End a session, from any of its states, and free it. */
 void session_close(struct session *session, enum close_reason reason);

@@ -17,6 +17,8 @@
 /*
  * How long a source port in use is tried again. The usual cause is the client's former connection,
  * in TIME_WAIT on mmproxy's side, which loopback may reuse after net.ipv4.tcp_tw_reuse_delay (1 s).
+ * With source_port = "fallback" a port that another socket has bound is not waited for: that may
+ * be a listener, which stays.
  */
 #define CONFLICT_PATIENCE_MS 1100
 #define CONFLICT_FIRST_MS    10
@@ -24,18 +26,16 @@
 
 static void dial_backend(struct session *session);
 
-static void on_backend_event(struct bufferevent *bev, short what, void *arg)
+static void on_backend_answer(evutil_socket_t fd, short what, void *arg)
 {
 	struct session *session = arg;
 
-	(void)bev;
-	if (what & BEV_EVENT_CONNECTED) {
+	(void)what;
+	session->error = sock_take_error(fd);
+	if (session->error == 0)
 		session_relay_start(session, false);
-		return;
-	}
-	session->error = EVUTIL_SOCKET_ERROR();
 	/* It was connected, and has been reset since: what it said meanwhile is for the client. */
-	if (dial_reason(session->error) == REASON_BACKEND_RESET)
+	else if (dial_reason(session->error) == REASON_BACKEND_RESET)
 		session_relay_start(session, true);
 	else
 		session_close(session, dial_reason(session->error));
@@ -44,14 +44,19 @@ static void on_backend_event(struct bufferevent *bev, short what, void *arg)
 /* The source port is taken: wait a little, then do as source_port says. */
 static void on_conflict(struct session *session)
 {
-	if (clock_now_ms() - session->dialled_ms < CONFLICT_PATIENCE_MS) {
+	bool fallback =
+	    session_conf(session)->source_port == CONF_SOURCE_FALLBACK && !session->any_port;
+	bool wait = clock_now_ms() - session->dialled_ms < CONFLICT_PATIENCE_MS;
+
+	if (wait && !(fallback && session->error == EADDRINUSE)) {
+		int delay_ms = session->retry_ms;
+
 		session->state = SESSION_WAITING;
-		session_arm(session, session->retry_ms);
-		session->retry_ms *= 2;
-		if (session->retry_ms > CONFLICT_LAST_MS)
-			session->retry_ms = CONFLICT_LAST_MS;
-	} else if (session_conf(session)->source_port == CONF_SOURCE_FALLBACK &&
-		   !session->any_port) {
+		session->retry_ms =
+		    delay_ms * 2 < CONFLICT_LAST_MS ? delay_ms * 2 : CONFLICT_LAST_MS;
+		if (session_arm(session, delay_ms) < 0)
+			session_close(session, REASON_INTERNAL);
+	} else if (fallback) {
 		session->any_port = true;
 		stats_add(&session->listener->stats.source_fallbacks, 1);
 		session_log_step(session, "source port taken, using another");
@@ -81,12 +86,7 @@ static void dial_backend(struct session *session)
 		return;
 	}
 	session->error = 0;
-	session->backend = bufferevent_socket_new(session->listener->base, fd, 0);
-	if (session->backend == NULL) {
-		sock_close(fd);
-		session_close(session, REASON_INTERNAL);
-		return;
-	}
+	session->backend_fd = fd;
 	if (sock_is_connected(fd)) {
 		/* On loopback the handshake is over when connect(2) returns. */
 		session_relay_start(session, false);
@@ -94,10 +94,8 @@ static void dial_backend(struct session *session)
 	}
 	session->state = SESSION_DIALLING;
 	session_log_step(session, "connecting");
-	session_arm(session, session_conf(session)->connect_timeout_ms);
-	bufferevent_setcb(session->backend, NULL, NULL, on_backend_event, session);
-	/* Without an address: connect(2) is under way already. */
-	if (bufferevent_socket_connect(session->backend, NULL, 0) < 0)
+	if (session_wait(session, fd, EV_WRITE, on_backend_answer,
+			 session_conf(session)->connect_timeout_ms) < 0)
 		session_close(session, REASON_INTERNAL);
 }
 

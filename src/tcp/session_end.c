@@ -59,12 +59,6 @@ void session_end_take(struct session *session, struct session_end *end)
 		relay_stop(session->relay, &end->client, &end->backend);
 		session->relay = NULL;
 	}
-	if (session->filtered != NULL)
-		bufferevent_free(session->filtered);
-	if (session->client != NULL)
-		end->client.fd = relay_release(session->client);
-	if (session->backend != NULL)
-		end->backend.fd = relay_release(session->backend);
 }
 
 unsigned session_end_close(struct session *session, enum close_reason reason,
@@ -72,9 +66,12 @@ unsigned session_end_close(struct session *session, enum close_reason reason,
 {
 	const struct conf_listener *conf = session_conf(session);
 	bool orderly = is_orderly(reason) && !end->client.reset && !end->backend.reset;
+	/* Bytes were taken from the client that no backend has got. */
+	bool lost = session->payload != NULL;
 	unsigned held = 0;
 
-	held += close_side(session, &end->client, reason, orderly, conf->listen_transparent, 0);
+	held += close_side(session, &end->client, reason, orderly && !lost,
+			   conf->listen_transparent, 0);
 	held += close_side(session, &end->backend, reason, orderly, addr_is_set(&session->source),
 			   conf->mark);
 	return held;

@@ -2,8 +2,6 @@
 /* The first part of a session's life: reading the PROXY header. */
 #include "tcp/session_header.h"
 
-#include <sys/socket.h>
-
 #include <event2/buffer.h>
 #include <event2/event.h>
 
@@ -11,78 +9,78 @@
 #include "tcp/session_dial.h"
 #include "tcp/tcp_listener.h"
 
-/* Read at once from a new connection, at most: as much as libevent reads later. */
-#define FIRST_READ_MAX 4096
+_Static_assert(RELAY_READ_MAX >= HEADER_READER_FIRST_MAX, "headers are read into that buffer");
 
-static void on_header_read(struct bufferevent *bev, void *arg)
+/* Keep what outlives the buffer that the header was read into. Returns 0, or -1 without memory. */
+static int keep(struct session *session, const struct header_reading *reading)
+{
+	session->header_version = reading->header.version;
+	if (tlv_copy_new(&reading->header, &session->tlvs) < 0)
+		return -1;
+	if (reading->payload_len == 0)
+		return 0;
+	session->payload = evbuffer_new();
+	if (session->payload == NULL)
+		return -1;
+	return evbuffer_add(session->payload, reading->payload, reading->payload_len);
+}
+
+/* What is not read stays with the kernel, and so with the sender, until there is a backend. */
+static void on_whole(struct session *session, struct header_reading *reading)
+{
+	session_stop_waiting(session);
+	if (keep(session, reading) < 0) {
+		session_close(session, REASON_INTERNAL);
+		return;
+	}
+	/* Copied, as far as they are of use. */
+	reading->header.tlvs = NULL;
+	reading->header.tlvs_len = 0;
+	header_reader_fini(&session->header);
+	session_dial_start(session, &reading->header);
+}
+
+static void on_readable(evutil_socket_t fd, short what, void *arg);
+
+static void wait_for_more(struct session *session)
+{
+	if (session->waiting == NULL &&
+	    session_wait(session, session->client_fd, EV_READ, on_readable,
+			 session_conf(session)->header_timeout_ms) < 0)
+		session_close(session, REASON_INTERNAL);
+}
+
+static void on_readable(evutil_socket_t fd, short what, void *arg)
 {
 	struct session *session = arg;
-	const struct proxy_header *header;
+	struct header_reading reading;
 
-	switch (header_filter_status(session->filter)) {
-	case PROXY_NEED_MORE:
-		return;
-	case PROXY_ERROR:
-		session->header_error = header_filter_error(session->filter);
+	(void)what;
+	switch (header_reader_read(&session->header, fd, session_conf(session)->header_max,
+				   session->listener->relays->read_buffer, &reading)) {
+	case HEADER_WHOLE:
+		on_whole(session, &reading);
+		break;
+	case HEADER_UNFINISHED:
+		wait_for_more(session);
+		break;
+	case HEADER_INVALID:
+		session->header_error = reading.error;
 		session_close(session, REASON_HEADER_INVALID);
-		return;
-	case PROXY_OK:
+		break;
+	case HEADER_CLOSED:
+		/* FIN or reset: either way there is nobody left to serve. */
+		session_close(session, REASON_CLIENT_CLOSED_EARLY);
+		break;
+	case HEADER_NO_MEMORY:
+		session_close(session, REASON_INTERNAL);
 		break;
 	}
-	/* What is not read stays with the kernel, and so with the sender, until there is a backend.
-	 */
-	bufferevent_disable(bev, EV_READ);
-	evtimer_del(&session->timer);
-	header = header_filter_header(session->filter);
-	session->header_version = header->version;
-	session->tlvs = tlv_copy_new(header);
-	session_dial_start(session, header);
-}
-
-static void on_header_event(struct bufferevent *bev, short what, void *arg)
-{
-	struct session *session = arg;
-
-	(void)bev;
-	(void)what;
-	/* FIN or reset: either way there is nobody left to serve. */
-	if (session->state == SESSION_HEADER)
-		session_close(session, REASON_CLIENT_CLOSED_EARLY);
-}
-
-/* Mostly the header is there already, and need not be waited for. May close the session. */
-static void read_at_once(struct session *session)
-{
-	unsigned char *buffer = session->listener->relays->read_buffer;
-	struct evbuffer *input = bufferevent_get_input(session->client);
-	ssize_t got =
-	    recv(bufferevent_getfd(session->client), buffer, FIRST_READ_MAX, MSG_DONTWAIT);
-	int added;
-
-	/* An end or an error is there for the loop to find. */
-	if (got <= 0)
-		return;
-	/* A bufferevent lets nobody else add to its input. */
-	evbuffer_unfreeze(input, 0);
-	added = evbuffer_add(input, buffer, (size_t)got);
-	evbuffer_freeze(input, 0);
-	if (added < 0)
-		session_close(session, REASON_INTERNAL);
-	else
-		bufferevent_trigger(session->client, EV_READ, BEV_TRIG_IGNORE_WATERMARKS);
 }
 
 void session_header_read(struct session *session)
 {
-	session->filtered =
-	    header_filter_new(session->client, session_conf(session)->header_max, &session->filter);
-	if (session->filtered == NULL) {
-		session_close(session, REASON_INTERNAL);
-		return;
-	}
 	session->state = SESSION_HEADER;
-	session_arm(session, session_conf(session)->header_timeout_ms);
-	bufferevent_setcb(session->filtered, on_header_read, NULL, on_header_event, session);
-	bufferevent_enable(session->filtered, EV_READ);
-	read_at_once(session);
+	/* Mostly the header is there already, and need not be waited for. */
+	on_readable(session->client_fd, EV_READ, session);
 }

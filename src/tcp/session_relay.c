@@ -2,7 +2,6 @@
 /* The part of a session's life in which bytes are relayed. */
 #include "tcp/session_relay.h"
 
-#include <event2/buffer.h>
 #include <event2/event.h>
 
 #include "base/clock.h"
@@ -68,17 +67,19 @@ void session_relay_watch(struct session *session)
 	keepalive_ms = start_keepalive(session);
 	if (left_ms < 0 || (keepalive_ms >= 0 && keepalive_ms < left_ms))
 		left_ms = keepalive_ms;
-	if (left_ms >= 0)
-		session_arm(session, left_ms);
+	if (left_ms >= 0 && session_arm(session, left_ms) < 0)
+		session_close(session, REASON_INTERNAL);
 }
 
 static void on_half_closed(void *arg)
 {
 	struct session *session = arg;
 
-	/* The deadline may be nearer now; a zero-length sleep looks again outside the relay's
-	 * hands. */
-	session_arm(session, 0);
+	/*
+	 * The deadline may be nearer now; look again outside the relay's hands. That takes no
+	 * memory, as setting the timer might.
+	 */
+	event_active(&session->timer, EV_TIMEOUT, 0);
 }
 
 static void on_relay_ended(void *arg, enum close_reason reason)
@@ -91,66 +92,30 @@ static const struct relay_events relay_events = {
     .on_ended = on_relay_ended,
 };
 
-/* Move what a bufferevent has read to the end of *payload. Returns 0, or -1 when memory is out. */
-static int take_input(struct bufferevent *bev, struct evbuffer **payload)
-{
-	struct evbuffer *input = bufferevent_get_input(bev);
-
-	if (evbuffer_get_length(input) == 0)
-		return 0;
-	if (*payload == NULL)
-		*payload = evbuffer_new();
-	return *payload != NULL ? evbuffer_add_buffer(*payload, input) : -1;
-}
-
-/* What came behind the header goes out before anything that comes later; *payload: NULL for none.
- */
-static int take_payload(struct session *session, struct evbuffer **payload)
-{
-	*payload = NULL;
-	if (session->filtered != NULL && take_input(session->filtered, payload) < 0)
-		return -1;
-	return take_input(session->client, payload);
-}
-
-static struct relay *start_engine(struct session *session, struct evbuffer *payload,
-				  bool backend_reset)
+static struct relay *start_engine(struct session *session, bool backend_reset)
 {
 	const struct relay_engine *engine =
 	    session_conf(session)->relay == CONF_RELAY_BUFFERED ? &relay_buffered : &relay_splice;
 	struct relay_end client = {.fd = session->client_fd};
+	/* What came behind the header goes out before anything that comes later. */
 	struct relay_end backend = {
-	    .fd = session->backend_fd, .undelivered = payload, .reset = backend_reset};
+	    .fd = session->backend_fd,
+	    .undelivered = session->payload,
+	    .reset = backend_reset,
+	};
 	struct relay *relay =
 	    engine->start(session->listener->relays, &client, &backend, &relay_events, session);
 
-	if (backend.undelivered != NULL)
-		evbuffer_free(backend.undelivered);
+	session->payload = backend.undelivered;
 	return relay;
 }
 
 void session_relay_start(struct session *session, bool backend_reset)
 {
-	struct evbuffer *payload;
-
 	session->connected_ms = clock_now_ms();
-	evtimer_del(&session->timer);
+	session_stop_waiting(session);
 	session_log_step(session, "connected");
-	if (take_payload(session, &payload) < 0) {
-		if (payload != NULL)
-			evbuffer_free(payload);
-		session_close(session, REASON_INTERNAL);
-		return;
-	}
-	if (session->filtered != NULL)
-		bufferevent_free(session->filtered);
-	session->filtered = NULL;
-	session->filter = NULL;
-	session->client_fd = relay_release(session->client);
-	session->client = NULL;
-	session->backend_fd = relay_release(session->backend);
-	session->backend = NULL;
-	session->relay = start_engine(session, payload, backend_reset);
+	session->relay = start_engine(session, backend_reset);
 	if (session->relay == NULL) {
 		session_close(session, REASON_INTERNAL);
 		return;

@@ -7,14 +7,23 @@
 #include <string.h>
 
 #include "base/clock.h"
+#include "net/accept.h"
 #include "net/sock.h"
 #include "tcp/session_log.h"
 
 /* How long accepting pauses when descriptors or memory ran out: the queue is the kernel's. */
-#define PAUSE_MS 100
+#define SHORTAGE_PAUSE_MS 100
 
 /* Shortages nearer to each other than this are one, and have one warning. */
 #define SHORTAGE_MS 10000
+
+/*
+ * A listener is flooded when so many passes in a row accepted all they may, most of it came to
+ * nothing, and others waited meanwhile: some 3 ms, after which these have the worker for as long
+ * again and a little more. Connections that are served never make it pause.
+ */
+#define FLOOD_PASSES   8
+#define FLOOD_PAUSE_MS 5
 
 /* Whether the peer may connect, with the reason if not. A headerless peer is allowed by being
  * listed. */
@@ -33,88 +42,172 @@ static bool admit(struct service *service, const struct addr *peer, bool headerl
 static void refuse(struct tcp_listener *listener, int fd, const struct addr *peer,
 		   enum close_reason reason)
 {
+	listener->ended++;
 	stats_add(&listener->stats.closed[reason], 1);
 	session_log_refused(listener->service, peer, reason);
 	sock_abort(fd);
 }
 
-static void on_accept(struct evconnlistener *socket, evutil_socket_t fd, struct sockaddr *sa,
-		      int len, void *arg)
+static void serve(struct tcp_listener *listener, int fd, const struct addr *peer)
 {
-	struct tcp_listener *listener = arg;
 	struct service *service = listener->service;
 	const struct netset *headerless_subnets = service->conf->headerless_subnets;
+	bool headerless = headerless_subnets != NULL && netset_contains(headerless_subnets, peer);
 	enum close_reason reason;
-	struct addr peer;
-	bool headerless;
 
-	(void)socket;
-	if (addr_from_sockaddr(&peer, sa, (socklen_t)len) < 0) {
-		sock_abort(fd);
-		return;
-	}
-	headerless = headerless_subnets != NULL && netset_contains(headerless_subnets, &peer);
 	stats_add(&listener->stats.opened, 1);
-	if (!admit(service, &peer, headerless, &reason)) {
-		refuse(listener, fd, &peer, reason);
-	} else if (session_open(listener, fd, &peer, headerless) < 0) {
+	if (!admit(service, peer, headerless, &reason)) {
+		refuse(listener, fd, peer, reason);
+	} else if (session_open(listener, fd, peer, headerless) < 0) {
 		service_leave(service);
-		refuse(listener, fd, &peer, REASON_INTERNAL);
+		refuse(listener, fd, peer, REASON_INTERNAL);
 	}
 }
 
-static void set_accepting(struct tcp_listener *listener, bool accepting)
+/* ---- pausing ---- */
+
+/* Returns whether all sockets are watched now. */
+static bool start_accepting(struct tcp_listener *listener)
 {
-	for (size_t i = 0; i < listener->sockets_count; i++) {
-		if (accepting)
-			evconnlistener_enable(listener->sockets[i]);
-		else
-			evconnlistener_disable(listener->sockets[i]);
-	}
+	bool all = true;
+
+	for (size_t i = 0; i < listener->sockets_count; i++)
+		all &= event_add(listener->sockets[i], NULL) == 0;
+	return all;
+}
+
+static void pause_accepting(struct tcp_listener *listener, int ms)
+{
+	const struct timeval delay = clock_timeval(ms);
+
+	/* Never a pause without an end. */
+	if (evtimer_add(listener->pause, &delay) < 0)
+		return;
+	for (size_t i = 0; i < listener->sockets_count; i++)
+		event_del(listener->sockets[i]);
 }
 
 static void on_pause_end(evutil_socket_t fd, short what, void *arg)
 {
 	(void)fd;
 	(void)what;
-	set_accepting(arg, true);
+	if (!start_accepting(arg))
+		pause_accepting(arg, SHORTAGE_PAUSE_MS);
 }
 
-/* accept(2) failed for want of something: EMFILE, ENFILE, ENOBUFS, ENOMEM. Waiting is all one can
- * do. */
-static void on_accept_error(struct evconnlistener *socket, void *arg)
+/* Waiting is all one can do: until others end, or until the system has memory. */
+static void on_shortage(struct tcp_listener *listener, enum accept_result result, int error)
 {
-	static const struct timeval pause = {.tv_usec = PAUSE_MS * 1000};
-	struct tcp_listener *listener = arg;
-	int error = EVUTIL_SOCKET_ERROR();
+	enum close_reason reason =
+	    result == ACCEPT_NO_DESCRIPTOR ? REASON_OUT_OF_DESCRIPTORS : REASON_INTERNAL;
 	int64_t now = clock_now_ms();
+	bool told = listener->last_shortage_ms != 0 && listener->last_shortage == reason &&
+		    now - listener->last_shortage_ms <= SHORTAGE_MS;
 	struct log_line line;
 	char text[128];
 
-	(void)socket;
-	if (listener->last_shortage_ms == 0 || now - listener->last_shortage_ms > SHORTAGE_MS) {
+	if (!told) {
 		log_line_begin(&line, LOG_LEVEL_WARN);
 		log_line_str(&line, "listener", listener->service->conf->name);
-		log_line_str(&line, "reason", reason_name(REASON_OUT_OF_DESCRIPTORS));
+		log_line_str(&line, "reason", reason_name(reason));
 		log_line_str(&line, "error", strerror_r(error, text, sizeof(text)));
-		log_line_str(&line, "msg", "cannot accept; connections wait until others end");
+		if (result == ACCEPT_NO_DESCRIPTOR)
+			log_line_str(&line, "msg",
+				     "cannot accept; connections wait until others end");
+		else if (result == ACCEPT_NO_MEMORY)
+			log_line_str(&line, "msg",
+				     "cannot accept: memory is out; connections wait");
+		else
+			log_line_str(&line, "msg", "cannot accept; trying again");
 		log_line_end(&line);
 	}
+	listener->last_shortage = reason;
 	listener->last_shortage_ms = now;
-	set_accepting(listener, false);
-	(void)evtimer_add(listener->pause, &pause);
+	pause_accepting(listener, SHORTAGE_PAUSE_MS);
+}
+
+/* ---- turns ---- */
+
+static void on_turn_end(evutil_socket_t fd, short what, void *arg)
+{
+	struct tcp_listener *listener = arg;
+	struct accept_turn *turn = &listener->turn;
+
+	(void)fd;
+	(void)what;
+	if (turn->accepted >= TCP_LISTENER_TURN && ++turn->full < FLOOD_PASSES) {
+		turn->accepted = 0;
+		return;
+	}
+	if (turn->full == FLOOD_PASSES && turn->kept_waiting &&
+	    turn->worthless > FLOOD_PASSES * TCP_LISTENER_TURN / 2) {
+		stats_add(&listener->stats.accept_pauses, 1);
+		pause_accepting(listener, FLOOD_PAUSE_MS);
+	}
+	*turn = (struct accept_turn){.end = turn->end};
+}
+
+/* Whether this was the last connection for this pass. */
+static bool count_accepted(struct tcp_listener *listener, bool worthless)
+{
+	struct accept_turn *turn = &listener->turn;
+
+	if (turn->accepted++ == 0)
+		event_active(turn->end, EV_TIMEOUT, 0);
+	turn->worthless += worthless;
+	if (turn->accepted < TCP_LISTENER_TURN)
+		return false;
+	/* The turn's end is one of them. */
+	turn->kept_waiting |=
+	    event_base_get_num_events(listener->base, EVENT_BASE_COUNT_ACTIVE) > 1;
+	return true;
+}
+
+static void on_acceptable(evutil_socket_t socket, short what, void *arg)
+{
+	struct tcp_listener *listener = arg;
+	enum accept_result result;
+	uint64_t ended_before;
+	unsigned lost = 0;
+	int error;
+
+	(void)what;
+	/* Where the listener's other sockets have used the turn up, one has its place all the same.
+	 */
+	do {
+		struct addr peer;
+		int fd;
+
+		ended_before = listener->ended;
+		result = accept_connection(socket, &fd, &peer);
+		error = errno;
+		if (result == ACCEPT_CONNECTION)
+			serve(listener, fd, &peer);
+		else if (result == ACCEPT_LOST)
+			lost++;
+		else
+			break;
+	} while (
+	    !count_accepted(listener, result == ACCEPT_LOST || listener->ended != ended_before));
+	/* An error that comes all the time is not one of connections. */
+	if (lost == TCP_LISTENER_TURN)
+		result = ACCEPT_FAILED;
+	if (result == ACCEPT_NO_DESCRIPTOR || result == ACCEPT_NO_MEMORY || result == ACCEPT_FAILED)
+		on_shortage(listener, result, error);
 }
 
 static int add_socket(struct tcp_listener *listener, int fd)
 {
-	struct evconnlistener *socket =
-	    evconnlistener_new(listener->base, on_accept, listener,
-			       LEV_OPT_CLOSE_ON_FREE | LEV_OPT_CLOSE_ON_EXEC, 0, fd);
+	struct event *event =
+	    event_new(listener->base, fd, EV_READ | EV_PERSIST, on_acceptable, listener);
 
-	if (socket == NULL)
+	if (event == NULL)
 		return -1;
-	evconnlistener_set_error_cb(socket, on_accept_error);
-	listener->sockets[listener->sockets_count++] = socket;
+	if (event_add(event, NULL) < 0) {
+		event_free(event);
+		return -1;
+	}
+	listener->sockets[listener->sockets_count++] = event;
 	return 0;
 }
 
@@ -132,9 +225,10 @@ struct tcp_listener *tcp_listener_new(struct event_base *base, struct service *s
 	listener->resets = resets;
 	listener->relays = relays;
 	LIST_INIT(&listener->sessions);
-	listener->sockets = calloc(count, sizeof(struct evconnlistener *));
+	listener->sockets = calloc(count, sizeof(struct event *));
 	listener->pause = evtimer_new(base, on_pause_end, listener);
-	if (listener->sockets == NULL || listener->pause == NULL)
+	listener->turn.end = evtimer_new(base, on_turn_end, listener);
+	if (listener->sockets == NULL || listener->pause == NULL || listener->turn.end == NULL)
 		goto fail;
 	for (; taken < count; taken++)
 		if (add_socket(listener, fds[taken]) < 0)
@@ -156,17 +250,25 @@ void tcp_listener_free(struct tcp_listener *listener)
 	tcp_listener_close_sessions(listener, REASON_SHUTDOWN);
 	if (listener->pause != NULL)
 		event_free(listener->pause);
+	if (listener->turn.end != NULL)
+		event_free(listener->turn.end);
 	free(listener->sockets);
 	free(listener);
 }
 
 void tcp_listener_stop(struct tcp_listener *listener)
 {
-	for (size_t i = 0; i < listener->sockets_count; i++)
-		evconnlistener_free(listener->sockets[i]);
+	for (size_t i = 0; i < listener->sockets_count; i++) {
+		int fd = event_get_fd(listener->sockets[i]);
+
+		event_free(listener->sockets[i]);
+		sock_close(fd);
+	}
 	listener->sockets_count = 0;
 	if (listener->pause != NULL)
 		evtimer_del(listener->pause);
+	if (listener->turn.end != NULL)
+		evtimer_del(listener->turn.end);
 }
 
 void tcp_listener_close_sessions(struct tcp_listener *listener, enum close_reason reason)

@@ -2,6 +2,9 @@
 /*
  * One TCP listener block in one worker: its listening sockets and its sessions.
  *
+ * A pass of the loop accepts a bounded number of connections, and a listener that is flooded with
+ * connections that come to nothing pauses, so that the worker's other work has its turn.
+ *
  * The worker's thread only.
  */
 #ifndef MMPROXY_TCP_LISTENER_H
@@ -12,13 +15,24 @@
 #include <sys/queue.h>
 
 #include <event2/event.h>
-#include <event2/listener.h>
 
 #include "base/stats.h"
 #include "service/service.h"
 #include "tcp/relay_context.h"
 #include "tcp/reset.h"
 #include "tcp/session.h"
+
+/* Connections that a listener accepts in one pass of the loop, at most. */
+#define TCP_LISTENER_TURN 16
+
+/* What accepting has come to lately. */
+struct accept_turn {
+	struct event *end;  /* of the pass: active behind everything that is ready in it */
+	unsigned accepted;  /* in this pass */
+	unsigned full;	    /* passes in a row, before this one, that accepted all they may */
+	unsigned worthless; /* connections of these and this one that ended when accepted */
+	bool kept_waiting;  /* other events waited in one of these */
+};
 
 /* Sessions read base, service, stats and resets, and enter and leave the list. */
 struct tcp_listener {
@@ -28,11 +42,14 @@ struct tcp_listener {
 	struct relay_context *relays;
 	struct stats stats;
 	LIST_HEAD(, session) sessions;
+	uint64_t ended;		    /* sessions, and connections that did not become one */
 	void (*on_idle)(void *arg); /* the last session has ended */
 	void *on_idle_arg;
-	struct evconnlistener **sockets;
+	struct event **sockets; /* readable: a connection waits */
 	size_t sockets_count;
-	struct event *pause; /* accepting again after descriptors ran out */
+	struct event *pause; /* its end */
+	struct accept_turn turn;
+	enum close_reason last_shortage;
 	int64_t last_shortage_ms;
 };
 

@@ -125,16 +125,16 @@ int flow_enter(struct flow *flow, const struct proxy_header *header, int64_t now
 {
 	struct udp_listener *listener = flow->listener;
 
+	if (header != NULL && tlv_copy_new(header, &flow->tlvs) < 0)
+		return -1;
 	if (join_workers(flow) < 0 || watch(flow) < 0 ||
 	    flow_table_add(&listener->table, &flow->links, now_ms) < 0)
 		return -1;
 	/* Before anyone can know of it, lest another worker find none that could make room. */
 	udp_listener_publish(listener);
 	flow->opened_ms = now_ms;
-	if (header != NULL) {
+	if (header != NULL)
 		flow->header_version = header->version;
-		flow->tlvs = tlv_copy_new(header);
-	}
 	stats_add(&listener->stats.opened, 1);
 	return 0;
 }

@@ -114,13 +114,8 @@ static struct event_base *new_base(void)
 
 	if (config == NULL)
 		return NULL;
-	/*
-	 * One thread a base; other threads use the mailbox. A connection's events change several
-	 * times between two waits, and no descriptor is ever duplicated, which is what the list of
-	 * changes would not bear.
-	 */
-	if (event_config_set_flag(config, EVENT_BASE_FLAG_NOLOCK |
-					      EVENT_BASE_FLAG_EPOLL_USE_CHANGELIST) == 0)
+	/* One thread a base; other threads use the mailbox. */
+	if (event_config_set_flag(config, EVENT_BASE_FLAG_NOLOCK) == 0)
 		base = event_base_new_with_config(config);
 	event_config_free(config);
 	return base;

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
-/* The connection to the backend: its source address and port, its target, its mark. */
+/* The connection to the backend: its target and its mark. */
 #include <stdio.h>
 #include <string.h>
 
@@ -11,158 +11,6 @@
 #include "sender.h"
 
 static struct sender_header header;
-
-/* ---- source port ---- */
-
-START_TEST(port_0_becomes_a_port_of_the_kernel)
-{
-	struct connection connection;
-	int backend = peer_listen(BACKEND_V4);
-	unsigned port;
-
-	daemon_start("");
-	connection.client = sender_open_v1("203.0.113.7:0");
-	connection.backend = peer_accept_from_ip(backend, "203.0.113.7", &port);
-	ck_assert_uint_ne(port, 0);
-	connection_check(&connection);
-}
-END_TEST
-
-/* How a former connection of the same client ended. */
-static void end_former(const struct connection *former, int how)
-{
-	switch (how) {
-	case 0: /* TIME_WAIT on mmproxy's side */
-		peer_finish(former->client);
-		peer_expect_end(former->backend);
-		peer_close(former->backend);
-		peer_expect_end(former->client);
-		break;
-	case 1: /* TIME_WAIT on the backend's */
-		peer_finish(former->backend);
-		peer_expect_end(former->client);
-		peer_finish(former->client);
-		peer_expect_end(former->backend);
-		peer_close(former->backend);
-		break;
-	case 2:
-		peer_reset(former->client);
-		peer_expect_reset(former->backend);
-		break;
-	default:
-		peer_reset(former->backend);
-		peer_expect_reset(former->client);
-		break;
-	}
-}
-
-#define ENDS 4
-
-START_TEST(a_client_comes_back_at_once)
-{
-	int backend = peer_listen(BACKEND_V4);
-	struct connection former;
-	int64_t started;
-
-	daemon_start("");
-	connection_open(&former, backend, CONNECTION_CLIENT);
-	connection_check(&former);
-	end_former(&former, _i);
-	started = harness_now_ms();
-	connection_try(backend, CONNECTION_CLIENT);
-	/* A second for TIME_WAIT, and as much again for a busy machine. */
-	ck_assert_int_lt(harness_now_ms() - started, (int64_t)(2500 * harness_slowness()));
-}
-END_TEST
-
-/* The former connection ends only while mmproxy already tries the same port again. */
-START_TEST(a_port_that_becomes_free_in_time_is_used)
-{
-	int backend = peer_listen(BACKEND_V4);
-	struct connection former;
-	struct connection next;
-
-	daemon_start("");
-	connection_open(&former, backend, CONNECTION_CLIENT);
-	next.client = sender_open_v1(CONNECTION_CLIENT);
-	peer_expect_silence(next.client, 200);
-	peer_assert_no_connection(backend);
-	/* A reset leaves no TIME_WAIT behind. */
-	peer_reset(former.client);
-	next.backend = peer_accept_from(backend, CONNECTION_CLIENT);
-	connection_check(&next);
-}
-END_TEST
-
-START_TEST(a_port_in_use_is_a_source_conflict)
-{
-	int backend = peer_listen(BACKEND_V4);
-	struct connection former;
-	int64_t started;
-	int client;
-
-	daemon_start(_i == 0 ? "" : "source_port = \"preserve\";");
-	connection_open(&former, backend, CONNECTION_CLIENT);
-	started = harness_now_ms();
-	client = sender_open_v1(CONNECTION_CLIENT);
-	peer_expect_reset(client);
-	/* It was tried for about a second. */
-	ck_assert_int_ge(harness_now_ms() - started, 900);
-	daemon_log_await("warn ", "reason=source_conflict", "client=" CONNECTION_CLIENT);
-	peer_assert_no_connection(backend);
-	connection_check(&former);
-}
-END_TEST
-
-START_TEST(fallback_takes_another_port)
-{
-	int backend = peer_listen(BACKEND_V4);
-	struct connection former;
-	struct connection next;
-	unsigned port;
-
-	daemon_start("source_port = \"fallback\";");
-	connection_open(&former, backend, CONNECTION_CLIENT);
-	next.client = sender_open_v1(CONNECTION_CLIENT);
-	next.backend = peer_accept_from_ip(backend, "203.0.113.7", &port);
-	ck_assert_uint_ne(port, 40000);
-	connection_check(&next);
-	connection_check(&former);
-	connection_finish(&next);
-	daemon_log_await("reason=done", "client=" CONNECTION_CLIENT, "source_port=ephemeral");
-	connection_finish(&former);
-	daemon_stop();
-	/* Counted, and told at the end. */
-	ck_assert_uint_eq(daemon_log_count("source_fallbacks=1", NULL), 1);
-}
-END_TEST
-
-START_TEST(fallback_keeps_a_port_that_is_free)
-{
-	int backend = peer_listen(BACKEND_V4);
-
-	daemon_start("source_port = \"fallback\";");
-	connection_try(backend, CONNECTION_CLIENT);
-}
-END_TEST
-
-START_TEST(ephemeral_takes_any_port)
-{
-	int backend = peer_listen(BACKEND_V4);
-	struct connection connections[3];
-
-	daemon_start("source_port = \"ephemeral\";");
-	for (size_t i = 0; i < 3; i++) {
-		unsigned port;
-
-		/* Below every ip_local_port_range, so the kernel's choice is another one. */
-		connections[i].client = sender_open_v1("203.0.113.7:99");
-		connections[i].backend = peer_accept_from_ip(backend, "203.0.113.7", &port);
-		ck_assert_uint_ne(port, 99);
-		connection_check(&connections[i]);
-	}
-}
-END_TEST
 
 /* ---- mark ---- */
 
@@ -289,6 +137,22 @@ START_TEST(a_destination_that_is_not_allowed_is_denied)
 }
 END_TEST
 
+/* Which link it is on, a header cannot say. */
+START_TEST(an_address_of_a_link_is_neither_destination_nor_source)
+{
+	int client;
+
+	daemon_start("dynamic_destination = true; allowed_destinations = [ \"::/0\" ];");
+	if (_i == 0)
+		client = go_to(2, "[2001:db8::7]:40000", "[fe80::1]:8000");
+	else
+		client = go_to(2, "[fe80::7]:40000", "[::1]:8000");
+	peer_expect_closed(client);
+	daemon_log_await("warn listener=t",
+			 _i == 0 ? "reason=destination_denied" : "reason=source_invalid", "fe80::");
+}
+END_TEST
+
 START_TEST(mmproxy_itself_is_no_destination)
 {
 	/* Its own address, and another one that its wildcard listener has. */
@@ -331,18 +195,10 @@ END_TEST
 static Suite *dial_suite(void)
 {
 	Suite *suite = suite_create("net_dial");
-	TCase *port = harness_case(suite, "source port", 60);
 	TCase *mark = harness_case(suite, "mark", 60);
 	TCase *targets = harness_case(suite, "targets", 60);
 	TCase *dynamic = harness_case(suite, "dynamic destination", 60);
 
-	tcase_add_test(port, port_0_becomes_a_port_of_the_kernel);
-	tcase_add_loop_test(port, a_client_comes_back_at_once, 0, ENDS);
-	tcase_add_test(port, a_port_that_becomes_free_in_time_is_used);
-	tcase_add_loop_test(port, a_port_in_use_is_a_source_conflict, 0, 2);
-	tcase_add_test(port, fallback_takes_another_port);
-	tcase_add_test(port, fallback_keeps_a_port_that_is_free);
-	tcase_add_test(port, ephemeral_takes_any_port);
 	tcase_add_test(mark, mark_is_set_on_the_backend_connection);
 	tcase_add_test(mark, mark_chooses_the_route);
 	if (netns_has_ipv6())
@@ -350,6 +206,9 @@ static Suite *dial_suite(void)
 	tcase_add_loop_test(targets, without_a_target_of_its_family_a_client_is_refused, 0, 2);
 	tcase_add_test(dynamic, the_header_names_the_destination);
 	tcase_add_loop_test(dynamic, a_destination_that_is_not_allowed_is_denied, 1, 3);
+	if (netns_has_ipv6())
+		tcase_add_loop_test(dynamic, an_address_of_a_link_is_neither_destination_nor_source,
+				    0, 2);
 	tcase_add_loop_test(dynamic, mmproxy_itself_is_no_destination, 0, 2);
 	tcase_add_test(dynamic, without_a_destination_the_target_serves);
 	tcase_add_test(dynamic, the_destination_of_a_static_listener_is_ignored);
