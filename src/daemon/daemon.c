@@ -302,6 +302,11 @@ static void free_parts(struct daemon *daemon)
 	free(daemon->workers);
 	free(daemon->services);
 	free(daemon->sockets);
+}
+
+/* Signals last: one that comes while the log is flushed is no reason to be killed by it. */
+static void free_loop(struct daemon *daemon)
+{
 	signals_free(daemon->signals);
 	if (daemon->limits_timer != NULL)
 		event_free(daemon->limits_timer);
@@ -326,7 +331,7 @@ enum exit_code daemon_run(struct conf *conf)
 	privileges_raise_descriptors();
 	if (privileges_check(conf) < 0 || open_sockets(&daemon) < 0 || privileges_drop(conf) < 0)
 		goto out;
-	if (make_parts(&daemon) < 0)
+	if (make_parts(&daemon) < 0 || log_start_writer() < 0)
 		goto out_of_memory;
 	if (start_workers(&daemon) < 0) {
 		log_msg(LOG_LEVEL_ERROR, "cannot start a thread: %s", strerror(errno));
@@ -346,5 +351,7 @@ out_of_memory:
 	log_msg(LOG_LEVEL_ERROR, "cannot start: %s", strerror(errno));
 out:
 	free_parts(&daemon);
+	log_stop_writer();
+	free_loop(&daemon);
 	return code;
 }
