@@ -9,6 +9,7 @@
 #include "conf/conf.h"
 #include "daemon/cli.h"
 #include "daemon/daemon.h"
+#include "daemon/host_check.h"
 
 #define DEFAULT_CONFIG SYSCONFDIR "/mmproxy.conf"
 
@@ -45,6 +46,14 @@ static enum exit_code run(struct conf *conf)
 	return code;
 }
 
+static enum exit_code test(const struct conf *conf, const char *source)
+{
+	if (host_check(conf, source, stderr) > 0)
+		return EXIT_USAGE;
+	printf("mmproxy: %s is valid\n", source);
+	return EXIT_STOPPED;
+}
+
 static enum exit_code act(const struct cli *cli)
 {
 	const char *file = cli->config != NULL ? cli->config : DEFAULT_CONFIG;
@@ -63,7 +72,7 @@ static enum exit_code act(const struct cli *cli)
 	if (conf == NULL)
 		return EXIT_USAGE;
 	if (cli->mode == CLI_TEST)
-		printf("mmproxy: %s is valid\n", cli->flags_count > 0 ? "the command line" : file);
+		code = test(conf, cli->flags_count > 0 ? "the command line" : file);
 	else if (cli->mode == CLI_SHOW_CONFIG)
 		conf_print(conf, stdout);
 	else

@@ -19,6 +19,22 @@ static inline int64_t clock_now_ms(void)
 	return (int64_t)now.tv_sec * 1000 + now.tv_nsec / 1000000;
 }
 
+/* The time on CLOCK_MONOTONIC after so many milliseconds, not negative: a deadline for POSIX
+ * threads whose condition variables have that clock. */
+static inline struct timespec clock_deadline(int64_t ms)
+{
+	struct timespec when;
+
+	clock_gettime(CLOCK_MONOTONIC, &when);
+	when.tv_sec += (time_t)(ms / 1000);
+	when.tv_nsec += (long)(ms % 1000 * 1000000);
+	if (when.tv_nsec >= 1000000000L) {
+		when.tv_sec++;
+		when.tv_nsec -= 1000000000L;
+	}
+	return when;
+}
+
 /* Milliseconds, not negative, as libevent's timers want them. */
 static inline struct timeval clock_timeval(int64_t ms)
 {

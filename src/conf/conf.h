@@ -115,6 +115,16 @@ void conf_unref(struct conf *conf);
  */
 bool conf_listens_on_ipv4_port(const struct conf *conf, enum conf_protocol protocol, uint16_t port);
 
+/* An address with a range of ports: ADDR_STRLEN and "-65535". */
+#define CONF_RANGE_STRLEN (ADDR_STRLEN + 6)
+
+/*
+ * Write the listening address at start, or, where those after it differ in the port alone, by one
+ * each, the range of them all: "127.0.0.1:7000-7009". Returns how many addresses that are.
+ */
+size_t conf_listen_range(const struct conf_listener *listener, size_t start,
+			 char buf[static CONF_RANGE_STRLEN]);
+
 /* Write the effective configuration as a file that conf_load() reads back to the same snapshot. */
 void conf_print(const struct conf *conf, FILE *out);
 

@@ -31,31 +31,15 @@ static void print_string(const char *text, FILE *out)
 	fputc('"', out);
 }
 
-/* Addresses one after the other that differ in the port alone, by one each, are a range. */
-static size_t range_len(const struct conf_listener *listener, size_t start)
-{
-	const struct addr *first = &listener->listen[start];
-	size_t len = 1;
-
-	while (start + len < listener->listen_count && addr_equal_ip(first, first + len) &&
-	       addr_port(first) + len == addr_port(first + len))
-		len++;
-	return len;
-}
-
 static void print_listen(const struct conf_listener *listener, FILE *out)
 {
-	char text[ADDR_STRLEN];
+	char text[CONF_RANGE_STRLEN];
 	size_t len;
 
 	fputs("[", out);
 	for (size_t i = 0; i < listener->listen_count; i += len) {
-		len = range_len(listener, i);
-		fprintf(out, "%s\n" ENTRY_INDENT "\"%s", i > 0 ? "," : "",
-			addr_format(&listener->listen[i], text));
-		if (len > 1)
-			fprintf(out, "-%u", (unsigned)addr_port(&listener->listen[i + len - 1]));
-		fputc('"', out);
+		len = conf_listen_range(listener, i, text);
+		fprintf(out, "%s\n" ENTRY_INDENT "\"%s\"", i > 0 ? "," : "", text);
 	}
 	fputs("\n" LISTENER_INDENT "]", out);
 }
@@ -162,6 +146,24 @@ static void print_group(enum conf_scope scope, const void *base, const char *ind
 	fprintf(out, "%s%s = {\n", indent, conf_scope_name(scope));
 	print_scope(scope, base, scope == CONF_SCOPE_TARGETS ? ENTRY_INDENT : "\t", out);
 	fprintf(out, "%s};\n", indent);
+}
+
+size_t conf_listen_range(const struct conf_listener *listener, size_t start,
+			 char buf[static CONF_RANGE_STRLEN])
+{
+	const struct addr *first = &listener->listen[start];
+	char text[ADDR_STRLEN];
+	size_t len = 1;
+
+	while (start + len < listener->listen_count && addr_equal_ip(first, first + len) &&
+	       addr_port(first) + len == addr_port(first + len))
+		len++;
+	addr_format(first, text);
+	if (len == 1)
+		snprintf(buf, CONF_RANGE_STRLEN, "%s", text);
+	else
+		snprintf(buf, CONF_RANGE_STRLEN, "%s-%u", text, addr_port(first + len - 1));
+	return len;
 }
 
 void conf_print(const struct conf *conf, FILE *out)

@@ -2,8 +2,6 @@
 /* The daemon: ordered start, signals, drain, ordered stop. */
 #include "daemon/daemon.h"
 
-#include "config.h"
-
 #include <errno.h>
 #include <sched.h>
 #include <stdlib.h>
@@ -14,6 +12,7 @@
 #include "base/clock.h"
 #include "daemon/listen.h"
 #include "daemon/privileges.h"
+#include "daemon/report.h"
 #include "daemon/signals.h"
 #include "service/service.h"
 #include "worker/worker.h"
@@ -205,88 +204,22 @@ static int start_workers(struct daemon *daemon)
 	return 0;
 }
 
-static void log_start(const struct daemon *daemon)
+static void warn(const char *text, void *arg)
 {
-	const struct conf *conf = daemon->conf;
-	char text[ADDR_STRLEN];
-
-	for (size_t i = 0; i < conf->listeners_count; i++) {
-		const struct conf_listener *listener = &conf->listeners[i];
-
-		for (size_t j = 0; j < listener->listen_count; j++)
-			log_msg(LOG_LEVEL_INFO, "listener %s: listening on %s", listener->name,
-				addr_format(&listener->listen[j], text));
-	}
-	log_msg(LOG_LEVEL_INFO, "mmproxy %s is ready, workers: %zu", PACKAGE_VERSION,
-		daemon->workers_count);
+	(void)arg;
+	log_msg(LOG_LEVEL_WARN, "%s", text);
 }
 
 /* ---- stopping ---- */
-
-static void put_datagrams(struct log_line *line, const struct stats *sum)
-{
-	char key[64];
-
-	log_line_u64(line, "up_datagrams", stats_get(&sum->datagrams[STATS_UP]));
-	log_line_u64(line, "down_datagrams", stats_get(&sum->datagrams[STATS_DOWN]));
-	log_line_u64(line, "icmp_errors", stats_get(&sum->icmp_errors));
-	for (size_t i = 0; i < REASON_COUNT; i++) {
-		if (stats_get(&sum->dropped[i]) == 0)
-			continue;
-		snprintf(key, sizeof(key), "dropped_%s", reason_name((enum close_reason)i));
-		log_line_u64(line, key, stats_get(&sum->dropped[i]));
-	}
-}
-
-static void log_totals(const struct daemon *daemon, size_t index)
-{
-	bool udp = daemon->conf->listeners[index].protocol == CONF_PROTOCOL_UDP;
-	struct stats sum = {0};
-	struct log_line line;
-
-	for (size_t i = 0; i < daemon->workers_count; i++)
-		worker_stats(daemon->workers[i], index, &sum);
-	log_line_begin(&line, LOG_LEVEL_INFO);
-	log_line_str(&line, "listener", daemon->conf->listeners[index].name);
-	log_line_str(&line, "msg", "totals");
-	log_line_u64(&line, udp ? "flows" : "connections", stats_get(&sum.opened));
-	log_line_u64(&line, "up", stats_get(&sum.bytes[STATS_UP]));
-	log_line_u64(&line, "down", stats_get(&sum.bytes[STATS_DOWN]));
-	log_line_u64(&line, "source_fallbacks", stats_get(&sum.source_fallbacks));
-	for (size_t i = 0; i < REASON_COUNT; i++)
-		if (stats_get(&sum.closed[i]) != 0)
-			log_line_u64(&line, reason_name((enum close_reason)i),
-				     stats_get(&sum.closed[i]));
-	if (udp)
-		put_datagrams(&line, &sum);
-	log_line_end(&line);
-}
-
-static void log_pipe_shortages(const struct daemon *daemon)
-{
-	struct log_line line;
-	uint64_t shortages = 0;
-
-	for (size_t i = 0; i < daemon->workers_count; i++)
-		shortages += worker_pipe_shortages(daemon->workers[i]);
-	if (shortages == 0)
-		return;
-	log_line_begin(&line, LOG_LEVEL_INFO);
-	log_line_str(&line, "msg", "bulk was copied for want of pipes");
-	log_line_u64(&line, "times", shortages);
-	log_line_end(&line);
-}
 
 static void stop_workers(struct daemon *daemon)
 {
 	tell_workers(daemon, WORKER_STOP);
 	for (size_t i = 0; i < daemon->workers_count; i++)
 		worker_join(daemon->workers[i]);
-	for (size_t i = 0; i < daemon->conf->listeners_count; i++) {
+	for (size_t i = 0; i < daemon->conf->listeners_count; i++)
 		service_log_suppressed(daemon->services[i], LOG_LIMIT_NOW);
-		log_totals(daemon, i);
-	}
-	log_pipe_shortages(daemon);
+	report_totals(daemon->conf, daemon->workers, daemon->workers_count);
 }
 
 static void free_parts(struct daemon *daemon)
@@ -302,6 +235,11 @@ static void free_parts(struct daemon *daemon)
 	free(daemon->workers);
 	free(daemon->services);
 	free(daemon->sockets);
+}
+
+/* Signals last: one that comes while the log is flushed is no reason to be killed by it. */
+static void free_loop(struct daemon *daemon)
+{
 	signals_free(daemon->signals);
 	if (daemon->limits_timer != NULL)
 		event_free(daemon->limits_timer);
@@ -324,15 +262,17 @@ enum exit_code daemon_run(struct conf *conf)
 	if (daemon.workers == NULL || daemon.services == NULL || daemon.sockets == NULL)
 		goto out_of_memory;
 	privileges_raise_descriptors();
+	report_descriptors(conf, daemon.workers_count);
 	if (privileges_check(conf) < 0 || open_sockets(&daemon) < 0 || privileges_drop(conf) < 0)
 		goto out;
-	if (make_parts(&daemon) < 0)
+	if (make_parts(&daemon) < 0 || log_start_writer() < 0)
 		goto out_of_memory;
 	if (start_workers(&daemon) < 0) {
 		log_msg(LOG_LEVEL_ERROR, "cannot start a thread: %s", strerror(errno));
 		goto stop;
 	}
-	log_start(&daemon);
+	report_open_listeners(conf, warn, NULL);
+	report_start(conf, daemon.workers_count);
 	(void)event_base_dispatch(daemon.base);
 	code = EXIT_STOPPED;
 
@@ -346,5 +286,7 @@ out_of_memory:
 	log_msg(LOG_LEVEL_ERROR, "cannot start: %s", strerror(errno));
 out:
 	free_parts(&daemon);
+	log_stop_writer();
+	free_loop(&daemon);
 	return code;
 }

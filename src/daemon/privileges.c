@@ -137,11 +137,16 @@ int privileges_drop(const struct conf *conf)
 
 int privileges_drop(const struct conf *conf)
 {
+	if (geteuid() != 0)
+		return 0;
 	if (conf->user != NULL || conf->group != NULL) {
 		log_msg(LOG_LEVEL_ERROR, "user, group: this mmproxy was built without libcap-ng "
 					 "and cannot give up root");
 		return -1;
 	}
+	log_msg(LOG_LEVEL_WARN, "running as root: this mmproxy was built without libcap-ng and "
+				"cannot become another user; start it as one that has the "
+				"capabilities, as mmproxy.service does");
 	return 0;
 }
 

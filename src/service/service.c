@@ -113,13 +113,14 @@ static void explain_loopback_routes(const struct service *service, const char *t
 
 void service_explain_routes(struct service *service, const struct addr *target)
 {
+	bool ipv6 = addr_family(target) == AF_INET6;
 	char text[ADDR_STRLEN];
 
-	if (atomic_exchange(&service->routes_explained, true))
+	if (atomic_exchange(&service->routes_explained[ipv6], true))
 		return;
 	addr_format_ip(target, text);
 	if (addr_is_loopback(target))
-		explain_loopback_routes(service, text, addr_family(target) == AF_INET6);
+		explain_loopback_routes(service, text, ipv6);
 	else
 		log_msg(LOG_LEVEL_WARN,
 			"listener %s: %s does not answer connections from clients' addresses; if "

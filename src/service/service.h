@@ -1,7 +1,8 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
 /*
- * What the workers share about one listener block: its configuration, its connection limit and
- * the limits of its log lines.
+ * What the workers share about one listener block: its configuration, its connection or flow limit,
+ * the limits of its log lines, what was said about its routes, and, of a UDP listener, who the
+ * workers are that have its flows (members) and which of them a client was last with (whereabouts).
  *
  * Everything here is read-only, atomic or guarded; any thread.
  */
@@ -17,6 +18,8 @@
 #include "service/members.h"
 #include "service/whereabouts.h"
 
+#define SERVICE_FAMILIES 2
+
 struct service {
 	struct conf *snapshot; /* a reference */
 	const struct conf_listener *conf;
@@ -26,7 +29,8 @@ struct service {
 	 * through the last gap.
 	 */
 	atomic_uint active;
-	atomic_bool routes_explained;	      /* advice about return routes has been logged */
+	/* Advice about return routes has been logged, for targets of IPv4 and of IPv6. */
+	atomic_bool routes_explained[SERVICE_FAMILIES];
 	struct members members;		      /* of a UDP listener */
 	struct whereabouts_table whereabouts; /* of its clients */
 	struct log_limit limits[REASON_COUNT];
@@ -56,8 +60,8 @@ bool service_is_full(const struct service *service);
 bool service_is_own_listener(const struct service *service, const struct addr *addr);
 
 /*
- * Once a service: say that a silent target may lack the routes back to clients, and how to make
- * them.
+ * Once a service and address family: say that a silent target may lack the routes back to clients,
+ * and how to make them.
  */
 void service_explain_routes(struct service *service, const struct addr *target);
 

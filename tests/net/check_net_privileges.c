@@ -89,6 +89,27 @@ START_TEST(a_log_file_is_reopened_as_that_user)
 }
 END_TEST
 
+#else
+
+START_TEST(staying_root_is_said)
+{
+	if (_i == 1) {
+		static struct command_result result;
+		struct command command;
+
+		daemon_command(&command);
+		command_add(&command, "-c");
+		command_add(&command, harness_write("wrong.conf", "user = \"nobody\";\n" LISTENER));
+		command_run(&command, &result);
+		ck_assert_int_eq(result.exit_code, 1);
+		ck_assert_ptr_nonnull(strstr(result.err, "libcap-ng"));
+		return;
+	}
+	daemon_start_config(LISTENER);
+	daemon_log_await("warn ", "running as root", "libcap-ng");
+}
+END_TEST
+
 #endif
 
 START_TEST(an_unknown_user_or_group_is_an_error)
@@ -138,6 +159,8 @@ static Suite *privileges_suite(void)
 		tcase_add_test(privileges, it_becomes_its_user_and_keeps_what_it_needs);
 		tcase_add_test(privileges, a_log_file_is_reopened_as_that_user);
 	}
+#else
+	tcase_add_loop_test(privileges, staying_root_is_said, 0, 2);
 #endif
 	tcase_add_loop_test(privileges, an_unknown_user_or_group_is_an_error, 0,
 			    geteuid() == 0 ? 2 : 1);

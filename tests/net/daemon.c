@@ -20,6 +20,9 @@
 
 #define LISTEN_PORT 7000
 
+/* The main one and the log's. */
+#define THREADS_BEFORE_WORKERS 2
+
 /* A sanitizer reserves terabytes of address space for its shadow; nothing else here does. */
 #define SHADOW_KB (1UL << 30)
 
@@ -125,7 +128,7 @@ static bool is_up(void)
 	return (mask >> (SIGTERM - 1) & 1) != 0 &&
 	       (tcp_table_count(LISTEN_PORT, TCP_TABLE_LISTEN) > 0 ||
 		udp_table_unconnected(LISTEN_PORT) > 0) &&
-	       daemon_thread_count() > 1;
+	       daemon_thread_count() > THREADS_BEFORE_WORKERS;
 }
 
 void daemon_start_command(const struct command *command)

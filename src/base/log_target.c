@@ -1,0 +1,177 @@
+/* SPDX-License-Identifier: BSD-2-Clause */
+/* Where lines go. */
+#include "base/log_target.h"
+
+#include <errno.h>
+#include <fcntl.h>
+#include <poll.h>
+#include <pthread.h>
+#include <stdatomic.h>
+#include <stdlib.h>
+#include <string.h>
+#include <syslog.h>
+#include <unistd.h>
+
+/* How often one who waits for a full pipe looks whether another file was opened. */
+#define LOOK_MS 200
+
+/*
+ * The descriptor's number stays the same while a file is open: reopening puts the new file under it
+ * with dup3(2), which another thread cannot half see.
+ */
+static atomic_int current_fd = STDERR_FILENO;
+static atomic_uint current_generation;
+static atomic_bool current_is_syslog;
+static char *current_path;
+
+/*
+ * O_NONBLOCK is for pipes and terminals: opening them does not wait, and a writer waits in poll(2),
+ * where it can look for a reopened file. It is this process's own open file, unlike standard error,
+ * which others may share and which stays as it is.
+ */
+static int open_file(const char *path)
+{
+	const int flags = O_APPEND | O_CREAT | O_CLOEXEC | O_NOCTTY | O_NONBLOCK;
+	int fd = open(path, O_WRONLY | flags, 0640);
+
+	/* A named pipe that nobody reads yet; a reader of our own keeps it open (fifo(7)). */
+	if (fd < 0 && errno == ENXIO)
+		fd = open(path, O_RDWR | flags, 0640);
+	return fd;
+}
+
+/* The start of the line that the byte at this place belongs to. */
+static size_t line_start(const char *text, size_t at)
+{
+	while (at > 0 && text[at - 1] != '\n')
+		at--;
+	return at;
+}
+
+static ssize_t write_cancellable(int fd, const char *text, size_t len)
+{
+	ssize_t written;
+	int before;
+
+	pthread_setcancelstate(PTHREAD_CANCEL_ENABLE, &before);
+	written = write(fd, text, len);
+	pthread_setcancelstate(before, &before);
+	return written;
+}
+
+static void await_room(int fd)
+{
+	struct pollfd poll_fd = {.fd = fd, .events = POLLOUT};
+	int before;
+
+	pthread_setcancelstate(PTHREAD_CANCEL_ENABLE, &before);
+	(void)poll(&poll_fd, 1, LOOK_MS);
+	pthread_setcancelstate(before, &before);
+}
+
+int log_target_open(const char *target)
+{
+	bool is_syslog = strcmp(target, "syslog") == 0;
+	bool is_file = !is_syslog && strcmp(target, "stderr") != 0;
+	int fd = STDERR_FILENO;
+	char *path = NULL;
+
+	if (is_file) {
+		path = strdup(target);
+		if (path == NULL)
+			return -1;
+		fd = open_file(path);
+		if (fd < 0) {
+			free(path);
+			return -1;
+		}
+	}
+	log_target_close();
+	if (is_syslog)
+		openlog("mmproxy", LOG_PID | LOG_NDELAY, LOG_DAEMON);
+	current_path = path;
+	atomic_store(&current_fd, fd);
+	atomic_store(&current_is_syslog, is_syslog);
+	return 0;
+}
+
+int log_target_reopen(void)
+{
+	int fd;
+	int failed;
+
+	if (current_path == NULL)
+		return 0;
+	fd = open_file(current_path);
+	if (fd < 0)
+		return -1;
+	failed = dup3(fd, atomic_load(&current_fd), O_CLOEXEC) < 0;
+	close(fd);
+	if (failed)
+		return -1;
+	atomic_fetch_add(&current_generation, 1);
+	return 0;
+}
+
+void log_target_close(void)
+{
+	int fd = atomic_exchange(&current_fd, STDERR_FILENO);
+
+	if (atomic_exchange(&current_is_syslog, false))
+		closelog();
+	if (current_path != NULL)
+		close(fd);
+	free(current_path);
+	current_path = NULL;
+	atomic_fetch_add(&current_generation, 1);
+}
+
+unsigned log_target_generation(void)
+{
+	return atomic_load(&current_generation);
+}
+
+bool log_target_is_file(void)
+{
+	return current_path != NULL;
+}
+
+bool log_target_is_syslog(void)
+{
+	return atomic_load_explicit(&current_is_syslog, memory_order_relaxed);
+}
+
+size_t log_target_write(const char *text, size_t len)
+{
+	unsigned generation = log_target_generation();
+	size_t done = 0;
+
+	while (done < len) {
+		int fd = atomic_load(&current_fd);
+		ssize_t written = write_cancellable(fd, text + done, len - done);
+
+		if (written > 0) {
+			done += (size_t)written;
+		} else if (written < 0 && errno == EAGAIN) {
+			await_room(fd);
+			/* A line that the former file has half of starts again in the new one. */
+			if (log_target_generation() != generation) {
+				generation = log_target_generation();
+				done = line_start(text, done);
+			}
+		} else if (written == 0 || errno != EINTR) {
+			break;
+		}
+	}
+	return done;
+}
+
+void log_target_syslog(enum log_level level, const char *text, size_t len)
+{
+	static const int priorities[] = {LOG_DEBUG, LOG_INFO, LOG_WARNING, LOG_ERR};
+	int before;
+
+	pthread_setcancelstate(PTHREAD_CANCEL_ENABLE, &before);
+	syslog(priorities[level], "%.*s", (int)len, text);
+	pthread_setcancelstate(before, &before);
+}

@@ -1,0 +1,49 @@
+/* SPDX-License-Identifier: BSD-2-Clause */
+/*
+ * Where lines go: standard error, a file, or syslog.
+ *
+ * One thread at a time writes. The others belong to the main thread; log_target_reopen() may be
+ * called while another thread is in log_target_write().
+ */
+#ifndef MMPROXY_LOG_TARGET_H
+#define MMPROXY_LOG_TARGET_H
+
+#include <stdbool.h>
+#include <stddef.h>
+
+#include "base/log_line.h"
+
+/*
+ * "stderr", "syslog" or a path. A file is created and appended to; a named pipe is opened whether
+ * or not somebody reads it. Returns 0, or -1 with errno; the former target then stays.
+ */
+int log_target_open(const char *target) __attribute__((warn_unused_result));
+
+/*
+ * Open the file again under its name; nothing to do for others. A writer that waits for the former
+ * file goes on with the new one. Returns 0, or -1 with errno; the former file then stays.
+ */
+int log_target_reopen(void) __attribute__((warn_unused_result));
+
+/* Close, and go back to standard error. */
+void log_target_close(void);
+
+/* How often the target was opened anew: what follows a line's first bytes must go to one file. */
+unsigned log_target_generation(void);
+
+bool log_target_is_file(void);
+
+/* Lines then go to log_target_syslog() instead of log_target_write(). */
+bool log_target_is_syslog(void);
+
+/*
+ * Write lines, waiting for as long as the target can take more later. Returns how many bytes were
+ * taken: fewer than len when it cannot (a full disk, a closed pipe), with errno. The wait is the
+ * one place where the calling thread can be cancelled.
+ */
+size_t log_target_write(const char *text, size_t len);
+
+/* Send one line; waits as log_target_write() does. */
+void log_target_syslog(enum log_level level, const char *text, size_t len);
+
+#endif

@@ -1,0 +1,119 @@
+/* SPDX-License-Identifier: BSD-2-Clause */
+/* Whether this host has what a configuration names. */
+#include "daemon/host_check.h"
+
+#include "config.h"
+
+#include <errno.h>
+#include <fcntl.h>
+#include <grp.h>
+#include <pwd.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/stat.h>
+#include <unistd.h>
+
+#include "daemon/report.h"
+
+struct host_check {
+	const char *source;
+	FILE *out;
+	size_t mistakes;
+};
+
+static void check_accounts(struct host_check *check, const struct conf *conf)
+{
+	if (conf->user != NULL && getpwnam(conf->user) == NULL) {
+		fprintf(check->out, "%s: user: there is no user \"%s\" on this system\n",
+			check->source, conf->user);
+		check->mistakes++;
+	}
+	if (conf->group != NULL && getgrnam(conf->group) == NULL) {
+		fprintf(check->out, "%s: group: there is no group \"%s\" on this system\n",
+			check->source, conf->group);
+		check->mistakes++;
+	}
+#ifndef HAVE_CAP_NG
+	if (geteuid() == 0 && (conf->user != NULL || conf->group != NULL)) {
+		fprintf(check->out,
+			"%s: user, group: this mmproxy was built without libcap-ng and cannot give "
+			"up root\n",
+			check->source);
+		check->mistakes++;
+	}
+#endif
+}
+
+/* Whether the effective user may; 0 or an errno value. */
+static int may(const char *path, int mode)
+{
+	return faccessat(AT_FDCWD, path, mode, AT_EACCESS) < 0 ? errno : 0;
+}
+
+/* Whether a file could be made there; 0 or an errno value. */
+static int may_create(const char *path)
+{
+	char *directory = strdup(path);
+	struct stat st;
+	int error;
+
+	if (directory == NULL)
+		return ENOMEM;
+	/* The path is absolute, so that there is a slash; the root directory keeps its own. */
+	strrchr(directory, '/')[strrchr(directory, '/') == directory ? 1 : 0] = '\0';
+	if (stat(directory, &st) < 0)
+		error = errno;
+	else
+		error = S_ISDIR(st.st_mode) ? may(directory, W_OK | X_OK) : ENOTDIR;
+	free(directory);
+	return error;
+}
+
+/* Whether log_open() could open it; 0 or an errno value. */
+static int may_append(const char *path)
+{
+	struct stat st;
+
+	if (stat(path, &st) < 0)
+		return errno == ENOENT ? may_create(path) : errno;
+	if (S_ISDIR(st.st_mode))
+		return EISDIR;
+	return S_ISSOCK(st.st_mode) ? ENXIO : may(path, W_OK);
+}
+
+static void check_log(struct host_check *check, const char *target)
+{
+	int error;
+
+	if (strcmp(target, "stderr") == 0 || strcmp(target, "syslog") == 0)
+		return;
+	error = may_append(target);
+	if (error == 0)
+		return;
+	if ((error == EACCES || error == EPERM) && geteuid() != 0) {
+		fprintf(check->out,
+			"%s: warning: log.target: this user cannot open %s: %s; root may\n",
+			check->source, target, strerror(error));
+		return;
+	}
+	fprintf(check->out, "%s: log.target: cannot open %s: %s\n", check->source, target,
+		strerror(error));
+	check->mistakes++;
+}
+
+static void warn(const char *text, void *arg)
+{
+	const struct host_check *check = arg;
+
+	fprintf(check->out, "%s: warning: %s\n", check->source, text);
+}
+
+size_t host_check(const struct conf *conf, const char *source, FILE *out)
+{
+	struct host_check check = {.source = source, .out = out};
+
+	check_accounts(&check, conf);
+	check_log(&check, conf->log_target);
+	report_open_listeners(conf, warn, &check);
+	return check.mistakes;
+}

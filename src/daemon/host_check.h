@@ -1,0 +1,19 @@
+/* SPDX-License-Identifier: BSD-2-Clause */
+/* Whether this host has what a configuration names, as -t says. */
+#ifndef MMPROXY_HOST_CHECK_H
+#define MMPROXY_HOST_CHECK_H
+
+#include <stdio.h>
+
+#include "conf/conf.h"
+
+/*
+ * Check the user, the group and the log's target, and warn of listeners that trust every peer; one
+ * line each to out, behind the source ("FILE" or "the command line"). Nothing is created or
+ * changed. What only root could tell or do is a warning for others. Returns how many mistakes there
+ * are; warnings are none.
+ */
+size_t host_check(const struct conf *conf, const char *source, FILE *out)
+    __attribute__((warn_unused_result));
+
+#endif

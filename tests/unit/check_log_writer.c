@@ -1,0 +1,462 @@
+/* SPDX-License-Identifier: BSD-2-Clause */
+/* Unit tests of base/log_queue, base/log_target and base/log_writer. */
+#include "base/log.h"
+
+#include <check.h>
+#include <fcntl.h>
+#include <limits.h>
+#include <pthread.h>
+#include <signal.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/resource.h>
+#include <sys/stat.h>
+#include <time.h>
+#include <unistd.h>
+
+#include "base/log_queue.h"
+
+#define THREADS	    4
+#define THREAD_MAX  20000
+#define CROWD_LINES 5000
+
+static char directory[] = "/tmp/check_log_writer.XXXXXX";
+static char path[PATH_MAX];
+static struct log_queue queue;
+static struct log_batch batch;
+static off_t start_offset; /* of the log in its file */
+
+static void set_up(void)
+{
+	strcpy(strrchr(directory, '.'), ".XXXXXX");
+	ck_assert_ptr_nonnull(mkdtemp(directory));
+	snprintf(path, sizeof(path), "%s/log", directory);
+	start_offset = 0;
+}
+
+static void tear_down(void)
+{
+	log_close();
+	unlink(path);
+	rmdir(directory);
+}
+
+static void start(enum log_format format)
+{
+	ck_assert_int_eq(log_open(path, LOG_LEVEL_INFO, format), 0);
+	ck_assert_int_eq(log_start_writer(), 0);
+}
+
+static const char *read_log(void)
+{
+	static char text[8192];
+	FILE *file = fopen(path, "r");
+
+	ck_assert_ptr_nonnull(file);
+	ck_assert_int_eq(fseeko(file, start_offset, SEEK_SET), 0);
+	text[fread(text, 1, sizeof(text) - 1, file)] = '\0';
+	fclose(file);
+	return text;
+}
+
+/* ---- the queue ---- */
+
+static bool put(const char *text)
+{
+	return log_queue_put(&queue, LOG_LEVEL_INFO, text, strlen(text));
+}
+
+static const char *take(size_t max_lines)
+{
+	ck_assert(log_queue_take(&queue, &batch, max_lines, 0));
+	batch.text[batch.len] = '\0';
+	return batch.text;
+}
+
+START_TEST(lines_come_out_in_order_and_together)
+{
+	ck_assert_int_eq(log_queue_init(&queue, 4096), 0);
+	ck_assert(put("one\n"));
+	ck_assert(put("two\n"));
+	ck_assert(put("three\n"));
+	ck_assert_str_eq(take(2), "one\ntwo\n");
+	ck_assert_uint_eq(batch.lines, 2);
+	ck_assert(!batch.is_last);
+	ck_assert_str_eq(take(SIZE_MAX), "three\n");
+	ck_assert(batch.is_last);
+	/* Nothing came in time. */
+	ck_assert_str_eq(take(SIZE_MAX), "");
+	log_queue_close(&queue);
+	ck_assert(!log_queue_take(&queue, &batch, 1, -1));
+	log_queue_fini(&queue);
+}
+END_TEST
+
+START_TEST(every_place_in_the_ring_holds_a_line)
+{
+	/* Records of all lengths pass the end of the ring at every byte. */
+	ck_assert_int_eq(log_queue_init(&queue, 301), 0);
+	ck_assert(put("-\n"));
+	for (unsigned i = 0; i < 3000; i++) {
+		char text[128];
+		char next[128];
+
+		snprintf(text, sizeof(text), "%0*u\n", (int)(i % 97), i);
+		snprintf(next, sizeof(next), "%0*u\n", (int)((i + 1) % 97), i + 1);
+		if (i == 0)
+			ck_assert(put(text));
+		ck_assert(put(next));
+		if (i == 0)
+			ck_assert_str_eq(take(1), "-\n");
+		ck_assert_str_eq(take(1), text);
+		ck_assert_uint_eq(batch.left_out, 0);
+	}
+	log_queue_fini(&queue);
+}
+END_TEST
+
+START_TEST(what_does_not_fit_is_counted_where_it_is_missing)
+{
+	unsigned fitting = 0;
+	unsigned taken = 0;
+
+	ck_assert_int_eq(log_queue_init(&queue, 1000), 0);
+	while (put("a line\n"))
+		fitting++;
+	ck_assert_uint_gt(fitting, 20);
+	for (int i = 0; i < 9; i++)
+		ck_assert(!put("lost\n"));
+	/* Not before the queue is half empty. */
+	take(1);
+	ck_assert(!put("lost\n"));
+	for (taken = 1; taken <= fitting / 2; taken++)
+		take(1);
+	ck_assert(put("new\n"));
+	for (; taken < fitting; taken++) {
+		ck_assert_str_eq(take(1), "a line\n");
+		ck_assert_uint_eq(batch.left_out, 0);
+	}
+	ck_assert_str_eq(take(SIZE_MAX), "new\n");
+	ck_assert_uint_eq(batch.left_out, 11);
+	log_queue_fini(&queue);
+}
+END_TEST
+
+START_TEST(lines_missing_at_the_end_are_told_as_well)
+{
+	ck_assert_int_eq(log_queue_init(&queue, 100), 0);
+	ck_assert(put("a line\n"));
+	while (put("a line\n"))
+		;
+	log_queue_close(&queue);
+	ck_assert_str_eq(take(SIZE_MAX), "a line\na line\na line\na line\n");
+	ck_assert_str_eq(take(SIZE_MAX), "");
+	ck_assert_uint_eq(batch.left_out, 1);
+	ck_assert(!log_queue_take(&queue, &batch, 1, -1));
+	log_queue_fini(&queue);
+}
+END_TEST
+
+/* ---- many threads ---- */
+
+static void *log_many(void *arg)
+{
+	const unsigned *thread = arg;
+
+	for (unsigned i = 0; i < CROWD_LINES; i++)
+		log_msg(LOG_LEVEL_INFO, "thread %u line %u.", *thread, i);
+	return NULL;
+}
+
+static void run_threads(void)
+{
+	static unsigned numbers[THREADS];
+	pthread_t threads[THREADS];
+
+	for (unsigned i = 0; i < THREADS; i++) {
+		numbers[i] = i;
+		ck_assert_int_eq(pthread_create(&threads[i], NULL, log_many, &numbers[i]), 0);
+	}
+	for (unsigned i = 0; i < THREADS; i++)
+		pthread_join(threads[i], NULL);
+}
+
+/* What a log has: lines of each thread, which must be whole and in order, and those left out. */
+struct crowd {
+	unsigned next[THREADS];
+	unsigned long lines;
+	unsigned long left_out;
+};
+
+static void count_file(struct crowd *crowd, FILE *file)
+{
+	char line[512];
+	char time[64];
+
+	memset(crowd, 0, sizeof(*crowd));
+	while (fgets(line, sizeof(line), file) != NULL) {
+		unsigned thread;
+		unsigned number;
+		unsigned long missing;
+
+		if (sscanf(line, "warn time=%63s msg=\"log lines were left out\" lines=%lu\n", time,
+			   &missing) == 2) {
+			crowd->left_out += missing;
+			continue;
+		}
+		ck_assert_msg(sscanf(line, "info time=%63s msg=\"thread %u line %u.\"\n", time,
+				     &thread, &number) == 3 &&
+				  thread < THREADS && line[strlen(line) - 1] == '\n',
+			      "torn: %s", line);
+		ck_assert_uint_ge(number, crowd->next[thread]);
+		crowd->next[thread] = number + 1;
+		crowd->lines++;
+	}
+}
+
+START_TEST(threads_do_not_tear_or_lose_lines)
+{
+	struct crowd crowd;
+	uint64_t before = log_left_out();
+	FILE *file;
+
+	if (_i == 1)
+		start(LOG_FORMAT_TEXT);
+	else
+		ck_assert_int_eq(log_open(path, LOG_LEVEL_INFO, LOG_FORMAT_TEXT), 0);
+	run_threads();
+	log_close();
+	file = fopen(path, "r");
+	ck_assert_ptr_nonnull(file);
+	count_file(&crowd, file);
+	fclose(file);
+	ck_assert_uint_eq(crowd.lines + crowd.left_out, THREADS * CROWD_LINES);
+	ck_assert_uint_eq(crowd.left_out, log_left_out() - before);
+	if (_i == 0)
+		ck_assert_uint_eq(crowd.left_out, 0);
+}
+END_TEST
+
+static int64_t now_ms(void)
+{
+	struct timespec now;
+
+	clock_gettime(CLOCK_MONOTONIC, &now);
+	return (int64_t)now.tv_sec * 1000 + now.tv_nsec / 1000000;
+}
+
+START_TEST(nobody_waits_for_a_pipe_that_is_not_read)
+{
+	uint64_t before = log_left_out();
+	int64_t started;
+
+	ck_assert_int_eq(mkfifo(path, 0600), 0);
+	start(LOG_FORMAT_TEXT);
+	run_threads();
+	run_threads();
+	ck_assert_uint_gt(log_left_out(), before);
+	started = now_ms();
+	log_stop_writer();
+	ck_assert_int_lt(now_ms() - started, 20000);
+	/* A stuck target stays one: this is counted, and does not wait. */
+	before = log_left_out();
+	log_msg(LOG_LEVEL_ERROR, "too late");
+	ck_assert_uint_eq(log_left_out(), before + 1);
+	log_close();
+	/* All of it was counted, but for what the pipe has. */
+	ck_assert_uint_ge(log_left_out(), 2 * THREADS * CROWD_LINES - 65536 / 40);
+}
+END_TEST
+
+START_TEST(lines_before_the_thread_come_before_those_after)
+{
+	const char *at;
+
+	ck_assert_int_eq(log_open(path, LOG_LEVEL_INFO, LOG_FORMAT_TEXT), 0);
+	for (char c = '1'; c <= '6'; c++) {
+		log_msg(LOG_LEVEL_INFO, "line %c", c);
+		if (c == '2' || c == '5')
+			ck_assert_int_eq(log_start_writer(), 0);
+		if (c == '4')
+			log_stop_writer();
+	}
+	log_close();
+	at = read_log();
+	for (char c = '1'; c <= '6'; c++) {
+		at = strstr(at, "line ");
+		ck_assert_ptr_nonnull(at);
+		ck_assert_int_eq(*(at += strlen("line ")), c);
+	}
+}
+END_TEST
+
+/* ---- files that cannot grow ---- */
+
+/* Where the limit is, far behind the files of Check, which it holds for as well. */
+#define FILE_END (64 << 20)
+
+static void limit_files(rlim_t size)
+{
+	struct rlimit limit;
+
+	signal(SIGXFSZ, SIG_IGN);
+	ck_assert_int_eq(getrlimit(RLIMIT_FSIZE, &limit), 0);
+	limit.rlim_cur = size;
+	ck_assert_int_eq(setrlimit(RLIMIT_FSIZE, &limit), 0);
+}
+
+/*
+ * Let the log have so many bytes more, from a hole that fills the rest. As on a disk, a write that
+ * passes the end is cut, and the next one fails.
+ */
+static void fill_disk(off_t room)
+{
+	int fd = open(path, O_WRONLY | O_CREAT | O_TRUNC, 0600);
+
+	ck_assert_int_ge(fd, 0);
+	ck_assert_int_eq(ftruncate(fd, FILE_END - room), 0);
+	close(fd);
+	start_offset = FILE_END - room;
+	limit_files(FILE_END);
+}
+
+static void count_path(struct crowd *crowd)
+{
+	FILE *file = fopen(path, "r");
+
+	ck_assert_ptr_nonnull(file);
+	ck_assert_int_eq(fseeko(file, start_offset, SEEK_SET), 0);
+	count_file(crowd, file);
+	fclose(file);
+}
+
+static void await_left_out(uint64_t count)
+{
+	int64_t deadline = now_ms() + 20000;
+
+	while (log_left_out() < count) {
+		ck_assert_int_lt(now_ms(), deadline);
+		usleep(1000);
+	}
+}
+
+START_TEST(a_line_that_a_full_disk_cut_is_finished_later)
+{
+	/* Each place in a line is where the disk ends once. */
+	for (unsigned size = 200; size < 270; size++) {
+		uint64_t before = log_left_out();
+		struct crowd crowd;
+
+		fill_disk(size);
+		ck_assert_int_eq(log_open(path, LOG_LEVEL_INFO, LOG_FORMAT_TEXT), 0);
+		if (_i == 1)
+			ck_assert_int_eq(log_start_writer(), 0);
+		for (unsigned i = 0; i < 20; i++)
+			log_msg(LOG_LEVEL_INFO, "thread 0 line %u.", i);
+		await_left_out(before + 15);
+		if (_i == 1)
+			log_stop_writer();
+		limit_files(RLIM_INFINITY);
+		log_msg(LOG_LEVEL_INFO, "thread 0 line 20.");
+		log_close();
+		count_path(&crowd);
+		ck_assert_uint_gt(crowd.left_out, 0);
+		ck_assert_uint_eq(crowd.left_out, log_left_out() - before);
+		ck_assert_uint_eq(crowd.lines + crowd.left_out, 21);
+		ck_assert_uint_eq(crowd.next[0], 21);
+	}
+}
+END_TEST
+
+START_TEST(what_is_missing_is_said_without_a_further_line)
+{
+	int64_t deadline = now_ms() + 20000;
+	struct crowd crowd;
+
+	fill_disk(100);
+	start(LOG_FORMAT_TEXT);
+	for (unsigned i = 0; i < 20; i++)
+		log_msg(LOG_LEVEL_INFO, "thread 0 line %u.", i);
+	await_left_out(1);
+	limit_files(RLIM_INFINITY);
+	while (strstr(read_log(), "left out") == NULL) {
+		ck_assert_int_lt(now_ms(), deadline);
+		usleep(1000);
+	}
+	log_close();
+	count_path(&crowd);
+	ck_assert_uint_eq(crowd.lines + crowd.left_out, 20);
+}
+END_TEST
+
+START_TEST(half_a_line_does_not_get_into_the_next_file)
+{
+	uint64_t before = log_left_out();
+	struct crowd crowd;
+
+	fill_disk(100);
+	ck_assert_int_eq(log_open(path, LOG_LEVEL_INFO, LOG_FORMAT_TEXT), 0);
+	for (unsigned i = 0; i < 3; i++)
+		log_msg(LOG_LEVEL_INFO, "thread 0 line %u.", i);
+	unlink(path);
+	start_offset = 0;
+	limit_files(RLIM_INFINITY);
+	ck_assert_int_eq(log_reopen(), 0);
+	log_msg(LOG_LEVEL_INFO, "thread 0 line 3.");
+	log_close();
+	count_path(&crowd);
+	ck_assert_uint_eq(crowd.lines, 1);
+	ck_assert_uint_eq(crowd.left_out, log_left_out() - before);
+}
+END_TEST
+
+START_TEST(what_is_missing_is_an_object_in_json)
+{
+	const char *text;
+
+	/* The notice's level is not shown, but it stands for lines that are. */
+	fill_disk(20);
+	ck_assert_int_eq(log_open(path, LOG_LEVEL_ERROR, LOG_FORMAT_JSON), 0);
+	log_msg(LOG_LEVEL_ERROR, "one");
+	log_msg(LOG_LEVEL_ERROR, "two");
+	log_msg(LOG_LEVEL_ERROR, "three");
+	limit_files(RLIM_INFINITY);
+	log_msg(LOG_LEVEL_ERROR, "four");
+	log_close();
+	text = read_log();
+	ck_assert_ptr_nonnull(strstr(text, "\"msg\":\"log lines were left out\",\"lines\":2}\n"));
+	ck_assert_ptr_nonnull(strstr(text, "\"level\":\"warn\""));
+	ck_assert_ptr_nonnull(strstr(text, "\"msg\":\"four\"}\n"));
+}
+END_TEST
+
+int main(void)
+{
+	Suite *suite = suite_create("log_writer");
+	TCase *queues = tcase_create("queue");
+	TCase *writer = tcase_create("writer");
+	SRunner *runner;
+	int failed;
+
+	tcase_add_test(queues, lines_come_out_in_order_and_together);
+	tcase_add_test(queues, every_place_in_the_ring_holds_a_line);
+	tcase_add_test(queues, what_does_not_fit_is_counted_where_it_is_missing);
+	tcase_add_test(queues, lines_missing_at_the_end_are_told_as_well);
+	tcase_set_timeout(writer, 60);
+	tcase_add_checked_fixture(writer, set_up, tear_down);
+	tcase_add_loop_test(writer, threads_do_not_tear_or_lose_lines, 0, 2);
+	tcase_add_test(writer, nobody_waits_for_a_pipe_that_is_not_read);
+	tcase_add_test(writer, lines_before_the_thread_come_before_those_after);
+	tcase_add_loop_test(writer, a_line_that_a_full_disk_cut_is_finished_later, 0, 2);
+	tcase_add_test(writer, what_is_missing_is_said_without_a_further_line);
+	tcase_add_test(writer, half_a_line_does_not_get_into_the_next_file);
+	tcase_add_test(writer, what_is_missing_is_an_object_in_json);
+	suite_add_tcase(suite, queues);
+	suite_add_tcase(suite, writer);
+	runner = srunner_create(suite);
+	srunner_run_all(runner, CK_ENV);
+	failed = srunner_ntests_failed(runner);
+	srunner_free(runner);
+	return failed == 0 ? EXIT_SUCCESS : EXIT_FAILURE;
+}
