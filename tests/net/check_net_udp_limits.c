@@ -305,9 +305,10 @@ START_TEST(a_flood_of_rubbish_starves_nobody)
 	pid = start_flood(flooding, LISTEN_V4, bytes, sizeof(bytes));
 	for (int i = 0; i < 30; i++)
 		exchange(balancer, backend, BALANCER_CLIENT);
+	/* On a busy machine the flood may begin after all of that. */
+	daemon_log_await("warn ", "reason=header_invalid", NULL);
 	stop_flood(pid);
 	seconds = (unsigned)((harness_now_ms() - started) / 1000) + 2;
-	ck_assert_uint_ge(daemon_log_count("warn ", "reason=header_invalid"), 1);
 	ck_assert_uint_le(daemon_log_count("warn ", "reason=header_invalid"), 12 * seconds);
 }
 END_TEST
