@@ -83,7 +83,7 @@ int udp_sock_new(int family, bool transparent, uint32_t mark)
 	return fd;
 }
 
-int udp_sock_bind_foreign(const struct addr *addr)
+int udp_sock_bind_reply(const struct addr *addr)
 {
 	int family = addr_family(addr);
 	int fd = socket(family, SOCK_DGRAM | SOCK_NONBLOCK | SOCK_CLOEXEC, 0);

@@ -56,7 +56,7 @@ int udp_sock_new(int family, bool transparent, uint32_t mark) __attribute__((war
  * A non-blocking socket to answer from an address that may be anybody's (IP_TRANSPARENT), of
  * path->local's family. Nothing is read from it.
  */
-int udp_sock_bind_foreign(const struct addr *addr) __attribute__((warn_unused_result));
+int udp_sock_bind_reply(const struct addr *addr) __attribute__((warn_unused_result));
 
 /* Have the kernel hand over runs of equal datagrams as one (UDP_GRO, Linux 5.0). */
 int udp_sock_set_gro(int fd) __attribute__((warn_unused_result));

@@ -14,8 +14,8 @@
 #include "base/log_limit.h"
 #include "base/reason.h"
 #include "conf/conf.h"
-#include "service/members.h"
-#include "service/whereabouts.h"
+#include "service/client_path.h"
+#include "service/flow_quota.h"
 
 struct service {
 	struct conf *snapshot; /* a reference */
@@ -27,8 +27,8 @@ struct service {
 	 */
 	atomic_uint active;
 	atomic_bool routes_explained;	      /* advice about return routes has been logged */
-	struct members members;		      /* of a UDP listener */
-	struct whereabouts_table whereabouts; /* of its clients */
+	struct flow_quota quota;	      /* of a UDP listener */
+	struct client_path_table client_path; /* of its clients */
 	struct log_limit limits[REASON_COUNT];
 };
 

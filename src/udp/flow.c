@@ -15,8 +15,8 @@
 #include "udp/udp_listener.h"
 
 /* Messages read from one flow a turn, at most; of runs that the kernel joined, far fewer. */
-#define APPETITE_MAX 16
-#define JOINED_MAX   4
+#define READ_BATCH_MAX	      16
+#define READ_BATCH_JOINED_MAX 4
 
 /* ICMP errors taken from one flow a turn. */
 #define ICMP_MAX 16
@@ -28,7 +28,7 @@
  */
 #define RECEIVE_BUFFER (2 * 1024 * 1024)
 
-_Static_assert(sizeof(struct flow_key) == WHEREABOUTS_KEY_LEN, "what tells clients apart");
+_Static_assert(sizeof(struct flow_key) == CLIENT_PATH_KEY_LEN, "what tells clients apart");
 _Static_assert(offsetof(struct flow, links) == 0, "flow_of() relies on it");
 
 static enum close_reason drop_reason(int error)
@@ -81,11 +81,11 @@ static int join_workers(struct flow *flow)
 {
 	struct service *service = flow->listener->service;
 
-	if (service->members.count < 2 || flow->links.key.kind != FLOW_OF_CLIENT)
+	if (service->quota.count < 2 || flow->links.key.kind != FLOW_OF_CLIENT)
 		return 0;
-	flow->whereabouts = whereabouts_join(&service->whereabouts,
+	flow->client_path = client_path_join(&service->client_path,
 					     (const uint8_t *)(const void *)&flow->links.key);
-	return flow->whereabouts != NULL ? 0 : -1;
+	return flow->client_path != NULL ? 0 : -1;
 }
 
 struct flow *flow_dial(struct udp_listener *listener, const struct flow_key *key,
@@ -101,7 +101,7 @@ struct flow *flow_dial(struct udp_listener *listener, const struct flow_key *key
 	flow->source = route->source;
 	flow->target = route->target;
 	flow->first_segment = UDP_SEGMENT_NONE;
-	flow->appetite = 1;
+	flow->read_batch = 1;
 	flow->fd = dial_target(flow, reason);
 	if (flow->fd < 0) {
 		free(flow);
@@ -116,7 +116,7 @@ struct flow *flow_dial(struct udp_listener *listener, const struct flow_key *key
 void flow_abandon(struct flow *flow)
 {
 	close(flow->fd);
-	whereabouts_leave(&flow->listener->service->whereabouts, flow->whereabouts);
+	client_path_leave(&flow->listener->service->client_path, flow->client_path);
 	tlv_copy_free(flow->tlvs);
 	free(flow);
 }
@@ -156,27 +156,27 @@ void flow_close(struct flow *flow, enum close_reason reason)
 
 /* ---- where it is ---- */
 
-void flow_set_place(struct flow *flow, const struct whereabouts_place *place)
+void flow_set_reply(struct flow *flow, const struct reply_path *reply)
 {
-	bool moved = flow->place.socket != place->socket ||
-		     flow->place.header_len != place->header_len ||
-		     memcmp(flow->place.header, place->header, place->header_len) != 0 ||
-		     !udp_path_equal(&flow->place.path, &place->path);
+	bool moved = flow->reply.socket != reply->socket ||
+		     flow->reply.header_len != reply->header_len ||
+		     memcmp(flow->reply.header, reply->header, reply->header_len) != 0 ||
+		     !udp_path_equal(&flow->reply.path, &reply->path);
 
 	if (moved)
-		flow->place = *place;
+		flow->reply = *reply;
 	/* Only what is news to the other workers is told, so that a lock is rare. */
-	if (flow->whereabouts != NULL &&
-	    (moved || flow->whereabouts_version != whereabouts_version(flow->whereabouts)))
-		flow->whereabouts_version = whereabouts_set(flow->whereabouts, place);
+	if (flow->client_path != NULL &&
+	    (moved || flow->client_path_version != client_path_version(flow->client_path)))
+		flow->client_path_version = client_path_set(flow->client_path, reply);
 }
 
 /* Another worker may have heard of it since. */
-static void update_place(struct flow *flow)
+static void update_reply(struct flow *flow)
 {
-	if (flow->whereabouts != NULL &&
-	    flow->whereabouts_version != whereabouts_version(flow->whereabouts))
-		flow->whereabouts_version = whereabouts_get(flow->whereabouts, &flow->place);
+	if (flow->client_path != NULL &&
+	    flow->client_path_version != client_path_version(flow->client_path))
+		flow->client_path_version = client_path_get(flow->client_path, &flow->reply);
 }
 
 /* ---- to the backend ---- */
@@ -306,24 +306,24 @@ static void take_icmp_errors(struct flow *flow)
 /* The socket that answers from where the load balancer had sent to; -1 with errno if none can. */
 static int reply_fd(const struct flow *flow, const struct udp_socket *socket)
 {
-	const struct addr *local = &flow->place.path.local;
+	const struct addr *local = &flow->reply.path.local;
 
 	/* Only listen_transparent tells of a port. */
 	if (addr_port(local) == 0 || addr_port(local) == socket->port)
 		return socket->fd;
-	return foreign_socket(&flow->listener->foreign, local);
+	return reply_sockets_get(&flow->listener->reply_sockets, local);
 }
 
 static void put_reply(struct flow *flow, const uint8_t *payload, size_t len, size_t segment_len)
 {
 	struct udp_context *context = flow->listener->context;
 	/* Every worker has the same sockets in the same order. */
-	struct udp_socket *socket = &flow->listener->sockets[flow->place.socket];
+	struct udp_socket *socket = &flow->listener->sockets[flow->reply.socket];
 	struct outbox_item item = {
 	    .owner = flow,
-	    .path = &flow->place.path,
-	    .header = flow->place.header,
-	    .header_len = flow->place.header_len,
+	    .path = &flow->reply.path,
+	    .header = flow->reply.header,
+	    .header_len = flow->reply.header_len,
 	    .payload = payload,
 	    .len = len,
 	    .segment_len = segment_len,
@@ -359,7 +359,7 @@ void flow_read(struct flow *flow, uint32_t events, size_t *used, int64_t now_ms)
 {
 	struct udp_listener *listener = flow->listener;
 	struct udp_context *context = listener->context;
-	size_t want = flow->appetite;
+	size_t want = flow->read_batch;
 	bool joined = false;
 	int got;
 
@@ -375,7 +375,7 @@ void flow_read(struct flow *flow, uint32_t events, size_t *used, int64_t now_ms)
 	got = udp_context_receive(context, flow->fd, *used, want, false);
 	if (got <= 0)
 		return;
-	update_place(flow);
+	update_reply(flow);
 	flow_table_touch(&listener->table, &flow->links, now_ms);
 	for (size_t i = *used; i < *used + (size_t)got; i++) {
 		struct mmsghdr *message = &context->in[i];
@@ -389,6 +389,7 @@ void flow_read(struct flow *flow, uint32_t events, size_t *used, int64_t now_ms)
 	if ((size_t)got < want)
 		want = (size_t)got;
 	else
-		want = want * 2 < APPETITE_MAX ? want * 2 : APPETITE_MAX;
-	flow->appetite = (uint8_t)(joined && want > JOINED_MAX ? JOINED_MAX : want);
+		want = want * 2 < READ_BATCH_MAX ? want * 2 : READ_BATCH_MAX;
+	flow->read_batch =
+	    (uint8_t)(joined && want > READ_BATCH_JOINED_MAX ? READ_BATCH_JOINED_MAX : want);
 }

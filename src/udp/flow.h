@@ -16,9 +16,9 @@
 #include "base/reason.h"
 #include "net/udp_sock.h"
 #include "proxyproto/proxy_header.h"
+#include "service/client_path.h"
 #include "service/route.h"
 #include "service/tlv_copy.h"
-#include "service/whereabouts.h"
 #include "udp/flow_table.h"
 
 struct udp_listener;
@@ -27,14 +27,14 @@ struct udp_listener;
 struct flow {
 	struct flow_links links; /* first: the table knows no more of a flow */
 	struct udp_listener *listener;
-	struct whereabouts_place place;	 /* where it was last heard of, and replies go */
-	struct whereabouts *whereabouts; /* the same for other workers; NULL: there are none */
-	unsigned whereabouts_version;	 /* that place is of */
+	struct reply_path reply; /* where replies go: the way of its latest datagram, reversed */
+	struct client_path *client_path; /* the same for other workers; NULL: there are none */
+	unsigned client_path_version;	 /* of the one that reply was copied from */
 	int fd;
 	struct flow *gathered_next; /* of the flows with segments in udp_context */
 	uint32_t first_segment;	    /* UDP_SEGMENT_NONE: it has none */
 	uint32_t last_segment;
-	uint8_t appetite;   /* messages to ask for at the next reading */
+	uint8_t read_batch; /* messages to ask for at the next reading */
 	bool any_port;	    /* the client's port could not be kept */
 	int header_version; /* of the datagram that started it; 0: none */
 	struct addr source; /* the client's address; AF_UNSPEC: mmproxy's own is used */
@@ -69,7 +69,7 @@ void flow_abandon(struct flow *flow);
 void flow_close(struct flow *flow, enum close_reason reason);
 
 /* A datagram came this way: replies go back there, from any worker. */
-void flow_set_place(struct flow *flow, const struct whereabouts_place *place);
+void flow_set_reply(struct flow *flow, const struct reply_path *reply);
 
 /*
  * Add a datagram to those that flow_send_gathered() sends. The bytes stay where they are until

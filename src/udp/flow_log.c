@@ -22,7 +22,7 @@ void flow_log_end(const struct flow *flow, enum close_reason reason)
 {
 	struct service *service = flow->listener->service;
 	int64_t now = clock_now_ms();
-	struct addr peer = flow->place.path.peer;
+	struct addr peer = flow->reply.path.peer;
 	struct log_line line;
 
 	if (!service_may_log(service, reason, now))

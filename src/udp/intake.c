@@ -58,10 +58,10 @@ static enum room make_room(const struct intake *intake, const struct arrival *ar
 		return ROOM_MADE;
 	oldest = flow_table_oldest(&listener->table);
 	if (intake->attempts < ATTEMPTS_MAX &&
-	    members_ask(&service->members, listener->member,
-			oldest != NULL ? oldest->active_ms : INT64_MAX) == 0)
-		return parking_put(&listener->parking, intake->socket, &intake->path,
-				   arrival->bytes, arrival->len, intake->attempts + 1) == 0
+	    flow_quota_ask(&service->quota, listener->quota_number,
+			   oldest != NULL ? oldest->active_ms : INT64_MAX) == 0)
+		return deferred_put(&listener->deferred, intake->socket, &intake->path,
+				    arrival->bytes, arrival->len, intake->attempts + 1) == 0
 			   ? ROOM_LATER
 			   : ROOM_NONE;
 	if (oldest == NULL)
@@ -214,16 +214,16 @@ static void accept_datagram(const struct intake *intake, const struct arrival *a
 {
 	size_t header_len = arrival->header != NULL ? arrival->header->header_len : 0;
 
-	struct whereabouts_place place = {
+	struct reply_path reply = {
 	    .path = intake->path,
 	    .socket = intake->socket->number,
 	};
 
 	if (arrival->header != NULL && arrival->header->version == PROXY_VERSION_SPP) {
-		place.header_len = PROXY_SPP_LEN;
-		memcpy(place.header, arrival->bytes, PROXY_SPP_LEN);
+		reply.header_len = PROXY_SPP_LEN;
+		memcpy(reply.header, arrival->bytes, PROXY_SPP_LEN);
 	}
-	flow_set_place(flow, &place);
+	flow_set_reply(flow, &reply);
 	if (flow->first_segment == UDP_SEGMENT_NONE)
 		flow_table_touch(&intake->listener->table, &flow->links, intake->now_ms);
 	/* Where the header opens a flow, one that comes alone is no empty datagram. */
@@ -266,7 +266,7 @@ static bool is_same_peer(const struct addr *a, const struct addr *b)
 }
 
 /* Learn whom the message is from, and whether that one may. */
-static void meet_peer(struct intake *intake, const struct addr *name)
+static void learn_peer(struct intake *intake, const struct addr *name)
 {
 	const struct conf_listener *conf = conf_of(intake);
 
@@ -297,7 +297,7 @@ void intake_message(struct intake *intake, struct msghdr *message, size_t len)
 	const struct arrival unknown = {.error = PROXY_ERROR_NONE};
 	size_t segment_len;
 
-	meet_peer(intake, message->msg_name);
+	learn_peer(intake, message->msg_name);
 	memset(&intake->path.local, 0, sizeof(intake->path.local));
 	intake->path.interface = 0;
 	segment_len = udp_sock_read_control(message, &intake->path);
@@ -315,13 +315,13 @@ void intake_message(struct intake *intake, struct msghdr *message, size_t len)
 	} while (len > 0);
 }
 
-void intake_parked(const struct parked *parked, int64_t now_ms)
+void intake_deferred(const struct deferred *deferred, int64_t now_ms)
 {
 	struct intake intake;
 
-	intake_begin(&intake, parked->socket, now_ms);
-	intake.attempts = parked->attempts;
-	meet_peer(&intake, &parked->path.peer);
-	intake.path = parked->path;
-	take_datagram(&intake, parked->bytes, parked->len);
+	intake_begin(&intake, deferred->socket, now_ms);
+	intake.attempts = deferred->attempts;
+	learn_peer(&intake, &deferred->path.peer);
+	intake.path = deferred->path;
+	take_datagram(&intake, deferred->bytes, deferred->len);
 }

@@ -37,6 +37,6 @@ void intake_begin(struct intake *intake, struct udp_socket *socket, int64_t now_
 void intake_message(struct intake *intake, struct msghdr *message, size_t len);
 
 /* Take a datagram again that waited for room. */
-void intake_parked(const struct parked *parked, int64_t now_ms);
+void intake_deferred(const struct deferred *deferred, int64_t now_ms);
 
 #endif

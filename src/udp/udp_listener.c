@@ -23,8 +23,8 @@ void udp_listener_publish(struct udp_listener *listener)
 {
 	const struct flow_links *oldest = flow_table_oldest(&listener->table);
 
-	members_publish(&listener->service->members, listener->member,
-			oldest != NULL ? oldest->active_ms : INT64_MAX);
+	flow_quota_publish(&listener->service->quota, listener->quota_number,
+			   oldest != NULL ? oldest->active_ms : INT64_MAX);
 }
 
 /* ---- in ---- */
@@ -52,25 +52,25 @@ static void on_readable(evutil_socket_t fd, short what, void *arg)
 }
 
 /* Datagrams that waited for room: now there is some, or they make it here. */
-static void take_parked(struct udp_listener *listener)
+static void take_deferred(struct udp_listener *listener)
 {
-	struct parking parking = listener->parking;
-	struct parked *parked;
+	struct deferred_list list = listener->deferred;
+	struct deferred *deferred;
 
-	if (STAILQ_EMPTY(&parking.datagrams))
+	if (STAILQ_EMPTY(&list.datagrams))
 		return;
-	parking_init(&listener->parking);
-	while ((parked = parking_take(&parking)) != NULL) {
-		intake_parked(parked, clock_now_ms());
+	deferred_init(&listener->deferred);
+	while ((deferred = deferred_take(&list)) != NULL) {
+		intake_deferred(deferred, clock_now_ms());
 		flow_send_gathered(listener);
-		free(parked);
+		free(deferred);
 	}
 }
 
-void udp_listener_look_round(struct udp_listener *listener)
+void udp_listener_handle_room(struct udp_listener *listener)
 {
 	struct service *service = listener->service;
-	unsigned asked = members_take_asked(&service->members, listener->member);
+	unsigned asked = flow_quota_take_asked(&service->quota, listener->quota_number);
 
 	for (unsigned i = 0; i < asked && service_is_full(service); i++) {
 		struct flow_links *oldest = flow_table_oldest(&listener->table);
@@ -82,8 +82,8 @@ void udp_listener_look_round(struct udp_listener *listener)
 	/* Even if nothing has ended: they must not wait for what will not come. */
 	udp_listener_publish(listener);
 	if (asked > 0)
-		members_tell(&service->members, listener->member);
-	take_parked(listener);
+		flow_quota_tell(&service->quota, listener->quota_number);
+	take_deferred(listener);
 	udp_listener_publish(listener);
 }
 
@@ -235,8 +235,8 @@ static int make_events(struct udp_listener *listener)
 }
 
 struct udp_listener *udp_listener_new(struct event_base *base, struct service *service,
-				      struct udp_context *context, member_wake wake, void *wake_arg,
-				      const int *fds, size_t count)
+				      struct udp_context *context, flow_quota_wake wake,
+				      void *wake_arg, const int *fds, size_t count)
 {
 	struct udp_listener *listener = calloc(1, sizeof(*listener));
 	size_t taken = 0;
@@ -250,9 +250,9 @@ struct udp_listener *udp_listener_new(struct event_base *base, struct service *s
 	listener->join_max = OUTBOX_JOIN_ALL;
 	listener->joins_replies = true;
 	flow_table_init(&listener->table);
-	parking_init(&listener->parking);
-	listener->member = members_join(&service->members, wake, wake_arg);
-	if (listener->member < 0)
+	deferred_init(&listener->deferred);
+	listener->quota_number = flow_quota_join(&service->quota, wake, wake_arg);
+	if (listener->quota_number < 0)
 		goto fail;
 	listener->sockets = calloc(count, sizeof(*listener->sockets));
 	if (listener->sockets == NULL || make_events(listener) < 0)
@@ -291,8 +291,8 @@ void udp_listener_free(struct udp_listener *listener)
 		event_free(listener->expiry);
 	sock_close(listener->epoll_fd);
 	flow_table_fini(&listener->table);
-	parking_fini(&listener->parking);
-	foreign_fini(&listener->foreign);
+	deferred_fini(&listener->deferred);
+	reply_sockets_fini(&listener->reply_sockets);
 	free(listener->sockets);
 	free(listener);
 }

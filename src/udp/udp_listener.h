@@ -15,9 +15,9 @@
 
 #include "base/stats.h"
 #include "service/service.h"
+#include "udp/deferred.h"
 #include "udp/flow_table.h"
-#include "udp/foreign.h"
-#include "udp/parking.h"
+#include "udp/reply_sockets.h"
 #include "udp/udp_context.h"
 
 /* One address that is listened on. */
@@ -47,21 +47,21 @@ struct udp_listener {
 	bool joins_replies;   /* flows' sockets have UDP_GRO */
 	bool noted_joining;   /* the log knows that something is not joined */
 	bool draining;
-	int member; /* in service->members */
-	struct parking parking;
-	struct foreign_table foreign;
+	int quota_number; /* in service->quota */
+	struct deferred_list deferred;
+	struct reply_sockets reply_sockets;
 	void (*on_idle)(void *arg); /* the last flow has ended */
 	void *on_idle_arg;
 };
 
 /*
  * Receive on bound sockets, and own them from now on (also on failure). service and context outlive
- * the listener. wake is called from any thread and has udp_listener_look_round() called by this
+ * the listener. wake is called from any thread and has udp_listener_handle_room() called by this
  * one. Main thread, before workers start. Returns NULL when memory or descriptors are out.
  */
 struct udp_listener *udp_listener_new(struct event_base *base, struct service *service,
-				      struct udp_context *context, member_wake wake, void *wake_arg,
-				      const int *fds, size_t count)
+				      struct udp_context *context, flow_quota_wake wake,
+				      void *wake_arg, const int *fds, size_t count)
     __attribute__((warn_unused_result));
 
 /* Close what is left, flows with REASON_SHUTDOWN. NULL is fine. */
@@ -71,7 +71,7 @@ void udp_listener_free(struct udp_listener *listener);
 void udp_listener_publish(struct udp_listener *listener);
 
 /* Another worker asks for room, or has made some. */
-void udp_listener_look_round(struct udp_listener *listener);
+void udp_listener_handle_room(struct udp_listener *listener);
 
 /* Open no more flows; those that there are go on. */
 void udp_listener_drain(struct udp_listener *listener);

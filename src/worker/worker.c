@@ -89,10 +89,10 @@ static void on_message(unsigned message, void *arg)
 		close_sessions(worker);
 		check_drained(worker);
 		break;
-	case WORKER_LOOK_ROUND:
+	case WORKER_FLOW_ROOM:
 		for (size_t i = 0; i < worker->listeners_count; i++)
 			if (worker->listeners[i].udp != NULL)
-				udp_listener_look_round(worker->listeners[i].udp);
+				udp_listener_handle_room(worker->listeners[i].udp);
 		break;
 	case WORKER_STOP:
 		close_sessions(worker);
@@ -192,7 +192,7 @@ static void wake(void *arg)
 {
 	struct worker *worker = arg;
 
-	mailbox_post(&worker->mailbox, WORKER_LOOK_ROUND);
+	mailbox_post(&worker->mailbox, WORKER_FLOW_ROOM);
 }
 
 static struct udp_listener *new_udp(struct worker *worker, struct service *service, const int *fds,

@@ -20,7 +20,7 @@ enum worker_message {
 	WORKER_DRAIN = 1 << 0, /* nothing new; say so when the last session and flow have ended */
 	WORKER_CLOSE = 1 << 1, /* end all of them now, as WORKER_DRAIN otherwise */
 	WORKER_STOP = 1 << 2,  /* leave the loop */
-	WORKER_LOOK_ROUND = 1 << 3, /* another worker asks for room, or has made some */
+	WORKER_FLOW_ROOM = 1 << 3, /* another worker asks for room, or has made some */
 };
 
 struct worker;

@@ -5,26 +5,26 @@
  *
  * The worker's thread only.
  */
-#ifndef MMPROXY_FOREIGN_H
-#define MMPROXY_FOREIGN_H
+#ifndef MMPROXY_REPLY_SOCKETS_H
+#define MMPROXY_REPLY_SOCKETS_H
 
 #include <stddef.h>
 
 #include "base/addr.h"
 
 /* As many as have been used lately; the one unused longest makes room. */
-#define FOREIGN_MAX 1024
+#define REPLY_SOCKETS_MAX 1024
 
-struct foreign;
+struct reply_socket;
 
-struct foreign_table {
-	struct foreign *sockets; /* longest unused first */
+struct reply_sockets {
+	struct reply_socket *sockets; /* longest unused first */
 };
 
 /* A socket bound to this address, which stays the table's, or -1 with errno. */
-int foreign_socket(struct foreign_table *table, const struct addr *local);
+int reply_sockets_get(struct reply_sockets *table, const struct addr *local);
 
 /* Close all of them. */
-void foreign_fini(struct foreign_table *table);
+void reply_sockets_fini(struct reply_sockets *table);
 
 #endif

@@ -6,46 +6,46 @@
  * A worker ends no other worker's flow: it asks, and is told when there may be room. Joining is for
  * the main thread, before workers start; the rest is atomic, for any worker.
  */
-#ifndef MMPROXY_MEMBERS_H
-#define MMPROXY_MEMBERS_H
+#ifndef MMPROXY_FLOW_QUOTA_H
+#define MMPROXY_FLOW_QUOTA_H
 
 #include <stdatomic.h>
 #include <stdbool.h>
 #include <stddef.h>
 #include <stdint.h>
 
-/* Called from any thread: have the member's worker look after its requests. */
-typedef void (*member_wake)(void *arg);
+/* Called from any thread: have the worker's worker look after its requests. */
+typedef void (*flow_quota_wake)(void *arg);
 
-struct member {
-	member_wake wake;
+struct flow_quota_worker {
+	flow_quota_wake wake;
 	void *arg;
 	_Atomic int64_t oldest_ms; /* when its flow idle longest moved; INT64_MAX: it has none */
 	atomic_uint asked;	   /* flows that it has been asked to end */
 	atomic_bool waiting;	   /* it wants to know when there may be room */
 };
 
-struct members {
-	struct member *list;
+struct flow_quota {
+	struct flow_quota_worker *list;
 	size_t count;
 };
 
-/* Returns the new member's number, or -1 when memory is out. */
-int members_join(struct members *members, member_wake wake, void *arg)
+/* Returns the new worker's number, or -1 when memory is out. */
+int flow_quota_join(struct flow_quota *quota, flow_quota_wake wake, void *arg)
     __attribute__((warn_unused_result));
-void members_fini(struct members *members);
+void flow_quota_fini(struct flow_quota *quota);
 
-/* Tell the others since when a member's flow idle longest has been silent. */
-void members_publish(struct members *members, int self, int64_t oldest_ms);
+/* Tell the others since when a worker's flow idle longest has been silent. */
+void flow_quota_publish(struct flow_quota *quota, int self, int64_t oldest_ms);
 
-/* Ask the other member that has a flow idle since before own_ms to end it, and to tell self then.
+/* Ask the other worker that has a flow idle since before own_ms to end it, and to tell self then.
  * Returns 0, or -1 when there is none. */
-int members_ask(struct members *members, int self, int64_t own_ms);
+int flow_quota_ask(struct flow_quota *quota, int self, int64_t own_ms);
 
 /* How many flows the others want ended, each asked for once. */
-unsigned members_take_asked(struct members *members, int self);
+unsigned flow_quota_take_asked(struct flow_quota *quota, int self);
 
 /* Flows have ended: tell those that wait. */
-void members_tell(struct members *members, int self);
+void flow_quota_tell(struct flow_quota *quota, int self);
 
 #endif

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
 /* Where the load balancer is that a client's replies go to. */
-#include "service/whereabouts.h"
+#include "service/client_path.h"
 
 #include <stdlib.h>
 #include <string.h>
@@ -9,30 +9,30 @@
 #define HASH_NONFATAL_OOM 1
 #include <uthash.h>
 
-struct whereabouts {
-	uint8_t key[WHEREABOUTS_KEY_LEN];
+struct client_path {
+	uint8_t key[CLIENT_PATH_KEY_LEN];
 	UT_hash_handle hh;
 	unsigned refs; /* guarded by the table's lock */
 	pthread_mutex_t lock;
 	atomic_uint version;
-	struct whereabouts_place place; /* guarded by lock */
+	struct reply_path path; /* guarded by lock */
 };
 
-void whereabouts_init(struct whereabouts_table *table)
+void client_path_init(struct client_path_table *table)
 {
 	pthread_mutex_init(&table->lock, NULL);
 	table->clients = NULL;
 }
 
-void whereabouts_fini(struct whereabouts_table *table)
+void client_path_fini(struct client_path_table *table)
 {
 	pthread_mutex_destroy(&table->lock);
 }
 
-static struct whereabouts *new_client(struct whereabouts_table *table,
-				      const uint8_t key[static WHEREABOUTS_KEY_LEN])
+static struct client_path *new_client(struct client_path_table *table,
+				      const uint8_t key[static CLIENT_PATH_KEY_LEN])
 {
-	struct whereabouts *client = calloc(1, sizeof(*client));
+	struct client_path *client = calloc(1, sizeof(*client));
 
 	if (client == NULL)
 		return NULL;
@@ -46,13 +46,13 @@ static struct whereabouts *new_client(struct whereabouts_table *table,
 	return client;
 }
 
-struct whereabouts *whereabouts_join(struct whereabouts_table *table,
-				     const uint8_t key[static WHEREABOUTS_KEY_LEN])
+struct client_path *client_path_join(struct client_path_table *table,
+				     const uint8_t key[static CLIENT_PATH_KEY_LEN])
 {
-	struct whereabouts *client;
+	struct client_path *client;
 
 	pthread_mutex_lock(&table->lock);
-	HASH_FIND(hh, table->clients, key, WHEREABOUTS_KEY_LEN, client);
+	HASH_FIND(hh, table->clients, key, CLIENT_PATH_KEY_LEN, client);
 	if (client == NULL)
 		client = new_client(table, key);
 	if (client != NULL)
@@ -61,7 +61,7 @@ struct whereabouts *whereabouts_join(struct whereabouts_table *table,
 	return client;
 }
 
-void whereabouts_leave(struct whereabouts_table *table, struct whereabouts *client)
+void client_path_leave(struct client_path_table *table, struct client_path *client)
 {
 	if (client == NULL)
 		return;
@@ -74,28 +74,28 @@ void whereabouts_leave(struct whereabouts_table *table, struct whereabouts *clie
 	pthread_mutex_unlock(&table->lock);
 }
 
-unsigned whereabouts_version(const struct whereabouts *client)
+unsigned client_path_version(const struct client_path *client)
 {
 	return atomic_load_explicit(&client->version, memory_order_acquire);
 }
 
-unsigned whereabouts_set(struct whereabouts *client, const struct whereabouts_place *place)
+unsigned client_path_set(struct client_path *client, const struct reply_path *path)
 {
 	unsigned version;
 
 	pthread_mutex_lock(&client->lock);
-	client->place = *place;
+	client->path = *path;
 	version = atomic_fetch_add_explicit(&client->version, 1, memory_order_release) + 1;
 	pthread_mutex_unlock(&client->lock);
 	return version;
 }
 
-unsigned whereabouts_get(struct whereabouts *client, struct whereabouts_place *place)
+unsigned client_path_get(struct client_path *client, struct reply_path *path)
 {
 	unsigned version;
 
 	pthread_mutex_lock(&client->lock);
-	*place = client->place;
+	*path = client->path;
 	version = atomic_load_explicit(&client->version, memory_order_relaxed);
 	pthread_mutex_unlock(&client->lock);
 	return version;
