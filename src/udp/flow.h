@@ -19,14 +19,12 @@
 #include "service/client_path.h"
 #include "service/route.h"
 #include "service/tlv_copy.h"
-#include "udp/flow_table.h"
-
-struct udp_listener;
+#include "udp/flow_group.h"
 
 /* Its fields are flow.c's and flow_log.c's own, but for the links. */
 struct flow {
 	struct flow_links links; /* first: the table knows no more of a flow */
-	struct udp_listener *listener;
+	struct flow_group *group;
 	struct reply_path reply; /* where replies go: the way of its latest datagram, reversed */
 	struct client_path *client_path; /* the same for other workers; NULL: there are none */
 	unsigned client_path_version;	 /* of the one that reply was copied from */
@@ -49,45 +47,27 @@ struct flow {
 
 /*
  * Make a flow's socket. Returns NULL with *reason, with nothing left behind. What it returns goes
- * to flow_enter() or flow_abandon().
+ * to flow_life_begin() or flow_abandon().
  */
-struct flow *flow_dial(struct udp_listener *listener, const struct flow_key *key,
+struct flow *flow_dial(struct flow_group *group, const struct flow_key *key,
 		       const struct route *route, enum close_reason *reason)
-    __attribute__((warn_unused_result));
-
-/*
- * Put a flow into its listener's table, once the service has counted it. header: of its first
- * datagram, or NULL. Returns 0, or -1 when memory is out and the flow must be abandoned.
- */
-int flow_enter(struct flow *flow, const struct proxy_header *header, int64_t now_ms)
     __attribute__((warn_unused_result));
 
 /* Free a flow that is in no table. */
 void flow_abandon(struct flow *flow);
 
-/* End a flow: log it, count it, leave the table and the service, and free it. */
-void flow_close(struct flow *flow, enum close_reason reason);
-
 /* A datagram came this way: replies go back there, from any worker. */
 void flow_set_reply(struct flow *flow, const struct reply_path *reply);
 
-/*
- * Add a datagram to those that flow_send_gathered() sends. The bytes stay where they are until
- * then. When the context is full, what it holds is sent first.
- */
-void flow_gather(struct flow *flow, const uint8_t *payload, size_t len);
+/* Learn where replies go now, if a datagram came to another worker since. */
+void flow_update_reply(struct flow *flow);
 
-/* Send what was gathered for all flows of the listener's context. */
-void flow_send_gathered(struct udp_listener *listener);
+/* Count datagrams that were sent or, with an errno, dropped. bytes are of payload. */
+void flow_count_sent(struct flow *flow, enum stats_direction direction, uint32_t datagrams,
+		     uint64_t bytes, int error);
 
-/*
- * Read what the backend sent, a bounded part of it, into the context's buffers from number *used
- * on, and put it into the outbox; flushes when either is full. events are those of epoll(7).
- */
-void flow_read(struct flow *flow, uint32_t events, size_t *used, int64_t now_ms);
-
-/* What became of replies put into the context's outbox: an outbox_result. */
-void flow_sent_down(void *owner, uint32_t datagrams, uint64_t bytes, int error);
+/* The reason to count a datagram by that met this errno. */
+enum close_reason flow_drop_reason(int error);
 
 /* A pointer of the table's. NULL is fine. */
 static inline struct flow *flow_of(struct flow_links *links)

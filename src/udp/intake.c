@@ -6,8 +6,9 @@
 
 #include "proxyproto/proxy_datagram.h"
 #include "proxyproto/proxy_spp.h"
-#include "udp/flow.h"
+#include "udp/flow_life.h"
 #include "udp/flow_log.h"
+#include "udp/flow_up.h"
 
 /* Times that other workers are asked to make room for one datagram. */
 #define ATTEMPTS_MAX 3
@@ -27,16 +28,16 @@ struct arrival {
 
 static const struct conf_listener *conf_of(const struct intake *intake)
 {
-	return intake->listener->service->conf;
+	return intake->group->service->conf;
 }
 
 static void drop(const struct intake *intake, const struct arrival *arrival,
 		 enum close_reason reason)
 {
-	stats_add(&intake->listener->stats.dropped[reason], 1);
+	stats_add(&intake->group->stats.dropped[reason], 1);
 	/* A drain turns every new client away; one line each would be a flood. */
 	if (reason != REASON_SHUTDOWN)
-		flow_log_refused(intake->listener->service, &intake->peer, &arrival->route.source,
+		flow_log_refused(intake->group->service, &intake->peer, &arrival->route.source,
 				 &arrival->route.target, reason, arrival->error);
 }
 
@@ -50,23 +51,23 @@ enum room { ROOM_MADE, ROOM_LATER, ROOM_NONE };
  */
 static enum room make_room(const struct intake *intake, const struct arrival *arrival)
 {
-	struct udp_listener *listener = intake->listener;
-	struct service *service = listener->service;
+	struct flow_group *group = intake->group;
+	struct service *service = group->service;
 	struct flow_links *oldest;
 
 	if (service_admit(service))
 		return ROOM_MADE;
-	oldest = flow_table_oldest(&listener->table);
+	oldest = flow_table_oldest(&group->table);
 	if (intake->attempts < ATTEMPTS_MAX &&
-	    flow_quota_ask(&service->quota, listener->quota_number,
+	    flow_quota_ask(&service->quota, group->quota_number,
 			   oldest != NULL ? oldest->active_ms : INT64_MAX) == 0)
-		return deferred_put(&listener->deferred, intake->socket, &intake->path,
-				    arrival->bytes, arrival->len, intake->attempts + 1) == 0
+		return deferred_put(&group->deferred, intake->socket, &intake->path, arrival->bytes,
+				    arrival->len, intake->attempts + 1) == 0
 			   ? ROOM_LATER
 			   : ROOM_NONE;
 	if (oldest == NULL)
 		return ROOM_NONE;
-	flow_close(flow_of(oldest), REASON_CONNECTION_LIMIT);
+	flow_life_end(flow_of(oldest), REASON_CONNECTION_LIMIT);
 	return service_admit(service) ? ROOM_MADE : ROOM_NONE;
 }
 
@@ -78,15 +79,15 @@ static enum room make_room(const struct intake *intake, const struct arrival *ar
 static struct flow *open_routed(const struct intake *intake, const struct arrival *arrival,
 				const struct flow_key *key, enum close_reason *reason)
 {
-	struct flow *flow = flow_dial(intake->listener, key, &arrival->route, reason);
+	struct flow *flow = flow_dial(intake->group, key, &arrival->route, reason);
 
 	if (flow == NULL)
 		return NULL;
 	switch (make_room(intake, arrival)) {
 	case ROOM_MADE:
-		if (flow_enter(flow, arrival->header, intake->now_ms) == 0)
+		if (flow_life_begin(flow, arrival->header, intake->now_ms) == 0)
 			return flow;
-		service_leave(intake->listener->service);
+		service_leave(intake->group->service);
 		*reason = REASON_INTERNAL;
 		break;
 	case ROOM_LATER:
@@ -103,18 +104,16 @@ static struct flow *open_routed(const struct intake *intake, const struct arriva
 static struct flow *open_flow(const struct intake *intake, struct arrival *arrival,
 			      const struct flow_key *key)
 {
-	struct udp_listener *listener = intake->listener;
+	struct flow_group *group = intake->group;
 	enum close_reason reason = REASON_SHUTDOWN;
 	struct flow *flow = NULL;
 
-	if (!listener->draining)
+	if (!group->draining)
 		reason =
-		    route_find(listener->service, &intake->peer, arrival->header, &arrival->route);
+		    route_find(group->service, &intake->peer, arrival->header, &arrival->route);
 	if (reason == REASON_DONE)
 		flow = open_routed(intake, arrival, key, &reason);
-	if (flow != NULL)
-		udp_listener_watch_idle(listener);
-	else if (reason != REASON_DONE)
+	if (flow == NULL && reason != REASON_DONE)
 		drop(intake, arrival, reason);
 	return flow;
 }
@@ -142,7 +141,7 @@ static struct flow *find_flow(const struct intake *intake, struct arrival *arriv
 		flow_key_set(&key, &header->src,
 			     conf_of(intake)->dynamic_destination ? &header->dst : &nobody,
 			     FLOW_OF_CLIENT);
-	links = flow_table_find(&intake->listener->table, &key);
+	links = flow_table_find(&intake->group->table, &key);
 	if (links == NULL)
 		return open_flow(intake, arrival, &key);
 	/* Who may open a flow from a loopback address is who may use it. */
@@ -161,7 +160,7 @@ static struct flow *find_flow(const struct intake *intake, struct arrival *arriv
  */
 static bool bind_origin(const struct intake *intake, struct flow *flow)
 {
-	struct flow_table *table = &intake->listener->table;
+	struct flow_table *table = &intake->group->table;
 	struct flow_links *orphan;
 	struct flow_key key;
 
@@ -171,7 +170,7 @@ static bool bind_origin(const struct intake *intake, struct flow *flow)
 	if (flow_table_set_origin(table, &key, &flow->links, &orphan) < 0)
 		return false;
 	if (orphan != NULL)
-		flow_close(flow_of(orphan), REASON_DONE);
+		flow_life_end(flow_of(orphan), REASON_DONE);
 	return true;
 }
 
@@ -225,12 +224,12 @@ static void accept_datagram(const struct intake *intake, const struct arrival *a
 	}
 	flow_set_reply(flow, &reply);
 	if (flow->first_segment == UDP_SEGMENT_NONE)
-		flow_table_touch(&intake->listener->table, &flow->links, intake->now_ms);
+		flow_table_touch(&intake->group->table, &flow->links, intake->now_ms);
 	/* Where the header opens a flow, one that comes alone is no empty datagram. */
 	if (conf_of(intake)->udp_header == CONF_UDP_FIRST && header_len != 0 &&
 	    header_len == arrival->len)
 		return;
-	flow_gather(flow, arrival->bytes + header_len, arrival->len - header_len);
+	flow_up_gather(flow, arrival->bytes + header_len, arrival->len - header_len);
 }
 
 static void take_datagram(const struct intake *intake, const uint8_t *bytes, size_t len)
@@ -243,7 +242,7 @@ static void take_datagram(const struct intake *intake, const uint8_t *bytes, siz
 
 	if (first && !intake->headerless && !proxy_datagram_is_signed(bytes, len)) {
 		set_origin_key(intake, &key);
-		links = flow_table_find_origin(&intake->listener->table, &key);
+		links = flow_table_find_origin(&intake->group->table, &key);
 	}
 	if (links != NULL)
 		flow = flow_of(links);
@@ -287,7 +286,7 @@ void intake_begin(struct intake *intake, struct udp_socket *socket, int64_t now_
 {
 	memset(intake, 0, sizeof(*intake));
 	intake->socket = socket;
-	intake->listener = socket->listener;
+	intake->group = socket->group;
 	intake->now_ms = now_ms;
 }
 

@@ -37,7 +37,7 @@ struct worker {
 static bool is_idle(const struct worker_listener *listener)
 {
 	if (listener->udp != NULL)
-		return listener->udp->table.count == 0;
+		return listener->udp->group.table.count == 0;
 	return LIST_EMPTY(&listener->tcp->sessions);
 }
 
@@ -278,7 +278,7 @@ void worker_stats(const struct worker *worker, size_t index, struct stats *sum)
 {
 	const struct worker_listener *listener = &worker->listeners[index];
 
-	stats_sum(sum, listener->udp != NULL ? &listener->udp->stats : &listener->tcp->stats);
+	stats_sum(sum, listener->udp != NULL ? &listener->udp->group.stats : &listener->tcp->stats);
 }
 
 uint64_t worker_pipe_shortages(const struct worker *worker)

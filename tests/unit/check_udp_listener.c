@@ -169,13 +169,13 @@ START_TEST(test_a_datagram_allocates_nothing)
 	unsigned before;
 
 	exchange_bursts(1);
-	ck_assert_uint_eq(listener->table.count, BALANCERS);
+	ck_assert_uint_eq(listener->group.table.count, BALANCERS);
 	ck_assert_uint_gt(allocations, 0);
 	before = allocations;
 	for (unsigned i = 0; i < ROUNDS; i++)
 		exchange_bursts(1 + i % 20);
 	ck_assert_uint_eq(allocations, before);
-	ck_assert_uint_eq(listener->table.count, BALANCERS);
+	ck_assert_uint_eq(listener->group.table.count, BALANCERS);
 }
 END_TEST
 
