@@ -9,6 +9,7 @@
 #define HASH_NONFATAL_OOM 1
 #include <uthash.h>
 
+#include "base/keyed_hash.h"
 #include "net/sock.h"
 #include "net/udp_sock.h"
 
@@ -17,6 +18,11 @@ struct reply_socket {
 	UT_hash_handle hh; /* in the order of use */
 	int fd;
 };
+
+static unsigned hash_of(const struct addr *local)
+{
+	return (unsigned)keyed_hash(local, sizeof(*local));
+}
 
 static void forget(struct reply_sockets *table, struct reply_socket *socket)
 {
@@ -37,7 +43,8 @@ static struct reply_socket *open_socket(struct reply_sockets *table, const struc
 		free(socket);
 		return NULL;
 	}
-	HASH_ADD(hh, table->sockets, local, sizeof(socket->local), socket);
+	HASH_ADD_BYHASHVALUE(hh, table->sockets, local, sizeof(socket->local), hash_of(local),
+			     socket);
 	if (socket->hh.tbl == NULL) {
 		sock_close(socket->fd);
 		free(socket);
@@ -51,7 +58,7 @@ int reply_sockets_get(struct reply_sockets *table, const struct addr *local)
 {
 	struct reply_socket *socket;
 
-	HASH_FIND(hh, table->sockets, local, sizeof(*local), socket);
+	HASH_FIND_BYHASHVALUE(hh, table->sockets, local, sizeof(*local), hash_of(local), socket);
 	if (socket == NULL) {
 		/* The table is in the order of adding, which is that of use: see below. */
 		if (HASH_COUNT(table->sockets) >= REPLY_SOCKETS_MAX)
@@ -61,7 +68,8 @@ int reply_sockets_get(struct reply_sockets *table, const struct addr *local)
 	}
 	if (socket->hh.next != NULL) {
 		HASH_DELETE(hh, table->sockets, socket);
-		HASH_ADD(hh, table->sockets, local, sizeof(socket->local), socket);
+		HASH_ADD_BYHASHVALUE(hh, table->sockets, local, sizeof(socket->local),
+				     hash_of(local), socket);
 		if (socket->hh.tbl == NULL) {
 			sock_close(socket->fd);
 			free(socket);
