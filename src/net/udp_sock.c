@@ -68,14 +68,14 @@ int udp_sock_bind_again(const struct addr *addr, const struct sock_listen_option
 	return bind_udp(addr, options, true);
 }
 
-int udp_sock_new(int family, bool transparent, uint32_t mark)
+int udp_sock_new(int family, bool transparent, bool share, uint32_t mark)
 {
 	int fd = socket(family, SOCK_DGRAM | SOCK_NONBLOCK | SOCK_CLOEXEC, 0);
 
 	if (fd < 0)
 		return -1;
 	if ((transparent && sock_set_transparent(fd, family) < 0) ||
-	    sock_set_int(fd, SOL_SOCKET, SO_REUSEADDR, 1) < 0 ||
+	    (share && sock_set_int(fd, SOL_SOCKET, SO_REUSEADDR, 1) < 0) ||
 	    (family == AF_INET6 ? sock_set_int(fd, SOL_IPV6, IPV6_RECVERR, 1)
 				: sock_set_int(fd, SOL_IP, IP_RECVERR, 1)) < 0 ||
 	    (mark != 0 && sock_set_mark(fd, mark) < 0))

@@ -48,9 +48,14 @@ int udp_sock_bind_again(const struct addr *addr, const struct sock_listen_option
 /*
  * A non-blocking, close-on-exec UDP socket for one flow, which may use any address of the host or,
  * with transparent, of anybody (needs what sock_new_tcp() needs), with SO_MARK unless mark is 0. It
- * queues ICMP errors (IP_RECVERR). SO_REUSEADDR lets two workers have flows of one client.
+ * queues ICMP errors (IP_RECVERR).
+ *
+ * With share its address and port may also be another flow's, of the same client to another target
+ * or in another worker (SO_REUSEADDR). A port that the kernel is to choose must not be shared: it
+ * would choose one that another flow has.
  */
-int udp_sock_new(int family, bool transparent, uint32_t mark) __attribute__((warn_unused_result));
+int udp_sock_new(int family, bool transparent, bool share, uint32_t mark)
+    __attribute__((warn_unused_result));
 
 /*
  * A non-blocking socket to answer from an address that may be anybody's (IP_TRANSPARENT), of

@@ -15,7 +15,6 @@ struct service *service_new(struct conf *snapshot, const struct conf_listener *c
 		return NULL;
 	service->snapshot = conf_ref(snapshot);
 	service->conf = conf;
-	client_path_init(&service->client_path);
 	for (size_t i = 0; i < REASON_COUNT; i++)
 		log_limit_init(&service->limits[i]);
 	return service;
@@ -28,7 +27,6 @@ void service_free(struct service *service)
 	for (size_t i = 0; i < REASON_COUNT; i++)
 		log_limit_fini(&service->limits[i]);
 	flow_quota_fini(&service->quota);
-	client_path_fini(&service->client_path);
 	conf_unref(service->snapshot);
 	free(service);
 }

@@ -14,7 +14,6 @@
 #include "base/log_limit.h"
 #include "base/reason.h"
 #include "conf/conf.h"
-#include "service/client_path.h"
 #include "service/flow_quota.h"
 
 struct service {
@@ -26,9 +25,8 @@ struct service {
 	 * through the last gap.
 	 */
 	atomic_uint active;
-	atomic_bool routes_explained;	      /* advice about return routes has been logged */
-	struct flow_quota quota;	      /* of a UDP listener */
-	struct client_path_table client_path; /* of its clients */
+	atomic_bool routes_explained; /* advice about return routes has been logged */
+	struct flow_quota quota;      /* of max_flows */
 	struct log_limit limits[REASON_COUNT];
 };
 

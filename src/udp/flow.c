@@ -5,9 +5,9 @@
 #include <errno.h>
 #include <stdlib.h>
 #include <string.h>
-#include <unistd.h>
 
 #include "net/dial.h"
+#include "net/sock.h"
 
 /*
  * A flow's receive buffer. The system's default holds three runs of 64 KiB; this one holds what a
@@ -16,29 +16,70 @@
  */
 #define RECEIVE_BUFFER (2 * 1024 * 1024)
 
-_Static_assert(sizeof(struct flow_key) == CLIENT_PATH_KEY_LEN, "what tells clients apart");
 _Static_assert(offsetof(struct flow, links) == 0, "flow_of() relies on it");
+
+/* Dial from the client's own port, which must be no other listener's towards this target. */
+static int dial_from_port(struct flow *flow, const struct client_pair *pair,
+			  const struct dial_request *request, enum close_reason *reason)
+{
+	struct client_path_table *paths = &flow->group->registry->paths;
+	int fd;
+
+	flow->client_path = client_path_claim(paths, pair);
+	if (flow->client_path == NULL) {
+		*reason = errno == EADDRINUSE ? REASON_SOURCE_CONFLICT : REASON_INTERNAL;
+		return -1;
+	}
+	fd = dial(request, reason);
+	if (fd < 0) {
+		client_path_leave(paths, flow->client_path);
+		flow->client_path = NULL;
+	}
+	return fd;
+}
+
+/* Dial from the client's address and a port that the kernel chooses, or from mmproxy's own. */
+static int dial_from_any_port(struct flow *flow, const struct client_pair *pair,
+			      struct dial_request *request, enum close_reason *reason)
+{
+	request->any_port = addr_is_set(&flow->source);
+	/* Flows from mmproxy's own address are nobody else's. */
+	if (request->any_port) {
+		flow->client_path = client_path_join(&flow->group->registry->paths, pair);
+		*reason = REASON_INTERNAL;
+		if (flow->client_path == NULL)
+			return -1;
+	}
+	return dial(request, reason);
+}
 
 static int dial_target(struct flow *flow, enum close_reason *reason)
 {
 	const struct conf_listener *conf = flow->group->service->conf;
 	struct dial_request request = {
 	    .source = flow->source,
-	    .any_port = addr_is_set(&flow->source) && conf->source_port == CONF_SOURCE_EPHEMERAL,
 	    .target = flow->target,
 	    .mark = conf->mark,
 	    .datagrams = true,
 	};
-	int fd = dial(&request, reason);
+	const struct client_pair pair = {
+	    .source = flow->source,
+	    .target = flow->target,
+	    .listener = conf->listen[0],
+	};
+	int fd;
 
-	if (fd < 0 && *reason == REASON_SOURCE_CONFLICT &&
-	    conf->source_port == CONF_SOURCE_FALLBACK && !request.any_port) {
-		request.any_port = true;
-		fd = dial(&request, reason);
-		if (fd >= 0)
-			stats_add(&flow->group->stats.source_fallbacks, 1);
-	}
-	flow->any_port = request.any_port;
+	flow->any_port = addr_is_set(&flow->source) && conf->source_port == CONF_SOURCE_EPHEMERAL;
+	if (addr_port(&flow->source) == 0 || flow->any_port)
+		return dial_from_any_port(flow, &pair, &request, reason);
+	fd = dial_from_port(flow, &pair, &request, reason);
+	if (fd >= 0 || *reason != REASON_SOURCE_CONFLICT ||
+	    conf->source_port != CONF_SOURCE_FALLBACK)
+		return fd;
+	flow->any_port = true;
+	fd = dial_from_any_port(flow, &pair, &request, reason);
+	if (fd >= 0)
+		stats_add(&flow->group->stats.source_fallbacks, 1);
 	return fd;
 }
 
@@ -58,7 +99,7 @@ struct flow *flow_dial(struct flow_group *group, const struct flow_key *key,
 	flow->read_batch = 1;
 	flow->fd = dial_target(flow, reason);
 	if (flow->fd < 0) {
-		free(flow);
+		flow_abandon(flow);
 		return NULL;
 	}
 	udp_sock_set_buffers(flow->fd, RECEIVE_BUFFER, 0);
@@ -69,8 +110,8 @@ struct flow *flow_dial(struct flow_group *group, const struct flow_key *key,
 
 void flow_abandon(struct flow *flow)
 {
-	close(flow->fd);
-	client_path_leave(&flow->group->service->client_path, flow->client_path);
+	sock_close(flow->fd);
+	client_path_leave(&flow->group->registry->paths, flow->client_path);
 	tlv_copy_free(flow->tlvs);
 	free(flow);
 }

@@ -6,8 +6,10 @@ void flow_group_publish(struct flow_group *group)
 {
 	const struct flow_links *oldest = flow_table_oldest(&group->table);
 
-	flow_quota_publish(&group->service->quota, group->quota_number,
-			   oldest != NULL ? oldest->active_ms : INT64_MAX);
+	int64_t oldest_ms = oldest != NULL ? oldest->active_ms : INT64_MAX;
+
+	flow_quota_publish(group->flows_slot, oldest_ms);
+	flow_quota_publish(group->descriptors_slot, oldest_ms);
 }
 
 void flow_group_cannot_join(struct flow_group *group)

@@ -15,9 +15,11 @@
 #include <event2/event.h>
 
 #include "base/stats.h"
+#include "service/flow_registry.h"
 #include "service/service.h"
 #include "udp/deferred.h"
 #include "udp/flow_table.h"
+#include "udp/refused_clients.h"
 #include "udp/reply_sockets.h"
 #include "udp/udp_context.h"
 
@@ -40,13 +42,16 @@ struct flow_group {
 	struct flow_table table;
 	struct udp_socket *sockets;
 	size_t sockets_count;
-	int epoll_fd;		      /* of the flows' sockets: libevent would cost more a flow */
-	struct event *flows_readable; /* when that one is */
-	size_t join_max;	      /* of datagrams to backends */
-	bool joins_replies;	      /* flows' sockets have UDP_GRO */
-	bool noted_joining;	      /* the log knows that something is not joined */
-	bool draining;		      /* no new flows */
-	int quota_number;	      /* in service->quota */
+	int epoll_fd;			/* of the flows' sockets: libevent would cost more a flow */
+	struct event *flows_readable;	/* when that one is */
+	size_t join_max;		/* of datagrams to backends */
+	bool joins_replies;		/* flows' sockets have UDP_GRO */
+	bool noted_joining;		/* the log knows that something is not joined */
+	bool draining;			/* no new flows */
+	struct flow_registry *registry; /* of the process */
+	struct flow_quota_slot *flows_slot;	  /* in service->quota */
+	struct flow_quota_slot *descriptors_slot; /* in registry->quota */
+	struct refused_clients refused;
 	struct deferred_list deferred;
 	struct reply_sockets reply_sockets;
 };

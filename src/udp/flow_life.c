@@ -14,24 +14,11 @@ static int watch(struct flow *flow)
 	return epoll_ctl(flow->group->epoll_fd, EPOLL_CTL_ADD, flow->fd, &event);
 }
 
-/* Flows from mmproxy's own address are nobody else's: each has a port of its own. */
-static int join_workers(struct flow *flow)
-{
-	struct service *service = flow->group->service;
-
-	if (service->quota.count < 2 || flow->links.key.kind != FLOW_OF_CLIENT)
-		return 0;
-	flow->client_path = client_path_join(&service->client_path,
-					     (const uint8_t *)(const void *)&flow->links.key);
-	return flow->client_path != NULL ? 0 : -1;
-}
-
 int flow_life_begin(struct flow *flow, const struct proxy_header *header, int64_t now_ms)
 {
 	struct flow_group *group = flow->group;
 
-	if (join_workers(flow) < 0 || watch(flow) < 0 ||
-	    flow_table_add(&group->table, &flow->links, now_ms) < 0)
+	if (watch(flow) < 0 || flow_table_add(&group->table, &flow->links, now_ms) < 0)
 		return -1;
 	/* Before anyone can know of it, lest another worker find none that could make room. */
 	flow_group_publish(group);
@@ -41,6 +28,7 @@ int flow_life_begin(struct flow *flow, const struct proxy_header *header, int64_
 		flow->tlvs = tlv_copy_new(header);
 	}
 	stats_add(&group->stats.opened, 1);
+	descriptor_share_enter(&group->registry->descriptors);
 	return 0;
 }
 
@@ -56,5 +44,12 @@ void flow_life_end(struct flow *flow, enum close_reason reason)
 	flow_group_publish(group);
 	stats_add(&group->stats.closed[reason], 1);
 	service_leave(group->service);
+	descriptor_share_leave(&group->registry->descriptors);
 	flow_abandon(flow);
+}
+
+void flow_life_displace(struct flow *flow, enum close_reason reason)
+{
+	stats_add(&flow->group->stats.displaced, 1);
+	flow_life_end(flow, reason);
 }

@@ -24,4 +24,7 @@ int flow_life_begin(struct flow *flow, const struct proxy_header *header, int64_
 /* End a flow: log it, count it, leave the table and the service, and free it. */
 void flow_life_end(struct flow *flow, enum close_reason reason);
 
+/* The same, to make room for another. */
+void flow_life_displace(struct flow *flow, enum close_reason reason);
+
 #endif

@@ -87,25 +87,44 @@ static void take_deferred(struct flow_group *group)
 	}
 }
 
-void udp_listener_handle_room(struct udp_listener *listener)
+/* Ends the flow idle longest; false when there is none. */
+static bool displace_oldest(struct flow_group *group, enum close_reason reason)
 {
-	struct flow_group *group = &listener->group;
+	struct flow_links *oldest = flow_table_oldest(&group->table);
+
+	if (oldest != NULL)
+		flow_life_displace(flow_of(oldest), reason);
+	return oldest != NULL;
+}
+
+/* What others asked for may have become superfluous meanwhile. */
+static void make_room_for_others(struct flow_group *group)
+{
+	struct flow_registry *registry = group->registry;
 	struct service *service = group->service;
-	unsigned asked = flow_quota_take_asked(&service->quota, group->quota_number);
+	unsigned flows = flow_quota_take_asked(group->flows_slot);
+	unsigned descriptors = flow_quota_take_asked(group->descriptors_slot);
 
-	for (unsigned i = 0; i < asked && service_is_full(service); i++) {
-		struct flow_links *oldest = flow_table_oldest(&group->table);
-
-		if (oldest == NULL)
+	for (unsigned i = 0; i < flows && service_is_full(service); i++)
+		if (!displace_oldest(group, REASON_CONNECTION_LIMIT))
 			break;
-		flow_life_end(flow_of(oldest), REASON_CONNECTION_LIMIT);
-	}
+	for (unsigned i = 0; i < descriptors && descriptor_share_is_short(&registry->descriptors);
+	     i++)
+		if (!displace_oldest(group, REASON_OUT_OF_DESCRIPTORS))
+			break;
 	/* Even if nothing has ended: they must not wait for what will not come. */
 	flow_group_publish(group);
-	if (asked > 0)
-		flow_quota_tell(&service->quota, group->quota_number);
-	take_deferred(group);
-	flow_group_publish(group);
+	if (flows > 0)
+		flow_quota_tell(&service->quota, group->flows_slot);
+	if (descriptors > 0)
+		flow_quota_tell(&registry->quota, group->descriptors_slot);
+}
+
+void udp_listener_handle_room(struct udp_listener *listener)
+{
+	make_room_for_others(&listener->group);
+	take_deferred(&listener->group);
+	flow_group_publish(&listener->group);
 	watch_idle(listener);
 }
 
@@ -205,8 +224,9 @@ static int make_events(struct udp_listener *listener)
 }
 
 struct udp_listener *udp_listener_new(struct event_base *base, struct service *service,
-				      struct udp_context *context, flow_quota_wake wake,
-				      void *wake_arg, const int *fds, size_t count)
+				      struct flow_registry *registry, struct udp_context *context,
+				      flow_quota_wake wake, void *wake_arg, const int *fds,
+				      size_t count)
 {
 	struct udp_listener *listener = calloc(1, sizeof(*listener));
 	struct flow_group *group;
@@ -217,14 +237,16 @@ struct udp_listener *udp_listener_new(struct event_base *base, struct service *s
 	listener->base = base;
 	group = &listener->group;
 	group->service = service;
+	group->registry = registry;
 	group->context = context;
 	group->epoll_fd = -1;
 	group->join_max = OUTBOX_JOIN_ALL;
 	group->joins_replies = true;
 	flow_table_init(&group->table);
 	deferred_init(&group->deferred);
-	group->quota_number = flow_quota_join(&service->quota, wake, wake_arg);
-	if (group->quota_number < 0)
+	group->flows_slot = flow_quota_join(&service->quota, wake, wake_arg);
+	group->descriptors_slot = flow_quota_join(&registry->quota, wake, wake_arg);
+	if (group->flows_slot == NULL || group->descriptors_slot == NULL)
 		goto fail;
 	group->sockets = calloc(count, sizeof(*group->sockets));
 	if (group->sockets == NULL || make_events(listener) < 0)
@@ -268,6 +290,9 @@ void udp_listener_free(struct udp_listener *listener)
 	flow_table_fini(&group->table);
 	deferred_fini(&group->deferred);
 	reply_sockets_fini(&group->reply_sockets);
+	refused_clients_fini(&group->refused);
+	flow_quota_leave(group->flows_slot);
+	flow_quota_leave(group->descriptors_slot);
 	free(group->sockets);
 	free(listener);
 }

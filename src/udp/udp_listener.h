@@ -24,14 +24,15 @@ struct udp_listener {
 };
 
 /*
- * Receive on bound sockets, and own them from now on (also on failure). service and context outlive
- * the listener. wake is called from any thread and has udp_listener_handle_room() called by this
- * one. Main thread, before workers start. Returns NULL when memory or descriptors are out.
+ * Receive on bound sockets, and own them from now on (also on failure). service, registry and
+ * context outlive the listener. wake is called from any thread and has udp_listener_handle_room()
+ * called by this one; it and its argument outlive service and registry. Main thread, before workers
+ * start. Returns NULL when memory or descriptors are out.
  */
 struct udp_listener *udp_listener_new(struct event_base *base, struct service *service,
-				      struct udp_context *context, flow_quota_wake wake,
-				      void *wake_arg, const int *fds, size_t count)
-    __attribute__((warn_unused_result));
+				      struct flow_registry *registry, struct udp_context *context,
+				      flow_quota_wake wake, void *wake_arg, const int *fds,
+				      size_t count) __attribute__((warn_unused_result));
 
 /* Close what is left, flows with REASON_SHUTDOWN. NULL is fine. */
 void udp_listener_free(struct udp_listener *listener);

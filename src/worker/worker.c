@@ -27,6 +27,7 @@ struct worker {
 	size_t listeners_count;
 	struct reset_list resets;
 	struct relay_context relays;
+	struct flow_registry *flows;   /* of the process */
 	struct udp_context *datagrams; /* NULL until there is a UDP listener */
 	pthread_t thread;
 	bool running;
@@ -128,12 +129,14 @@ static void *run(void *arg)
 	return NULL;
 }
 
-struct worker *worker_new(struct mailbox *notify, unsigned drained_message)
+struct worker *worker_new(struct flow_registry *flows, struct mailbox *notify,
+			  unsigned drained_message)
 {
 	struct worker *worker = calloc(1, sizeof(*worker));
 
 	if (worker == NULL)
 		return NULL;
+	worker->flows = flows;
 	worker->notify = notify;
 	worker->drained_message = drained_message;
 	worker->mailbox.fd = -1;
@@ -207,7 +210,8 @@ static struct udp_listener *new_udp(struct worker *worker, struct service *servi
 			sock_close(fds[i]);
 		return NULL;
 	}
-	udp = udp_listener_new(worker->base, service, worker->datagrams, wake, worker, fds, count);
+	udp = udp_listener_new(worker->base, service, worker->flows, worker->datagrams, wake,
+			       worker, fds, count);
 	if (udp == NULL)
 		return NULL;
 	udp->on_idle = check_drained;

@@ -12,6 +12,7 @@
 #include <stddef.h>
 
 #include "base/stats.h"
+#include "service/flow_registry.h"
 #include "service/service.h"
 #include "worker/mailbox.h"
 
@@ -25,9 +26,12 @@ enum worker_message {
 
 struct worker;
 
-/* notify is posted drained_message from the worker's thread when a drain has come to its end. */
-struct worker *worker_new(struct mailbox *notify, unsigned drained_message)
-    __attribute__((warn_unused_result));
+/*
+ * flows outlives the worker. notify is posted drained_message from the worker's thread when a drain
+ * has come to its end.
+ */
+struct worker *worker_new(struct flow_registry *flows, struct mailbox *notify,
+			  unsigned drained_message) __attribute__((warn_unused_result));
 
 /* After worker_join(), or for one that never started. NULL is fine. */
 void worker_free(struct worker *worker);
