@@ -108,7 +108,7 @@ int udp_sock_set_gro(int fd)
 void udp_sock_set_buffers(int fd, int receive, int send)
 {
 	/* FORCE goes beyond net.core.rmem_max and wmem_max, and needs CAP_NET_ADMIN. */
-	if (sock_set_int(fd, SOL_SOCKET, SO_RCVBUFFORCE, receive) < 0)
+	if (receive != 0 && sock_set_int(fd, SOL_SOCKET, SO_RCVBUFFORCE, receive) < 0)
 		(void)sock_set_int(fd, SOL_SOCKET, SO_RCVBUF, receive);
 	if (send != 0 && sock_set_int(fd, SOL_SOCKET, SO_SNDBUFFORCE, send) < 0)
 		(void)sock_set_int(fd, SOL_SOCKET, SO_SNDBUF, send);

@@ -66,7 +66,8 @@ int udp_sock_bind_reply(const struct addr *addr) __attribute__((warn_unused_resu
 /* Have the kernel hand over runs of equal datagrams as one (UDP_GRO, Linux 5.0). */
 int udp_sock_set_gro(int fd) __attribute__((warn_unused_result));
 
-/* Ask for a receive and send buffer of this many bytes each; takes what the system allows. */
+/* Ask for a receive and send buffer of this many bytes each (0: as it is); takes what the system
+ * allows. */
 void udp_sock_set_buffers(int fd, int receive, int send);
 
 /*

@@ -5,6 +5,7 @@
 #include <errno.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/epoll.h>
 
 #include "net/dial.h"
 #include "net/sock.h"
@@ -110,6 +111,8 @@ struct flow *flow_dial(struct flow_group *group, const struct flow_key *key,
 
 void flow_abandon(struct flow *flow)
 {
+	if (flow->waiting_for != NULL)
+		TAILQ_REMOVE(&flow->waiting_for->waiting, flow, waiting);
 	sock_close(flow->fd);
 	client_path_leave(&flow->group->registry->paths, flow->client_path);
 	tlv_copy_free(flow->tlvs);
@@ -118,6 +121,11 @@ void flow_abandon(struct flow *flow)
 
 /* ---- where replies go ---- */
 
+static bool leaves_by_same(const struct reply_path *a, const struct reply_path *b)
+{
+	return a->socket == b->socket && addr_equal(&a->path.local, &b->path.local);
+}
+
 void flow_set_reply(struct flow *flow, const struct reply_path *reply)
 {
 	bool moved = flow->reply.socket != reply->socket ||
@@ -125,6 +133,9 @@ void flow_set_reply(struct flow *flow, const struct reply_path *reply)
 		     memcmp(flow->reply.header, reply->header, reply->header_len) != 0 ||
 		     !udp_path_equal(&flow->reply.path, &reply->path);
 
+	/* The other socket may have room. */
+	if (flow->waiting_for != NULL && !leaves_by_same(&flow->reply, reply))
+		flow_resume(flow);
 	if (moved)
 		flow->reply = *reply;
 	/* Only what is news to the other workers is told, so that a lock is rare. */
@@ -138,6 +149,28 @@ void flow_update_reply(struct flow *flow)
 	if (flow->client_path != NULL &&
 	    flow->client_path_version != client_path_version(flow->client_path))
 		flow->client_path_version = client_path_get(flow->client_path, &flow->reply);
+}
+
+static int watch_for(const struct flow *flow, uint32_t events)
+{
+	struct epoll_event event = {.events = events, .data.ptr = (void *)(uintptr_t)flow};
+
+	return epoll_ctl(flow->group->epoll_fd, EPOLL_CTL_MOD, flow->fd, &event);
+}
+
+void flow_wait(struct flow *flow, struct reply_socket *socket)
+{
+	if (watch_for(flow, 0) < 0)
+		return;
+	flow->waiting_for = socket;
+	TAILQ_INSERT_TAIL(&socket->waiting, flow, waiting);
+}
+
+void flow_resume(struct flow *flow)
+{
+	TAILQ_REMOVE(&flow->waiting_for->waiting, flow, waiting);
+	flow->waiting_for = NULL;
+	(void)watch_for(flow, EPOLLIN);
 }
 
 /* ---- what became of datagrams ---- */

@@ -29,8 +29,10 @@ struct flow {
 	struct client_path *client_path; /* the same for other workers; NULL: there are none */
 	unsigned client_path_version;	 /* of the one that reply was copied from */
 	int fd;
-	struct flow *gathered_next; /* of the flows with segments in udp_context */
-	uint32_t first_segment;	    /* UDP_SEGMENT_NONE: it has none */
+	struct reply_socket *waiting_for; /* to be writable, before more is read; or NULL */
+	TAILQ_ENTRY(flow) waiting;	  /* of those that wait for it */
+	struct flow *gathered_next;	  /* of the flows with segments in udp_context */
+	uint32_t first_segment;		  /* UDP_SEGMENT_NONE: it has none */
 	uint32_t last_segment;
 	uint8_t read_batch; /* messages to ask for at the next reading */
 	bool any_port;	    /* the client's port could not be kept */
@@ -61,6 +63,13 @@ void flow_set_reply(struct flow *flow, const struct reply_path *reply);
 
 /* Learn where replies go now, if a datagram came to another worker since. */
 void flow_update_reply(struct flow *flow);
+
+/*
+ * Read no more from the flow, but errors, until flow_resume(): its replies would be lost. A failure
+ * to say so to the kernel leaves the flow as it is.
+ */
+void flow_wait(struct flow *flow, struct reply_socket *socket);
+void flow_resume(struct flow *flow);
 
 /* Count datagrams that were sent or, with an errno, dropped. bytes are of payload. */
 void flow_count_sent(struct flow *flow, enum stats_direction direction, uint32_t datagrams,

@@ -3,6 +3,7 @@
 #include "udp/flow_down.h"
 
 #include <errno.h>
+#include <limits.h>
 #include <sys/epoll.h>
 
 #include "net/sock.h"
@@ -13,6 +14,9 @@
 
 /* ICMP errors taken from one flow a turn. */
 #define ICMP_MAX 16
+
+/* Flows that are told in one pass of the loop that a socket has room. */
+#define RESUME_MAX 256
 
 static void count_icmp_error(struct flow *flow, int error)
 {
@@ -44,60 +48,115 @@ static void on_sent_down(void *owner, uint32_t datagrams, uint64_t bytes, int er
 	flow_count_sent(owner, STATS_DOWN, datagrams, bytes, error);
 }
 
+/* A message that could not even be put into the outbox. */
+static void count_unsent(struct flow *flow, size_t len, size_t segment_len, int error)
+{
+	size_t datagrams = segment_len != 0 ? (len + segment_len - 1) / segment_len : 1;
+
+	flow_count_sent(flow, STATS_DOWN, (uint32_t)datagrams, len, error);
+}
+
 void flow_down_flush(struct flow_group *group)
 {
 	struct udp_context *context = group->context;
-	struct udp_socket *socket = context->replying;
+	struct reply_socket *socket = context->replying;
 
 	context->replying = NULL;
-	if (socket == NULL || outbox_flush(&context->down, context->replying_fd, &socket->join_max,
-					   on_sent_down) == 0)
-		return;
-	/* Its buffer is full: what is not read waits in the flows' own, where it is not lost. */
-	if (event_add(socket->writable, NULL) == 0)
-		event_del(group->flows_readable);
+	if (socket != NULL &&
+	    outbox_flush(&context->down, socket->fd, &socket->join_max, on_sent_down) < 0)
+		reply_socket_set_full(socket);
 }
 
-/* The socket that answers from where the load balancer had sent to; -1 with errno if none can. */
-static int reply_fd(const struct flow *flow, const struct udp_socket *socket)
+/* Have the flows that wait for a socket look whether it has room, at most so many. */
+static void resume_waiting(struct reply_socket *socket, int most)
 {
+	for (int i = 0; i < most && !TAILQ_EMPTY(&socket->waiting); i++)
+		flow_resume(TAILQ_FIRST(&socket->waiting));
+}
+
+void flow_down_on_writable(evutil_socket_t fd, short what, void *arg)
+{
+	struct reply_socket *socket = arg;
+
+	(void)fd;
+	(void)what;
+	socket->full = false;
+	resume_waiting(socket, RESUME_MAX);
+	/* The next ones have their turn in the next pass of the loop. */
+	if (!TAILQ_EMPTY(&socket->waiting) && event_add(socket->writable, NULL) < 0)
+		resume_waiting(socket, INT_MAX);
+}
+
+/* The one unused longest makes room. Its flows open another if they still need it. */
+static void close_oldest(struct flow_group *group)
+{
+	struct reply_socket *oldest = reply_sockets_oldest(&group->reply_sockets);
+
+	if (oldest == NULL)
+		return;
+	resume_waiting(oldest, INT_MAX);
+	reply_sockets_close(&group->reply_sockets, oldest);
+}
+
+static struct reply_socket *open_socket(struct flow_group *group, const struct addr *local)
+{
+	struct flow_registry *registry = group->registry;
+	struct reply_socket *socket;
+
+	/* What the outbox holds may have to leave by the one that is closed. */
+	flow_down_flush(group);
+	if (reply_sockets_are_full(&group->reply_sockets))
+		close_oldest(group);
+	socket = reply_sockets_open(&group->reply_sockets, local);
+	if (socket != NULL || (errno != EMFILE && errno != ENFILE))
+		return socket;
+	if (reply_sockets_oldest(&group->reply_sockets) != NULL) {
+		close_oldest(group);
+		return reply_sockets_open(&group->reply_sockets, local);
+	}
+	/* For the next reply: no flow ends while others are being read. */
+	(void)flow_quota_ask(&registry->quota, NULL, INT64_MAX);
+	errno = EMFILE;
+	return NULL;
+}
+
+/* The socket that answers from where the load balancer had sent to; NULL with errno if none can. */
+static struct reply_socket *find_socket(struct flow *flow)
+{
+	struct flow_group *group = flow->group;
+	struct udp_socket *own = &group->sockets[flow->reply.socket];
 	const struct addr *local = &flow->reply.path.local;
+	struct reply_socket *socket;
 
 	/* Only listen_transparent tells of a port. */
-	if (addr_port(local) == 0 || addr_port(local) == socket->port)
-		return socket->fd;
-	return reply_sockets_get(&flow->group->reply_sockets, local);
+	if (addr_port(local) == 0 || addr_port(local) == own->port)
+		return &own->reply;
+	socket = reply_sockets_find(&group->reply_sockets, local);
+	return socket != NULL ? socket : open_socket(group, local);
 }
 
-static void put_reply(struct flow *flow, const uint8_t *payload, size_t len, size_t segment_len)
+static void put_reply(struct flow *flow, struct reply_socket *socket, const struct mmsghdr *message,
+		      size_t segment_len)
 {
 	struct udp_context *context = flow->group->context;
-	/* Every worker has the same sockets in the same order. */
-	struct udp_socket *socket = &flow->group->sockets[flow->reply.socket];
 	struct outbox_item item = {
 	    .owner = flow,
 	    .path = &flow->reply.path,
 	    .header = flow->reply.header,
 	    .header_len = flow->reply.header_len,
-	    .payload = payload,
-	    .len = len,
+	    .payload = message->msg_hdr.msg_iov->iov_base,
+	    .len = message->msg_len,
 	    .segment_len = segment_len,
 	};
-	int fd = reply_fd(flow, socket);
 	bool full;
 
-	if (fd < 0) {
-		flow_count_sent(flow, STATS_DOWN, 1, len, errno);
-		return;
-	}
 	/* One socket at a time sends what the outbox holds. */
-	if (context->replying != socket || context->replying_fd != fd)
+	if (context->replying != socket)
 		flow_down_flush(flow->group);
 	do {
 		size_t put = outbox_put(&context->down, &item, socket->join_max, &full);
 
 		context->replying = socket;
-		context->replying_fd = fd;
 		item.payload += put;
 		item.len -= put;
 		if (full)
@@ -105,12 +164,22 @@ static void put_reply(struct flow *flow, const uint8_t *payload, size_t len, siz
 	} while (full);
 }
 
+/* How many messages to ask for next time, after it were so many. */
+static uint8_t next_batch(size_t want, size_t got, bool joined)
+{
+	size_t next = got < want ? got : want * 2;
+	size_t most = joined ? READ_BATCH_JOINED_MAX : READ_BATCH_MAX;
+
+	return (uint8_t)(next < most ? next : most);
+}
+
 void flow_down_read(struct flow *flow, uint32_t events, size_t *used, int64_t now_ms)
 {
 	struct flow_group *group = flow->group;
 	struct udp_context *context = group->context;
-	size_t want = flow->read_batch;
+	struct reply_socket *socket;
 	bool joined = false;
+	int error;
 	int got;
 
 	/* First: reading data would meet the error of the queue's head instead. */
@@ -118,14 +187,20 @@ void flow_down_read(struct flow *flow, uint32_t events, size_t *used, int64_t no
 		take_icmp_errors(flow);
 	if (!(events & EPOLLIN))
 		return;
-	if (want > UDP_CONTEXT_MESSAGES - *used) {
+	flow_update_reply(flow);
+	socket = find_socket(flow);
+	error = errno;
+	if (socket != NULL && socket->full) {
+		flow_wait(flow, socket);
+		return;
+	}
+	if (flow->read_batch > UDP_CONTEXT_MESSAGES - *used) {
 		flow_down_flush(group);
 		*used = 0;
 	}
-	got = udp_context_receive(context, flow->fd, *used, want, false);
+	got = udp_context_receive(context, flow->fd, *used, flow->read_batch, false);
 	if (got <= 0)
 		return;
-	flow_update_reply(flow);
 	flow_table_touch(&group->table, &flow->links, now_ms);
 	for (size_t i = *used; i < *used + (size_t)got; i++) {
 		struct mmsghdr *message = &context->in[i];
@@ -133,13 +208,11 @@ void flow_down_read(struct flow *flow, uint32_t events, size_t *used, int64_t no
 		size_t segment_len = udp_sock_read_control(&message->msg_hdr, &unused);
 
 		joined |= segment_len != 0 && segment_len < message->msg_len;
-		put_reply(flow, message->msg_hdr.msg_iov->iov_base, message->msg_len, segment_len);
+		if (socket != NULL)
+			put_reply(flow, socket, message, segment_len);
+		else
+			count_unsent(flow, message->msg_len, segment_len, error);
 	}
 	*used += (size_t)got;
-	if ((size_t)got < want)
-		want = (size_t)got;
-	else
-		want = want * 2 < READ_BATCH_MAX ? want * 2 : READ_BATCH_MAX;
-	flow->read_batch =
-	    (uint8_t)(joined && want > READ_BATCH_JOINED_MAX ? READ_BATCH_JOINED_MAX : want);
+	flow->read_batch = next_batch(flow->read_batch, (size_t)got, joined);
 }

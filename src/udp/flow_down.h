@@ -19,7 +19,14 @@
  */
 void flow_down_read(struct flow *flow, uint32_t events, size_t *used, int64_t now_ms);
 
-/* Send the replies that the context holds, by the socket that they belong to. */
+/*
+ * Send the replies that the context holds, by the socket that they belong to. When its buffer is
+ * full, what is left of them is dropped, and flows whose replies leave by it wait: what is not read
+ * stays in their own buffers, where it is not lost.
+ */
 void flow_down_flush(struct flow_group *group);
+
+/* A full socket has room again: flows that wait for it go on. arg is the struct reply_socket. */
+void flow_down_on_writable(evutil_socket_t fd, short what, void *arg);
 
 #endif

@@ -26,12 +26,10 @@
 /* One address that is listened on. */
 struct udp_socket {
 	struct flow_group *group;
-	int fd;
-	uint32_t number; /* every worker has the same sockets in the same order */
+	struct reply_socket reply; /* with the descriptor that is received from */
+	uint32_t number;	   /* every worker has the same sockets in the same order */
 	uint16_t port;
-	size_t join_max; /* of replies, as outbox.h has it */
 	struct event *readable;
-	struct event *writable; /* added only while its buffer is full */
 };
 
 /* Embedded in udp_listener, which makes it; the rooms between them read and write its fields. */

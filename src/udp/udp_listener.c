@@ -14,12 +14,6 @@
 /* Flows that end in one pass of the loop, so that many that end at once hold up nobody. */
 #define EXPIRE_MAX 256
 
-/*
- * Buffers of a listening socket, which serves all flows: a burst of a thousand datagrams of each
- * 1200 bytes has room while the worker does something else.
- */
-#define SOCKET_BUFFER (4 * 1024 * 1024)
-
 _Static_assert(offsetof(struct udp_listener, group) == 0, "udp_listener_of() relies on it");
 
 static struct udp_listener *udp_listener_of(struct flow_group *group)
@@ -130,15 +124,6 @@ void udp_listener_handle_room(struct udp_listener *listener)
 
 /* ---- out ---- */
 
-static void on_writable(evutil_socket_t fd, short what, void *arg)
-{
-	struct udp_socket *socket = arg;
-
-	(void)fd;
-	(void)what;
-	(void)event_add(socket->group->flows_readable, NULL);
-}
-
 static void on_flows(evutil_socket_t fd, short what, void *arg)
 {
 	struct udp_listener *listener = arg;
@@ -193,16 +178,13 @@ static int add_socket(struct udp_listener *listener, int fd)
 	struct udp_socket *socket = &group->sockets[group->sockets_count];
 
 	socket->group = group;
-	socket->fd = fd;
 	socket->number = (uint32_t)group->sockets_count++;
-	socket->join_max = OUTBOX_JOIN_ALL;
 	socket->port = addr_port(&group->service->conf->listen[socket->number]);
 	socket->readable = event_new(listener->base, fd, EV_READ | EV_PERSIST, on_readable, socket);
-	socket->writable = event_new(listener->base, fd, EV_WRITE, on_writable, socket);
-	if (socket->readable == NULL || socket->writable == NULL ||
-	    event_add(socket->readable, NULL) < 0)
+	if (reply_socket_init(&socket->reply, fd, listener->base, flow_down_on_writable) < 0 ||
+	    socket->readable == NULL || event_add(socket->readable, NULL) < 0)
 		return -1;
-	udp_sock_set_buffers(fd, SOCKET_BUFFER, SOCKET_BUFFER);
+	udp_sock_set_buffers(fd, REPLY_SOCKETS_BUFFER, REPLY_SOCKETS_BUFFER);
 	if (udp_sock_set_gro(fd) < 0)
 		flow_group_cannot_join(group);
 	return 0;
@@ -244,6 +226,8 @@ struct udp_listener *udp_listener_new(struct event_base *base, struct service *s
 	group->joins_replies = true;
 	flow_table_init(&group->table);
 	deferred_init(&group->deferred);
+	reply_sockets_init(&group->reply_sockets, base, flow_down_on_writable,
+			   &registry->descriptors);
 	group->flows_slot = flow_quota_join(&service->quota, wake, wake_arg);
 	group->descriptors_slot = flow_quota_join(&registry->quota, wake, wake_arg);
 	if (group->flows_slot == NULL || group->descriptors_slot == NULL)
@@ -267,9 +251,8 @@ static void free_socket(struct udp_socket *socket)
 {
 	if (socket->readable != NULL)
 		event_free(socket->readable);
-	if (socket->writable != NULL)
-		event_free(socket->writable);
-	sock_close(socket->fd);
+	reply_socket_fini(&socket->reply);
+	sock_close(socket->reply.fd);
 }
 
 void udp_listener_free(struct udp_listener *listener)
