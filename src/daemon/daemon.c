@@ -14,6 +14,7 @@
 #include "daemon/privileges.h"
 #include "daemon/report.h"
 #include "daemon/signals.h"
+#include "service/flow_registry.h"
 #include "service/service.h"
 #include "worker/worker.h"
 
@@ -33,6 +34,7 @@ struct daemon {
 	struct event *limits_timer;
 	struct event *drain_timer;
 	struct service **services; /* one a listener block */
+	struct flow_registry *flows;
 	struct listen_set *sockets;
 	struct worker **workers;
 	size_t workers_count;
@@ -152,7 +154,7 @@ static int open_sockets(struct daemon *daemon)
 
 static int make_worker(struct daemon *daemon, size_t index)
 {
-	struct worker *worker = worker_new(&daemon->mailbox, MESSAGE_DRAINED);
+	struct worker *worker = worker_new(daemon->flows, &daemon->mailbox, MESSAGE_DRAINED);
 
 	if (worker == NULL)
 		return -1;
@@ -176,7 +178,8 @@ static int make_parts(struct daemon *daemon)
 	struct conf *conf = daemon->conf;
 
 	daemon->base = event_base_new();
-	if (daemon->base == NULL ||
+	daemon->flows = flow_registry_new();
+	if (daemon->base == NULL || daemon->flows == NULL ||
 	    mailbox_init(&daemon->mailbox, daemon->base, on_message, daemon) < 0)
 		return -1;
 	daemon->signals = signals_new(daemon->base, on_request, daemon);
@@ -232,6 +235,7 @@ static void free_parts(struct daemon *daemon)
 		if (daemon->sockets != NULL)
 			listen_set_close(&daemon->sockets[i]);
 	}
+	flow_registry_free(daemon->flows);
 	free(daemon->workers);
 	free(daemon->services);
 	free(daemon->sockets);

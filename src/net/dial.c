@@ -55,8 +55,10 @@ int dial(const struct dial_request *request, enum close_reason *reason)
 {
 	const struct addr *target = &request->target;
 	bool spoofed = addr_is_set(&request->source);
-	int fd = request->datagrams ? udp_sock_new(addr_family(target), spoofed, request->mark)
-				    : sock_new_tcp(addr_family(target), spoofed, request->mark);
+	bool own_port = spoofed && !request->any_port && addr_port(&request->source) != 0;
+	int fd = request->datagrams
+		     ? udp_sock_new(addr_family(target), spoofed, own_port, request->mark)
+		     : sock_new_tcp(addr_family(target), spoofed, request->mark);
 
 	if (fd < 0) {
 		*reason = dial_reason(errno);
@@ -84,6 +86,7 @@ enum close_reason dial_reason(int error)
 	switch (error) {
 	case EADDRINUSE:    /* bind(2): another socket has the port, a listening one for instance */
 	case EADDRNOTAVAIL: /* connect(2): source and target are a pair in use */
+	case EAGAIN:	    /* connect(2) of UDP: the address has no port left */
 		return REASON_SOURCE_CONFLICT;
 	case ECONNREFUSED:
 		return REASON_BACKEND_REFUSED;

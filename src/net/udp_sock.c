@@ -68,14 +68,14 @@ int udp_sock_bind_again(const struct addr *addr, const struct sock_listen_option
 	return bind_udp(addr, options, true);
 }
 
-int udp_sock_new(int family, bool transparent, uint32_t mark)
+int udp_sock_new(int family, bool transparent, bool share, uint32_t mark)
 {
 	int fd = socket(family, SOCK_DGRAM | SOCK_NONBLOCK | SOCK_CLOEXEC, 0);
 
 	if (fd < 0)
 		return -1;
 	if ((transparent && sock_set_transparent(fd, family) < 0) ||
-	    sock_set_int(fd, SOL_SOCKET, SO_REUSEADDR, 1) < 0 ||
+	    (share && sock_set_int(fd, SOL_SOCKET, SO_REUSEADDR, 1) < 0) ||
 	    (family == AF_INET6 ? sock_set_int(fd, SOL_IPV6, IPV6_RECVERR, 1)
 				: sock_set_int(fd, SOL_IP, IP_RECVERR, 1)) < 0 ||
 	    (mark != 0 && sock_set_mark(fd, mark) < 0))
@@ -83,7 +83,7 @@ int udp_sock_new(int family, bool transparent, uint32_t mark)
 	return fd;
 }
 
-int udp_sock_bind_foreign(const struct addr *addr)
+int udp_sock_bind_reply(const struct addr *addr)
 {
 	int family = addr_family(addr);
 	int fd = socket(family, SOCK_DGRAM | SOCK_NONBLOCK | SOCK_CLOEXEC, 0);
@@ -108,7 +108,7 @@ int udp_sock_set_gro(int fd)
 void udp_sock_set_buffers(int fd, int receive, int send)
 {
 	/* FORCE goes beyond net.core.rmem_max and wmem_max, and needs CAP_NET_ADMIN. */
-	if (sock_set_int(fd, SOL_SOCKET, SO_RCVBUFFORCE, receive) < 0)
+	if (receive != 0 && sock_set_int(fd, SOL_SOCKET, SO_RCVBUFFORCE, receive) < 0)
 		(void)sock_set_int(fd, SOL_SOCKET, SO_RCVBUF, receive);
 	if (send != 0 && sock_set_int(fd, SOL_SOCKET, SO_SNDBUFFORCE, send) < 0)
 		(void)sock_set_int(fd, SOL_SOCKET, SO_SNDBUF, send);

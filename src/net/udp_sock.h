@@ -48,20 +48,26 @@ int udp_sock_bind_again(const struct addr *addr, const struct sock_listen_option
 /*
  * A non-blocking, close-on-exec UDP socket for one flow, which may use any address of the host or,
  * with transparent, of anybody (needs what sock_new_tcp() needs), with SO_MARK unless mark is 0. It
- * queues ICMP errors (IP_RECVERR). SO_REUSEADDR lets two workers have flows of one client.
+ * queues ICMP errors (IP_RECVERR).
+ *
+ * With share its address and port may also be another flow's, of the same client to another target
+ * or in another worker (SO_REUSEADDR). A port that the kernel is to choose must not be shared: it
+ * would choose one that another flow has.
  */
-int udp_sock_new(int family, bool transparent, uint32_t mark) __attribute__((warn_unused_result));
+int udp_sock_new(int family, bool transparent, bool share, uint32_t mark)
+    __attribute__((warn_unused_result));
 
 /*
  * A non-blocking socket to answer from an address that may be anybody's (IP_TRANSPARENT), of
  * path->local's family. Nothing is read from it.
  */
-int udp_sock_bind_foreign(const struct addr *addr) __attribute__((warn_unused_result));
+int udp_sock_bind_reply(const struct addr *addr) __attribute__((warn_unused_result));
 
 /* Have the kernel hand over runs of equal datagrams as one (UDP_GRO, Linux 5.0). */
 int udp_sock_set_gro(int fd) __attribute__((warn_unused_result));
 
-/* Ask for a receive and send buffer of this many bytes each; takes what the system allows. */
+/* Ask for a receive and send buffer of this many bytes each (0: as it is); takes what the system
+ * allows. */
 void udp_sock_set_buffers(int fd, int receive, int send);
 
 /*

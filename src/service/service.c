@@ -15,7 +15,6 @@ struct service *service_new(struct conf *snapshot, const struct conf_listener *c
 		return NULL;
 	service->snapshot = conf_ref(snapshot);
 	service->conf = conf;
-	whereabouts_init(&service->whereabouts);
 	for (size_t i = 0; i < REASON_COUNT; i++)
 		log_limit_init(&service->limits[i]);
 	return service;
@@ -27,8 +26,7 @@ void service_free(struct service *service)
 		return;
 	for (size_t i = 0; i < REASON_COUNT; i++)
 		log_limit_fini(&service->limits[i]);
-	members_fini(&service->members);
-	whereabouts_fini(&service->whereabouts);
+	flow_quota_fini(&service->quota);
 	conf_unref(service->snapshot);
 	free(service);
 }

@@ -15,8 +15,7 @@
 #include "base/log_limit.h"
 #include "base/reason.h"
 #include "conf/conf.h"
-#include "service/members.h"
-#include "service/whereabouts.h"
+#include "service/flow_quota.h"
 
 #define SERVICE_FAMILIES 2
 
@@ -31,8 +30,7 @@ struct service {
 	atomic_uint active;
 	/* Advice about return routes has been logged, for targets of IPv4 and of IPv6. */
 	atomic_bool routes_explained[SERVICE_FAMILIES];
-	struct members members;		      /* of a UDP listener */
-	struct whereabouts_table whereabouts; /* of its clients */
+	struct flow_quota quota; /* of max_flows */
 	struct log_limit limits[REASON_COUNT];
 };
 

@@ -16,25 +16,25 @@
 #include "base/reason.h"
 #include "net/udp_sock.h"
 #include "proxyproto/proxy_header.h"
+#include "service/client_path.h"
 #include "service/route.h"
 #include "service/tlv_copy.h"
-#include "service/whereabouts.h"
-#include "udp/flow_table.h"
-
-struct udp_listener;
+#include "udp/flow_group.h"
 
 /* Its fields are flow.c's and flow_log.c's own, but for the links. */
 struct flow {
 	struct flow_links links; /* first: the table knows no more of a flow */
-	struct udp_listener *listener;
-	struct whereabouts_place place;	 /* where it was last heard of, and replies go */
-	struct whereabouts *whereabouts; /* the same for other workers; NULL: there are none */
-	unsigned whereabouts_version;	 /* that place is of */
+	struct flow_group *group;
+	struct reply_path reply; /* where replies go: the way of its latest datagram, reversed */
+	struct client_path *client_path; /* the same for other workers; NULL: there are none */
+	unsigned client_path_version;	 /* of the one that reply was copied from */
 	int fd;
-	struct flow *gathered_next; /* of the flows with segments in udp_context */
-	uint32_t first_segment;	    /* UDP_SEGMENT_NONE: it has none */
+	struct reply_socket *waiting_for; /* to be writable, before more is read; or NULL */
+	TAILQ_ENTRY(flow) waiting;	  /* of those that wait for it */
+	struct flow *gathered_next;	  /* of the flows with segments in udp_context */
+	uint32_t first_segment;		  /* UDP_SEGMENT_NONE: it has none */
 	uint32_t last_segment;
-	uint8_t appetite;   /* messages to ask for at the next reading */
+	uint8_t read_batch; /* messages to ask for at the next reading */
 	bool any_port;	    /* the client's port could not be kept */
 	int header_version; /* of the datagram that started it; 0: none */
 	struct addr source; /* the client's address; AF_UNSPEC: mmproxy's own is used */
@@ -49,45 +49,34 @@ struct flow {
 
 /*
  * Make a flow's socket. Returns NULL with *reason, with nothing left behind. What it returns goes
- * to flow_enter() or flow_abandon().
+ * to flow_life_begin() or flow_abandon().
  */
-struct flow *flow_dial(struct udp_listener *listener, const struct flow_key *key,
+struct flow *flow_dial(struct flow_group *group, const struct flow_key *key,
 		       const struct route *route, enum close_reason *reason)
-    __attribute__((warn_unused_result));
-
-/*
- * Put a flow into its listener's table, once the service has counted it. header: of its first
- * datagram, or NULL. Returns 0, or -1 when memory is out and the flow must be abandoned.
- */
-int flow_enter(struct flow *flow, const struct proxy_header *header, int64_t now_ms)
     __attribute__((warn_unused_result));
 
 /* Free a flow that is in no table. */
 void flow_abandon(struct flow *flow);
 
-/* End a flow: log it, count it, leave the table and the service, and free it. */
-void flow_close(struct flow *flow, enum close_reason reason);
-
 /* A datagram came this way: replies go back there, from any worker. */
-void flow_set_place(struct flow *flow, const struct whereabouts_place *place);
+void flow_set_reply(struct flow *flow, const struct reply_path *reply);
+
+/* Learn where replies go now, if a datagram came to another worker since. */
+void flow_update_reply(struct flow *flow);
 
 /*
- * Add a datagram to those that flow_send_gathered() sends. The bytes stay where they are until
- * then. When the context is full, what it holds is sent first.
+ * Read no more from the flow, but errors, until flow_resume(): its replies would be lost. A failure
+ * to say so to the kernel leaves the flow as it is.
  */
-void flow_gather(struct flow *flow, const uint8_t *payload, size_t len);
+void flow_wait(struct flow *flow, struct reply_socket *socket);
+void flow_resume(struct flow *flow);
 
-/* Send what was gathered for all flows of the listener's context. */
-void flow_send_gathered(struct udp_listener *listener);
+/* Count datagrams that were sent or, with an errno, dropped. bytes are of payload. */
+void flow_count_sent(struct flow *flow, enum stats_direction direction, uint32_t datagrams,
+		     uint64_t bytes, int error);
 
-/*
- * Read what the backend sent, a bounded part of it, into the context's buffers from number *used
- * on, and put it into the outbox; flushes when either is full. events are those of epoll(7).
- */
-void flow_read(struct flow *flow, uint32_t events, size_t *used, int64_t now_ms);
-
-/* What became of replies put into the context's outbox: an outbox_result. */
-void flow_sent_down(void *owner, uint32_t datagrams, uint64_t bytes, int error);
+/* The reason to count a datagram by that met this errno. */
+enum close_reason flow_drop_reason(int error);
 
 /* A pointer of the table's. NULL is fine. */
 static inline struct flow *flow_of(struct flow_links *links)

@@ -4,7 +4,6 @@
 
 #include "base/clock.h"
 #include "base/stats.h"
-#include "udp/udp_listener.h"
 
 static const char *header_text(const struct flow *flow)
 {
@@ -20,9 +19,9 @@ static const char *header_text(const struct flow *flow)
 
 void flow_log_end(const struct flow *flow, enum close_reason reason)
 {
-	struct service *service = flow->listener->service;
+	struct service *service = flow->group->service;
 	int64_t now = clock_now_ms();
-	struct addr peer = flow->place.path.peer;
+	struct addr peer = flow->reply.path.peer;
 	struct log_line line;
 
 	if (!service_may_log(service, reason, now))

@@ -4,37 +4,14 @@
 
 #include <stdlib.h>
 #include <string.h>
-#include <sys/random.h>
 
-/* Words of 8 bytes in a key. */
-#define KEY_WORDS 5
+#include "base/keyed_hash.h"
 
-_Static_assert(sizeof(struct flow_key) == KEY_WORDS * sizeof(uint64_t), "no padding, whole words");
+_Static_assert(sizeof(struct flow_key) == 2 * 16 + 2 * 2 + 4, "no padding: compared as bytes");
 
-/* Odd numbers of random-looking bits: digits of pi. */
-#define STIR_1 0x243F6A8885A308D3u
-#define STIR_2 0x13198A2E03707345u
-
-__extension__ typedef unsigned __int128 wide;
-
-/* Both halves of the product: every bit of either factor reaches every bit of the sum. */
-static uint64_t fold(uint64_t a, uint64_t b)
+static unsigned hash_of(const struct flow_key *key)
 {
-	wide product = (wide)a * b;
-
-	return (uint64_t)product ^ (uint64_t)(product >> 64);
-}
-
-static unsigned hash_of(const struct flow_table *table, const struct flow_key *key)
-{
-	uint64_t words[KEY_WORDS];
-	uint64_t hash;
-
-	memcpy(words, key, sizeof(words));
-	hash = fold(words[0] ^ table->seeds[0], words[1] ^ table->seeds[1]);
-	hash = fold(words[2] ^ table->seeds[1] ^ STIR_1, words[3] ^ hash);
-	hash = fold(words[4] ^ table->seeds[0] ^ STIR_2, hash ^ STIR_1);
-	return (unsigned)(hash ^ hash >> 32);
+	return (unsigned)keyed_hash(key, sizeof(*key));
 }
 
 void flow_key_set(struct flow_key *key, const struct addr *first, const struct addr *second,
@@ -51,8 +28,6 @@ void flow_table_init(struct flow_table *table)
 {
 	memset(table, 0, sizeof(*table));
 	TAILQ_INIT(&table->idle);
-	/* Without the system's random numbers collisions could be made; nothing else breaks. */
-	(void)!getrandom(table->seeds, sizeof(table->seeds), GRND_NONBLOCK);
 }
 
 static void forget_origin(struct flow_table *table, struct flow_origin *origin)
@@ -73,13 +48,13 @@ struct flow_links *flow_table_find(const struct flow_table *table, const struct 
 {
 	struct flow_links *links;
 
-	HASH_FIND_BYHASHVALUE(hh, table->flows, key, sizeof(*key), hash_of(table, key), links);
+	HASH_FIND_BYHASHVALUE(hh, table->flows, key, sizeof(*key), hash_of(key), links);
 	return links;
 }
 
 int flow_table_add(struct flow_table *table, struct flow_links *links, int64_t now_ms)
 {
-	unsigned hash = hash_of(table, &links->key);
+	unsigned hash = hash_of(&links->key);
 
 	HASH_ADD_BYHASHVALUE(hh, table->flows, key, sizeof(links->key), hash, links);
 	if (links->hh.tbl == NULL)
@@ -117,7 +92,7 @@ static struct flow_origin *find_origin(const struct flow_table *table, const str
 {
 	struct flow_origin *origin;
 
-	HASH_FIND_BYHASHVALUE(hh, table->origins, key, sizeof(*key), hash_of(table, key), origin);
+	HASH_FIND_BYHASHVALUE(hh, table->origins, key, sizeof(*key), hash_of(key), origin);
 	return origin;
 }
 
@@ -161,8 +136,8 @@ int flow_table_set_origin(struct flow_table *table, const struct flow_key *key,
 		if (origin == NULL)
 			return -1;
 		origin->key = *key;
-		HASH_ADD_BYHASHVALUE(hh, table->origins, key, sizeof(origin->key),
-				     hash_of(table, key), origin);
+		HASH_ADD_BYHASHVALUE(hh, table->origins, key, sizeof(origin->key), hash_of(key),
+				     origin);
 		if (origin->hh.tbl == NULL) {
 			free(origin);
 			return -1;

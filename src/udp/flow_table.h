@@ -67,7 +67,6 @@ struct flow_table {
 	struct flow_origin *origins;
 	TAILQ_HEAD(flow_idle, flow_links) idle; /* longest idle first */
 	size_t count;
-	uint64_t seeds[2]; /* secret: clients choose their addresses, but not where they collide */
 };
 
 void flow_table_init(struct flow_table *table);

@@ -6,8 +6,9 @@
 
 #include "proxyproto/proxy_datagram.h"
 #include "proxyproto/proxy_spp.h"
-#include "udp/flow.h"
+#include "udp/flow_life.h"
 #include "udp/flow_log.h"
+#include "udp/flow_up.h"
 
 /* Times that other workers are asked to make room for one datagram. */
 #define ATTEMPTS_MAX 3
@@ -27,16 +28,16 @@ struct arrival {
 
 static const struct conf_listener *conf_of(const struct intake *intake)
 {
-	return intake->listener->service->conf;
+	return intake->group->service->conf;
 }
 
 static void drop(const struct intake *intake, const struct arrival *arrival,
 		 enum close_reason reason)
 {
-	stats_add(&intake->listener->stats.dropped[reason], 1);
+	stats_add(&intake->group->stats.dropped[reason], 1);
 	/* A drain turns every new client away; one line each would be a flood. */
 	if (reason != REASON_SHUTDOWN)
-		flow_log_refused(intake->listener->service, &intake->peer, &arrival->route.source,
+		flow_log_refused(intake->group->service, &intake->peer, &arrival->route.source,
 				 &arrival->route.target, reason, arrival->error);
 }
 
@@ -44,49 +45,100 @@ static void drop(const struct intake *intake, const struct arrival *arrival,
 
 enum room { ROOM_MADE, ROOM_LATER, ROOM_NONE };
 
-/*
- * The flow idle longest makes room for a new one. If it is another worker's, that one is asked, and
- * the datagram waits. The room may be taken by others then; after some attempts it is made here.
- */
-static enum room make_room(const struct intake *intake, const struct arrival *arrival)
-{
-	struct udp_listener *listener = intake->listener;
-	struct service *service = listener->service;
-	struct flow_links *oldest;
+/* What there is too little of for a new flow. */
+enum shortage { SHORTAGE_FLOWS, SHORTAGE_DESCRIPTORS };
 
-	if (service_admit(service))
-		return ROOM_MADE;
-	oldest = flow_table_oldest(&listener->table);
+static const enum close_reason shortage_reasons[] = {
+    [SHORTAGE_FLOWS] = REASON_CONNECTION_LIMIT,
+    [SHORTAGE_DESCRIPTORS] = REASON_OUT_OF_DESCRIPTORS,
+};
+
+/*
+ * The flow idle longest makes room for a new one, of this listener or, for a descriptor, of all. If
+ * it is not this group's, its worker is asked, and the datagram waits. The room may be taken by
+ * others then; after some attempts it is made here.
+ */
+static enum room displace(const struct intake *intake, const struct arrival *arrival,
+			  enum shortage shortage)
+{
+	struct flow_group *group = intake->group;
+	bool flows = shortage == SHORTAGE_FLOWS;
+	struct flow_quota *quota = flows ? &group->service->quota : &group->registry->quota;
+	struct flow_quota_slot *slot = flows ? group->flows_slot : group->descriptors_slot;
+	struct flow_links *oldest = flow_table_oldest(&group->table);
+
 	if (intake->attempts < ATTEMPTS_MAX &&
-	    members_ask(&service->members, listener->member,
-			oldest != NULL ? oldest->active_ms : INT64_MAX) == 0)
-		return parking_put(&listener->parking, intake->socket, &intake->path,
-				   arrival->bytes, arrival->len, intake->attempts + 1) == 0
+	    flow_quota_ask(quota, slot, oldest != NULL ? oldest->active_ms : INT64_MAX) == 0)
+		return deferred_put(&group->deferred, intake->socket, &intake->path, arrival->bytes,
+				    arrival->len, intake->attempts + 1) == 0
 			   ? ROOM_LATER
 			   : ROOM_NONE;
 	if (oldest == NULL)
 		return ROOM_NONE;
-	flow_close(flow_of(oldest), REASON_CONNECTION_LIMIT);
+	flow_life_displace(flow_of(oldest), shortage_reasons[shortage]);
+	return ROOM_MADE;
+}
+
+static enum room make_room(const struct intake *intake, const struct arrival *arrival)
+{
+	struct service *service = intake->group->service;
+	enum room room;
+
+	if (service_admit(service))
+		return ROOM_MADE;
+	room = displace(intake, arrival, SHORTAGE_FLOWS);
+	if (room != ROOM_MADE)
+		return room;
 	return service_admit(service) ? ROOM_MADE : ROOM_NONE;
 }
 
 /*
+ * Make a flow's socket, with a descriptor that a flow may have. Returns NULL with *reason, or with
+ * REASON_DONE when the datagram is to wait.
+ */
+static struct flow *dial_flow(const struct intake *intake, const struct arrival *arrival,
+			      const struct flow_key *key, enum close_reason *reason)
+{
+	struct flow_group *group = intake->group;
+
+	/* What one flow leaves another thread may take. */
+	for (int i = 0; i < ATTEMPTS_MAX; i++) {
+		struct flow *flow = flow_dial(group, key, &arrival->route, reason);
+		enum room room;
+
+		if (flow == NULL && *reason != REASON_OUT_OF_DESCRIPTORS)
+			return NULL;
+		if (flow != NULL &&
+		    descriptor_share_allows(&group->registry->descriptors, flow->fd))
+			return flow;
+		if (flow != NULL)
+			flow_abandon(flow);
+		*reason = REASON_OUT_OF_DESCRIPTORS;
+		room = displace(intake, arrival, SHORTAGE_DESCRIPTORS);
+		if (room == ROOM_LATER)
+			*reason = REASON_DONE;
+		if (room != ROOM_MADE)
+			return NULL;
+	}
+	return NULL;
+}
+
+/*
  * Open a flow where the route leads. The socket comes first: a client whose address cannot be used
- * must not cost another one its place. Returns NULL with *reason, or with REASON_DONE when the
- * datagram is to wait.
+ * must not cost another one its flow. Returns as dial_flow().
  */
 static struct flow *open_routed(const struct intake *intake, const struct arrival *arrival,
 				const struct flow_key *key, enum close_reason *reason)
 {
-	struct flow *flow = flow_dial(intake->listener, key, &arrival->route, reason);
+	struct flow *flow = dial_flow(intake, arrival, key, reason);
 
 	if (flow == NULL)
 		return NULL;
 	switch (make_room(intake, arrival)) {
 	case ROOM_MADE:
-		if (flow_enter(flow, arrival->header, intake->now_ms) == 0)
+		if (flow_life_begin(flow, arrival->header, intake->now_ms) == 0)
 			return flow;
-		service_leave(intake->listener->service);
+		service_leave(intake->group->service);
 		*reason = REASON_INTERNAL;
 		break;
 	case ROOM_LATER:
@@ -103,18 +155,21 @@ static struct flow *open_routed(const struct intake *intake, const struct arriva
 static struct flow *open_flow(const struct intake *intake, struct arrival *arrival,
 			      const struct flow_key *key)
 {
-	struct udp_listener *listener = intake->listener;
+	struct flow_group *group = intake->group;
 	enum close_reason reason = REASON_SHUTDOWN;
 	struct flow *flow = NULL;
 
-	if (!listener->draining)
+	if (!group->draining)
 		reason =
-		    route_find(listener->service, &intake->peer, arrival->header, &arrival->route);
-	if (reason == REASON_DONE)
+		    route_find(group->service, &intake->peer, arrival->header, &arrival->route);
+	if (reason == REASON_DONE && refused_clients_has(&group->refused, key, intake->now_ms)) {
+		reason = REASON_SOURCE_CONFLICT;
+	} else if (reason == REASON_DONE) {
 		flow = open_routed(intake, arrival, key, &reason);
-	if (flow != NULL)
-		udp_listener_watch_idle(listener);
-	else if (reason != REASON_DONE)
+		if (reason == REASON_SOURCE_CONFLICT)
+			refused_clients_add(&group->refused, key, intake->now_ms);
+	}
+	if (flow == NULL && reason != REASON_DONE)
 		drop(intake, arrival, reason);
 	return flow;
 }
@@ -142,7 +197,7 @@ static struct flow *find_flow(const struct intake *intake, struct arrival *arriv
 		flow_key_set(&key, &header->src,
 			     conf_of(intake)->dynamic_destination ? &header->dst : &nobody,
 			     FLOW_OF_CLIENT);
-	links = flow_table_find(&intake->listener->table, &key);
+	links = flow_table_find(&intake->group->table, &key);
 	if (links == NULL)
 		return open_flow(intake, arrival, &key);
 	/* Who may open a flow from a loopback address is who may use it. */
@@ -161,7 +216,7 @@ static struct flow *find_flow(const struct intake *intake, struct arrival *arriv
  */
 static bool bind_origin(const struct intake *intake, struct flow *flow)
 {
-	struct flow_table *table = &intake->listener->table;
+	struct flow_table *table = &intake->group->table;
 	struct flow_links *orphan;
 	struct flow_key key;
 
@@ -171,7 +226,7 @@ static bool bind_origin(const struct intake *intake, struct flow *flow)
 	if (flow_table_set_origin(table, &key, &flow->links, &orphan) < 0)
 		return false;
 	if (orphan != NULL)
-		flow_close(flow_of(orphan), REASON_DONE);
+		flow_life_end(flow_of(orphan), REASON_DONE);
 	return true;
 }
 
@@ -214,23 +269,23 @@ static void accept_datagram(const struct intake *intake, const struct arrival *a
 {
 	size_t header_len = arrival->header != NULL ? arrival->header->header_len : 0;
 
-	struct whereabouts_place place = {
+	struct reply_path reply = {
 	    .path = intake->path,
 	    .socket = intake->socket->number,
 	};
 
 	if (arrival->header != NULL && arrival->header->version == PROXY_VERSION_SPP) {
-		place.header_len = PROXY_SPP_LEN;
-		memcpy(place.header, arrival->bytes, PROXY_SPP_LEN);
+		reply.header_len = PROXY_SPP_LEN;
+		memcpy(reply.header, arrival->bytes, PROXY_SPP_LEN);
 	}
-	flow_set_place(flow, &place);
+	flow_set_reply(flow, &reply);
 	if (flow->first_segment == UDP_SEGMENT_NONE)
-		flow_table_touch(&intake->listener->table, &flow->links, intake->now_ms);
+		flow_table_touch(&intake->group->table, &flow->links, intake->now_ms);
 	/* Where the header opens a flow, one that comes alone is no empty datagram. */
 	if (conf_of(intake)->udp_header == CONF_UDP_FIRST && header_len != 0 &&
 	    header_len == arrival->len)
 		return;
-	flow_gather(flow, arrival->bytes + header_len, arrival->len - header_len);
+	flow_up_gather(flow, arrival->bytes + header_len, arrival->len - header_len);
 }
 
 static void take_datagram(const struct intake *intake, const uint8_t *bytes, size_t len)
@@ -243,7 +298,7 @@ static void take_datagram(const struct intake *intake, const uint8_t *bytes, siz
 
 	if (first && !intake->headerless && !proxy_datagram_is_signed(bytes, len)) {
 		set_origin_key(intake, &key);
-		links = flow_table_find_origin(&intake->listener->table, &key);
+		links = flow_table_find_origin(&intake->group->table, &key);
 	}
 	if (links != NULL)
 		flow = flow_of(links);
@@ -266,7 +321,7 @@ static bool is_same_peer(const struct addr *a, const struct addr *b)
 }
 
 /* Learn whom the message is from, and whether that one may. */
-static void meet_peer(struct intake *intake, const struct addr *name)
+static void learn_peer(struct intake *intake, const struct addr *name)
 {
 	const struct conf_listener *conf = conf_of(intake);
 
@@ -287,7 +342,7 @@ void intake_begin(struct intake *intake, struct udp_socket *socket, int64_t now_
 {
 	memset(intake, 0, sizeof(*intake));
 	intake->socket = socket;
-	intake->listener = socket->listener;
+	intake->group = socket->group;
 	intake->now_ms = now_ms;
 }
 
@@ -297,7 +352,7 @@ void intake_message(struct intake *intake, struct msghdr *message, size_t len)
 	const struct arrival unknown = {.error = PROXY_ERROR_NONE};
 	size_t segment_len;
 
-	meet_peer(intake, message->msg_name);
+	learn_peer(intake, message->msg_name);
 	memset(&intake->path.local, 0, sizeof(intake->path.local));
 	intake->path.interface = 0;
 	segment_len = udp_sock_read_control(message, &intake->path);
@@ -315,13 +370,13 @@ void intake_message(struct intake *intake, struct msghdr *message, size_t len)
 	} while (len > 0);
 }
 
-void intake_parked(const struct parked *parked, int64_t now_ms)
+void intake_deferred(const struct deferred *deferred, int64_t now_ms)
 {
 	struct intake intake;
 
-	intake_begin(&intake, parked->socket, now_ms);
-	intake.attempts = parked->attempts;
-	meet_peer(&intake, &parked->path.peer);
-	intake.path = parked->path;
-	take_datagram(&intake, parked->bytes, parked->len);
+	intake_begin(&intake, deferred->socket, now_ms);
+	intake.attempts = deferred->attempts;
+	learn_peer(&intake, &deferred->path.peer);
+	intake.path = deferred->path;
+	take_datagram(&intake, deferred->bytes, deferred->len);
 }

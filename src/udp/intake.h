@@ -13,11 +13,11 @@
 
 #include "base/addr.h"
 #include "net/udp_sock.h"
-#include "udp/udp_listener.h"
+#include "udp/flow_group.h"
 
 /* One batch of one socket; the message in hand, and what is known of its peer. */
 struct intake {
-	struct udp_listener *listener;
+	struct flow_group *group;
 	struct udp_socket *socket;
 	int64_t now_ms;
 	struct udp_path path;
@@ -32,11 +32,11 @@ void intake_begin(struct intake *intake, struct udp_socket *socket, int64_t now_
 
 /*
  * Take a received message, which may be a run of datagrams, and gather them for their flows. The
- * bytes must stay until flow_send_gathered().
+ * bytes must stay until flow_up_send().
  */
 void intake_message(struct intake *intake, struct msghdr *message, size_t len);
 
 /* Take a datagram again that waited for room. */
-void intake_parked(const struct parked *parked, int64_t now_ms);
+void intake_deferred(const struct deferred *deferred, int64_t now_ms);
 
 #endif

@@ -25,7 +25,7 @@
 #define UDP_CONTEXT_SEGMENTS 1024
 
 struct flow;
-struct udp_socket;
+struct reply_socket;
 
 /* A datagram on its way up, in a list of its flow's. */
 struct udp_segment {
@@ -44,11 +44,10 @@ struct udp_context {
 	_Alignas(struct cmsghdr) uint8_t in_controls[UDP_CONTEXT_MESSAGES][UDP_SOCK_CONTROL_MAX];
 	struct udp_segment segments[UDP_CONTEXT_SEGMENTS];
 	size_t segments_count;
-	struct flow *gathered;	     /* flows that have segments, latest first */
-	struct outbox up;	     /* empty between two flows */
-	struct outbox down;	     /* what replying is going to send */
-	struct udp_socket *replying; /* whose they are; NULL: it is empty */
-	int replying_fd;	     /* its own, or one bound to a foreign address */
+	struct flow *gathered;	       /* flows that have segments, latest first */
+	struct outbox up;	       /* empty between two flows */
+	struct outbox down;	       /* what replying is going to send */
+	struct reply_socket *replying; /* what they leave by; NULL: it is empty */
 	struct epoll_event events[UDP_CONTEXT_MESSAGES];
 };
 

@@ -3,28 +3,41 @@
 #include "udp/udp_listener.h"
 
 #include <stdlib.h>
-#include <unistd.h>
 
 #include "base/clock.h"
 #include "net/sock.h"
-#include "udp/flow.h"
+#include "udp/flow_down.h"
+#include "udp/flow_life.h"
+#include "udp/flow_up.h"
 #include "udp/intake.h"
 
 /* Flows that end in one pass of the loop, so that many that end at once hold up nobody. */
 #define EXPIRE_MAX 256
 
-/*
- * Buffers of a listening socket, which serves all flows: a burst of a thousand datagrams of each
- * 1200 bytes has room while the worker does something else.
- */
-#define SOCKET_BUFFER (4 * 1024 * 1024)
+_Static_assert(offsetof(struct udp_listener, group) == 0, "udp_listener_of() relies on it");
 
-void udp_listener_publish(struct udp_listener *listener)
+static struct udp_listener *udp_listener_of(struct flow_group *group)
 {
-	const struct flow_links *oldest = flow_table_oldest(&listener->table);
+	return (struct udp_listener *)(void *)group;
+}
 
-	members_publish(&listener->service->members, listener->member,
-			oldest != NULL ? oldest->active_ms : INT64_MAX);
+/* ---- the idle timer ---- */
+
+static void arm_expiry(struct udp_listener *listener, int64_t delay_ms)
+{
+	const struct timeval delay = clock_timeval(delay_ms);
+
+	(void)evtimer_add(listener->expiry, &delay);
+}
+
+/* The timer runs while there is a flow. */
+static void watch_idle(struct udp_listener *listener)
+{
+	uint32_t limit_ms = listener->group.service->conf->close_after_ms;
+
+	if (limit_ms != 0 && listener->group.table.count > 0 &&
+	    !evtimer_pending(listener->expiry, NULL))
+		arm_expiry(listener, limit_ms);
 }
 
 /* ---- in ---- */
@@ -32,7 +45,7 @@ void udp_listener_publish(struct udp_listener *listener)
 static void on_readable(evutil_socket_t fd, short what, void *arg)
 {
 	struct udp_socket *socket = arg;
-	struct udp_context *context = socket->listener->context;
+	struct udp_context *context = socket->group->context;
 	struct intake intake;
 	int got;
 
@@ -47,75 +60,74 @@ static void on_readable(evutil_socket_t fd, short what, void *arg)
 
 		intake_message(&intake, message, context->in[i].msg_len);
 	}
-	flow_send_gathered(socket->listener);
-	udp_listener_publish(socket->listener);
+	flow_up_send(socket->group);
+	flow_group_publish(socket->group);
+	watch_idle(udp_listener_of(socket->group));
 }
 
 /* Datagrams that waited for room: now there is some, or they make it here. */
-static void take_parked(struct udp_listener *listener)
+static void take_deferred(struct flow_group *group)
 {
-	struct parking parking = listener->parking;
-	struct parked *parked;
+	struct deferred_list list = group->deferred;
+	struct deferred *deferred;
 
-	if (STAILQ_EMPTY(&parking.datagrams))
+	if (STAILQ_EMPTY(&list.datagrams))
 		return;
-	parking_init(&listener->parking);
-	while ((parked = parking_take(&parking)) != NULL) {
-		intake_parked(parked, clock_now_ms());
-		flow_send_gathered(listener);
-		free(parked);
+	deferred_init(&group->deferred);
+	while ((deferred = deferred_take(&list)) != NULL) {
+		intake_deferred(deferred, clock_now_ms());
+		flow_up_send(group);
+		free(deferred);
 	}
 }
 
-void udp_listener_look_round(struct udp_listener *listener)
+/* Ends the flow idle longest; false when there is none. */
+static bool displace_oldest(struct flow_group *group, enum close_reason reason)
 {
-	struct service *service = listener->service;
-	unsigned asked = members_take_asked(&service->members, listener->member);
+	struct flow_links *oldest = flow_table_oldest(&group->table);
 
-	for (unsigned i = 0; i < asked && service_is_full(service); i++) {
-		struct flow_links *oldest = flow_table_oldest(&listener->table);
+	if (oldest != NULL)
+		flow_life_displace(flow_of(oldest), reason);
+	return oldest != NULL;
+}
 
-		if (oldest == NULL)
+/* What others asked for may have become superfluous meanwhile. */
+static void make_room_for_others(struct flow_group *group)
+{
+	struct flow_registry *registry = group->registry;
+	struct service *service = group->service;
+	unsigned flows = flow_quota_take_asked(group->flows_slot);
+	unsigned descriptors = flow_quota_take_asked(group->descriptors_slot);
+
+	for (unsigned i = 0; i < flows && service_is_full(service); i++)
+		if (!displace_oldest(group, REASON_CONNECTION_LIMIT))
 			break;
-		flow_close(flow_of(oldest), REASON_CONNECTION_LIMIT);
-	}
+	for (unsigned i = 0; i < descriptors && descriptor_share_is_short(&registry->descriptors);
+	     i++)
+		if (!displace_oldest(group, REASON_OUT_OF_DESCRIPTORS))
+			break;
 	/* Even if nothing has ended: they must not wait for what will not come. */
-	udp_listener_publish(listener);
-	if (asked > 0)
-		members_tell(&service->members, listener->member);
-	take_parked(listener);
-	udp_listener_publish(listener);
+	flow_group_publish(group);
+	if (flows > 0)
+		flow_quota_tell(&service->quota, group->flows_slot);
+	if (descriptors > 0)
+		flow_quota_tell(&registry->quota, group->descriptors_slot);
+}
+
+void udp_listener_handle_room(struct udp_listener *listener)
+{
+	make_room_for_others(&listener->group);
+	take_deferred(&listener->group);
+	flow_group_publish(&listener->group);
+	watch_idle(listener);
 }
 
 /* ---- out ---- */
 
-void udp_listener_send_replies(struct udp_listener *listener)
-{
-	struct udp_context *context = listener->context;
-	struct udp_socket *socket = context->replying;
-
-	context->replying = NULL;
-	if (socket == NULL || outbox_flush(&context->down, context->replying_fd, &socket->join_max,
-					   flow_sent_down) == 0)
-		return;
-	/* Its buffer is full: what is not read waits in the flows' own, where it is not lost. */
-	if (event_add(socket->writable, NULL) == 0)
-		event_del(listener->flows);
-}
-
-static void on_writable(evutil_socket_t fd, short what, void *arg)
-{
-	struct udp_socket *socket = arg;
-
-	(void)fd;
-	(void)what;
-	(void)event_add(socket->listener->flows, NULL);
-}
-
 static void on_flows(evutil_socket_t fd, short what, void *arg)
 {
 	struct udp_listener *listener = arg;
-	struct udp_context *context = listener->context;
+	struct udp_context *context = listener->group.context;
 	int64_t now = clock_now_ms();
 	size_t used = 0;
 	int count;
@@ -124,64 +136,31 @@ static void on_flows(evutil_socket_t fd, short what, void *arg)
 	/* No flow ends in here, so the events' pointers hold. */
 	count = epoll_wait(fd, context->events, UDP_CONTEXT_MESSAGES, 0);
 	for (int i = 0; i < count; i++)
-		flow_read(context->events[i].data.ptr, context->events[i].events, &used, now);
-	udp_listener_send_replies(listener);
-	udp_listener_note_joining(listener);
-	udp_listener_publish(listener);
-}
-
-void udp_listener_cannot_join(struct udp_listener *listener)
-{
-	listener->joins_replies = false;
-	log_msg(LOG_LEVEL_INFO,
-		"listener %s: this kernel has no UDP_GRO; datagrams are read one by one",
-		listener->service->conf->name);
-}
-
-void udp_listener_note_joining(struct udp_listener *listener)
-{
-	size_t least = listener->join_max;
-
-	if (listener->noted_joining)
-		return;
-	for (size_t i = 0; i < listener->sockets_count; i++)
-		if (listener->sockets[i].join_max < least)
-			least = listener->sockets[i].join_max;
-	if (least == OUTBOX_JOIN_ALL)
-		return;
-	listener->noted_joining = true;
-	log_msg(LOG_LEVEL_INFO,
-		"listener %s: the kernel refuses UDP_SEGMENT for datagrams of more than %zu bytes; "
-		"those are sent one by one",
-		listener->service->conf->name, least);
+		flow_down_read(context->events[i].data.ptr, context->events[i].events, &used, now);
+	flow_down_flush(&listener->group);
+	flow_group_note_joining(&listener->group);
+	flow_group_publish(&listener->group);
 }
 
 /* ---- idle ---- */
 
-static void arm_expiry(struct udp_listener *listener, int64_t delay_ms)
-{
-	const struct timeval delay = clock_timeval(delay_ms);
-
-	(void)evtimer_add(listener->expiry, &delay);
-}
-
 static void on_expiry(evutil_socket_t fd, short what, void *arg)
 {
 	struct udp_listener *listener = arg;
-	int64_t limit_ms = listener->service->conf->close_after_ms;
+	int64_t limit_ms = listener->group.service->conf->close_after_ms;
 	int64_t now = clock_now_ms();
 	struct flow_links *oldest;
 
 	(void)fd;
 	(void)what;
 	for (int i = 0; i < EXPIRE_MAX; i++) {
-		oldest = flow_table_oldest(&listener->table);
+		oldest = flow_table_oldest(&listener->group.table);
 		if (oldest == NULL || now - oldest->active_ms < limit_ms)
 			break;
-		flow_close(flow_of(oldest), REASON_IDLE_TIMEOUT);
+		flow_life_end(flow_of(oldest), REASON_IDLE_TIMEOUT);
 	}
-	udp_listener_publish(listener);
-	oldest = flow_table_oldest(&listener->table);
+	flow_group_publish(&listener->group);
+	oldest = flow_table_oldest(&listener->group.table);
 	if (oldest != NULL) {
 		int64_t left_ms = limit_ms - (now - oldest->active_ms);
 
@@ -191,71 +170,70 @@ static void on_expiry(evutil_socket_t fd, short what, void *arg)
 	}
 }
 
-void udp_listener_watch_idle(struct udp_listener *listener)
-{
-	uint32_t limit_ms = listener->service->conf->close_after_ms;
-
-	if (limit_ms != 0 && !evtimer_pending(listener->expiry, NULL))
-		arm_expiry(listener, limit_ms);
-}
-
 /* ---- opening and closing ---- */
 
 static int add_socket(struct udp_listener *listener, int fd)
 {
-	struct udp_socket *socket = &listener->sockets[listener->sockets_count];
+	struct flow_group *group = &listener->group;
+	struct udp_socket *socket = &group->sockets[group->sockets_count];
 
-	socket->listener = listener;
-	socket->fd = fd;
-	socket->number = (uint32_t)listener->sockets_count++;
-	socket->join_max = OUTBOX_JOIN_ALL;
-	socket->port = addr_port(&listener->service->conf->listen[socket->number]);
+	socket->group = group;
+	socket->number = (uint32_t)group->sockets_count++;
+	socket->port = addr_port(&group->service->conf->listen[socket->number]);
 	socket->readable = event_new(listener->base, fd, EV_READ | EV_PERSIST, on_readable, socket);
-	socket->writable = event_new(listener->base, fd, EV_WRITE, on_writable, socket);
-	if (socket->readable == NULL || socket->writable == NULL ||
-	    event_add(socket->readable, NULL) < 0)
+	if (reply_socket_init(&socket->reply, fd, listener->base, flow_down_on_writable) < 0 ||
+	    socket->readable == NULL || event_add(socket->readable, NULL) < 0)
 		return -1;
-	udp_sock_set_buffers(fd, SOCKET_BUFFER, SOCKET_BUFFER);
+	udp_sock_set_buffers(fd, REPLY_SOCKETS_BUFFER, REPLY_SOCKETS_BUFFER);
 	if (udp_sock_set_gro(fd) < 0)
-		udp_listener_cannot_join(listener);
+		flow_group_cannot_join(group);
 	return 0;
 }
 
 static int make_events(struct udp_listener *listener)
 {
-	listener->epoll_fd = epoll_create1(EPOLL_CLOEXEC);
+	struct flow_group *group = &listener->group;
+
+	group->epoll_fd = epoll_create1(EPOLL_CLOEXEC);
 	listener->expiry = evtimer_new(listener->base, on_expiry, listener);
-	if (listener->epoll_fd < 0 || listener->expiry == NULL)
+	if (group->epoll_fd < 0 || listener->expiry == NULL)
 		return -1;
-	listener->flows =
-	    event_new(listener->base, listener->epoll_fd, EV_READ | EV_PERSIST, on_flows, listener);
-	if (listener->flows == NULL)
+	group->flows_readable =
+	    event_new(listener->base, group->epoll_fd, EV_READ | EV_PERSIST, on_flows, listener);
+	if (group->flows_readable == NULL)
 		return -1;
-	return event_add(listener->flows, NULL);
+	return event_add(group->flows_readable, NULL);
 }
 
 struct udp_listener *udp_listener_new(struct event_base *base, struct service *service,
-				      struct udp_context *context, member_wake wake, void *wake_arg,
-				      const int *fds, size_t count)
+				      struct flow_registry *registry, struct udp_context *context,
+				      flow_quota_wake wake, void *wake_arg, const int *fds,
+				      size_t count)
 {
 	struct udp_listener *listener = calloc(1, sizeof(*listener));
+	struct flow_group *group;
 	size_t taken = 0;
 
 	if (listener == NULL)
 		goto fail;
 	listener->base = base;
-	listener->service = service;
-	listener->context = context;
-	listener->epoll_fd = -1;
-	listener->join_max = OUTBOX_JOIN_ALL;
-	listener->joins_replies = true;
-	flow_table_init(&listener->table);
-	parking_init(&listener->parking);
-	listener->member = members_join(&service->members, wake, wake_arg);
-	if (listener->member < 0)
+	group = &listener->group;
+	group->service = service;
+	group->registry = registry;
+	group->context = context;
+	group->epoll_fd = -1;
+	group->join_max = OUTBOX_JOIN_ALL;
+	group->joins_replies = true;
+	flow_table_init(&group->table);
+	deferred_init(&group->deferred);
+	reply_sockets_init(&group->reply_sockets, base, flow_down_on_writable,
+			   &registry->descriptors);
+	group->flows_slot = flow_quota_join(&service->quota, wake, wake_arg);
+	group->descriptors_slot = flow_quota_join(&registry->quota, wake, wake_arg);
+	if (group->flows_slot == NULL || group->descriptors_slot == NULL)
 		goto fail;
-	listener->sockets = calloc(count, sizeof(*listener->sockets));
-	if (listener->sockets == NULL || make_events(listener) < 0)
+	group->sockets = calloc(count, sizeof(*group->sockets));
+	if (group->sockets == NULL || make_events(listener) < 0)
 		goto fail;
 	while (taken < count)
 		if (add_socket(listener, fds[taken++]) < 0)
@@ -273,39 +251,44 @@ static void free_socket(struct udp_socket *socket)
 {
 	if (socket->readable != NULL)
 		event_free(socket->readable);
-	if (socket->writable != NULL)
-		event_free(socket->writable);
-	sock_close(socket->fd);
+	reply_socket_fini(&socket->reply);
+	sock_close(socket->reply.fd);
 }
 
 void udp_listener_free(struct udp_listener *listener)
 {
+	struct flow_group *group;
+
 	if (listener == NULL)
 		return;
+	group = &listener->group;
 	udp_listener_close_flows(listener, REASON_SHUTDOWN);
-	for (size_t i = 0; i < listener->sockets_count; i++)
-		free_socket(&listener->sockets[i]);
-	if (listener->flows != NULL)
-		event_free(listener->flows);
+	for (size_t i = 0; i < group->sockets_count; i++)
+		free_socket(&group->sockets[i]);
+	if (group->flows_readable != NULL)
+		event_free(group->flows_readable);
 	if (listener->expiry != NULL)
 		event_free(listener->expiry);
-	sock_close(listener->epoll_fd);
-	flow_table_fini(&listener->table);
-	parking_fini(&listener->parking);
-	foreign_fini(&listener->foreign);
-	free(listener->sockets);
+	sock_close(group->epoll_fd);
+	flow_table_fini(&group->table);
+	deferred_fini(&group->deferred);
+	reply_sockets_fini(&group->reply_sockets);
+	refused_clients_fini(&group->refused);
+	flow_quota_leave(group->flows_slot);
+	flow_quota_leave(group->descriptors_slot);
+	free(group->sockets);
 	free(listener);
 }
 
 void udp_listener_drain(struct udp_listener *listener)
 {
-	listener->draining = true;
+	listener->group.draining = true;
 }
 
 void udp_listener_close_flows(struct udp_listener *listener, enum close_reason reason)
 {
 	struct flow_links *oldest;
 
-	while ((oldest = flow_table_oldest(&listener->table)) != NULL)
-		flow_close(flow_of(oldest), reason);
+	while ((oldest = flow_table_oldest(&listener->group.table)) != NULL)
+		flow_life_end(flow_of(oldest), reason);
 }

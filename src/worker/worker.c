@@ -27,6 +27,7 @@ struct worker {
 	size_t listeners_count;
 	struct reset_list resets;
 	struct relay_context relays;
+	struct flow_registry *flows;   /* of the process */
 	struct udp_context *datagrams; /* NULL until there is a UDP listener */
 	pthread_t thread;
 	bool running;
@@ -38,7 +39,7 @@ struct worker {
 static bool is_idle(const struct worker_listener *listener)
 {
 	if (listener->udp != NULL)
-		return listener->udp->table.count == 0;
+		return listener->udp->group.table.count == 0;
 	return LIST_EMPTY(&listener->tcp->sessions);
 }
 
@@ -94,10 +95,10 @@ static void on_message(unsigned message, void *arg)
 		close_sessions(worker);
 		check_drained(worker);
 		break;
-	case WORKER_LOOK_ROUND:
+	case WORKER_FLOW_ROOM:
 		for (size_t i = 0; i < worker->listeners_count; i++)
 			if (worker->listeners[i].udp != NULL)
-				udp_listener_look_round(worker->listeners[i].udp);
+				udp_listener_handle_room(worker->listeners[i].udp);
 		break;
 	case WORKER_STOP:
 		close_sessions(worker);
@@ -129,12 +130,14 @@ static void *run(void *arg)
 	return NULL;
 }
 
-struct worker *worker_new(struct mailbox *notify, unsigned drained_message)
+struct worker *worker_new(struct flow_registry *flows, struct mailbox *notify,
+			  unsigned drained_message)
 {
 	struct worker *worker = calloc(1, sizeof(*worker));
 
 	if (worker == NULL)
 		return NULL;
+	worker->flows = flows;
 	worker->notify = notify;
 	worker->drained_message = drained_message;
 	worker->mailbox.fd = -1;
@@ -193,7 +196,7 @@ static void wake(void *arg)
 {
 	struct worker *worker = arg;
 
-	mailbox_post(&worker->mailbox, WORKER_LOOK_ROUND);
+	mailbox_post(&worker->mailbox, WORKER_FLOW_ROOM);
 }
 
 static struct udp_listener *new_udp(struct worker *worker, struct service *service, const int *fds,
@@ -208,7 +211,8 @@ static struct udp_listener *new_udp(struct worker *worker, struct service *servi
 			sock_close(fds[i]);
 		return NULL;
 	}
-	udp = udp_listener_new(worker->base, service, worker->datagrams, wake, worker, fds, count);
+	udp = udp_listener_new(worker->base, service, worker->flows, worker->datagrams, wake,
+			       worker, fds, count);
 	if (udp == NULL)
 		return NULL;
 	udp->on_idle = check_drained;
@@ -279,7 +283,7 @@ void worker_stats(const struct worker *worker, size_t index, struct stats *sum)
 {
 	const struct worker_listener *listener = &worker->listeners[index];
 
-	stats_sum(sum, listener->udp != NULL ? &listener->udp->stats : &listener->tcp->stats);
+	stats_sum(sum, listener->udp != NULL ? &listener->udp->group.stats : &listener->tcp->stats);
 }
 
 uint64_t worker_pipe_shortages(const struct worker *worker)

@@ -12,6 +12,7 @@
 #include <stddef.h>
 
 #include "base/stats.h"
+#include "service/flow_registry.h"
 #include "service/service.h"
 #include "worker/mailbox.h"
 
@@ -20,14 +21,17 @@ enum worker_message {
 	WORKER_DRAIN = 1 << 0, /* nothing new; say so when the last session and flow have ended */
 	WORKER_CLOSE = 1 << 1, /* end all of them within a second, as WORKER_DRAIN otherwise */
 	WORKER_STOP = 1 << 2,  /* the same, and leave the loop then */
-	WORKER_LOOK_ROUND = 1 << 3, /* another worker asks for room, or has made some */
+	WORKER_FLOW_ROOM = 1 << 3, /* another worker asks for room, or has made some */
 };
 
 struct worker;
 
-/* notify is posted drained_message from the worker's thread when a drain has come to its end. */
-struct worker *worker_new(struct mailbox *notify, unsigned drained_message)
-    __attribute__((warn_unused_result));
+/*
+ * flows outlives the worker. notify is posted drained_message from the worker's thread when a drain
+ * has come to its end.
+ */
+struct worker *worker_new(struct flow_registry *flows, struct mailbox *notify,
+			  unsigned drained_message) __attribute__((warn_unused_result));
 
 /* After worker_join(), or for one that never started. NULL is fine. */
 void worker_free(struct worker *worker);

@@ -5,6 +5,8 @@ set -euo pipefail
 
 cd "$(dirname "$0")/../.."
 status=0
+loop=$(mktemp)
+trap 'rm -f "$loop"' EXIT
 
 complain()
 {
@@ -109,5 +111,18 @@ awk '
 		}
 	}
 	END { exit bad }' "${program[@]}" || status=1
+
+# Within these folders includes point one way too: a room knows those below it. A room is a source
+# file with its header.
+for folder in base net service udp worker daemon; do
+	awk -v folder="$folder" '
+		/^#include "/ {
+			split(FILENAME, from, "[/.]")
+			split($2, to, "[\"/.]")
+			if (to[2] == folder && to[3] != from[3])
+				print from[3], to[3]
+		}' src/"$folder"/*.[ch] | tsort >/dev/null 2>"$loop" ||
+		complain "src/$folder: rooms include each other in a circle: $(grep -v loop "$loop" | sed 's/.*: //' | xargs)"
+done
 
 exit "$status"

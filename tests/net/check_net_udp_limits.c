@@ -1,11 +1,10 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
-/* Limits: max_flows, descriptors, memory, and what one flow may take from the others. */
+/* Limits: max_flows, memory, and what one flow may take from the others. */
 #include <errno.h>
 #include <signal.h>
 #include <stdio.h>
 #include <string.h>
 #include <sys/prctl.h>
-#include <sys/resource.h>
 #include <sys/socket.h>
 #include <sys/wait.h>
 #include <unistd.h>
@@ -170,34 +169,6 @@ START_TEST(an_active_flow_survives_a_flood_of_clients)
 }
 END_TEST
 
-/* ---- descriptors ---- */
-
-START_TEST(without_descriptors_old_flows_go_on)
-{
-	struct rlimit limit;
-	int backend = udp_open(BACKEND_V4);
-	int balancer = balancer_open();
-
-	daemon_start_udp("");
-	if (daemon_is_wrapped())
-		return;
-	daemon_leave_descriptors(2);
-	balancer_check(balancer, backend, "203.0.113.1:1001");
-	balancer_check(balancer, backend, "203.0.113.2:1002");
-	for (int i = 0; i < 10; i++) {
-		balancer_send_text(balancer, "203.0.113.3:1003", "no room");
-		balancer_check(balancer, backend, "203.0.113.1:1001");
-		balancer_check(balancer, backend, "203.0.113.2:1002");
-	}
-	daemon_log_await("warn ", "client=203.0.113.3:1003", "reason=out_of_descriptors");
-	ck_assert_int_eq(prlimit(daemon_pid(), RLIMIT_NOFILE, NULL, &limit), 0);
-	limit.rlim_cur = limit.rlim_max;
-	ck_assert_int_eq(prlimit(daemon_pid(), RLIMIT_NOFILE, &limit, NULL), 0);
-	balancer_check(balancer, backend, "203.0.113.3:1003");
-	balancer_check(balancer, backend, "203.0.113.1:1001");
-}
-END_TEST
-
 /* ---- one flow against the others ---- */
 
 /*
@@ -305,9 +276,10 @@ START_TEST(a_flood_of_rubbish_starves_nobody)
 	pid = start_flood(flooding, LISTEN_V4, bytes, sizeof(bytes));
 	for (int i = 0; i < 30; i++)
 		exchange(balancer, backend, BALANCER_CLIENT);
+	/* On a busy machine the flood may begin after all of that. */
+	daemon_log_await("warn ", "reason=header_invalid", NULL);
 	stop_flood(pid);
 	seconds = (unsigned)((harness_now_ms() - started) / 1000) + 2;
-	ck_assert_uint_ge(daemon_log_count("warn ", "reason=header_invalid"), 1);
 	ck_assert_uint_le(daemon_log_count("warn ", "reason=header_invalid"), 12 * seconds);
 }
 END_TEST
@@ -316,7 +288,6 @@ static Suite *udp_limits_suite(void)
 {
 	Suite *suite = suite_create("net_udp_limits");
 	TCase *flows = harness_case(suite, "flows", 60);
-	TCase *descriptors = harness_case(suite, "descriptors", 60);
 	TCase *fairness = harness_case(suite, "fairness", 120);
 
 	tcase_add_test(flows, the_flow_idle_longest_makes_room);
@@ -324,7 +295,6 @@ static Suite *udp_limits_suite(void)
 	tcase_add_test(flows, every_worker_makes_room);
 	tcase_add_test(flows, flows_that_end_at_once_lose_nothing);
 	tcase_add_test(flows, an_active_flow_survives_a_flood_of_clients);
-	tcase_add_test(descriptors, without_descriptors_old_flows_go_on);
 	tcase_add_test(fairness, a_flood_of_answers_starves_nobody);
 	tcase_add_test(fairness, a_flood_of_questions_starves_nobody);
 	tcase_add_test(fairness, a_flood_of_rubbish_starves_nobody);

@@ -27,6 +27,8 @@ START_TEST(a_taken_port_is_a_conflict)
 	balancer_check(balancer, backend, BALANCER_CLIENT);
 	daemon_log_await("warn ", "client=192.0.2.7:40000", "reason=source_conflict");
 	peer_close(taken);
+	/* A refusal holds for a moment, so that it costs a flood nothing. */
+	harness_sleep_ms(500);
 	balancer_check(balancer, backend, "192.0.2.7:40000");
 }
 END_TEST
@@ -62,6 +64,31 @@ START_TEST(fallback_takes_another_port)
 	daemon_stop();
 	daemon_log_await("client=192.0.2.7:40000", "source_port=ephemeral", NULL);
 	ck_assert_uint_eq(daemon_log_count("client=" BALANCER_CLIENT, "source_port="), 0);
+}
+END_TEST
+
+/* A program of this host that is bound to no address has the port of each, as one for NTP has. */
+START_TEST(a_port_of_this_host_is_a_conflict)
+{
+	int backend = udp_open(BACKEND_V4);
+	int balancer = balancer_open();
+	const struct udp_datagram *datagram;
+	char config[128];
+
+	udp_open("0.0.0.0:123");
+	snprintf(config, sizeof(config), "source_port = \"%s\";",
+		 _i == 0 ? "preserve" : "fallback");
+	daemon_start_udp(config);
+	balancer_send_text(balancer, "203.0.113.7:123", "ntp");
+	if (_i == 0) {
+		balancer_check(balancer, backend, BALANCER_CLIENT);
+		daemon_log_await("client=203.0.113.7:123", "reason=source_conflict", NULL);
+		return;
+	}
+	datagram = udp_receive(backend);
+	ck_assert_uint_ne(addr_port(&datagram->from), 123);
+	udp_answer(backend, datagram, "answer", 6);
+	udp_expect_text(balancer, LISTEN_V4, "answer");
 }
 END_TEST
 
@@ -136,6 +163,7 @@ static Suite *udp_source_suite(void)
 
 	tcase_add_test(ports, a_taken_port_is_a_conflict);
 	tcase_add_test(ports, fallback_takes_another_port);
+	tcase_add_loop_test(ports, a_port_of_this_host_is_a_conflict, 0, 2);
 	tcase_add_test(ports, ephemeral_takes_another_port_always);
 	tcase_add_test(flags, the_flags_of_go_mmproxy_do_udp);
 	tcase_add_test(flags, allowed_subnets_of_a_flag_hold_for_udp);

@@ -22,6 +22,7 @@ static const uint8_t header[16] = {0x0D, 0x0A, 0x0D, 0x0A, 0x00, 0x0D, 0x0A, 0x5
 static struct conf conf;
 static struct conf_listener block;
 static struct service *service;
+static struct flow_registry *registry;
 static struct udp_context *context;
 static struct udp_listener *listener;
 static struct event_base *base;
@@ -108,8 +109,9 @@ static void set_up(void)
 	conf.listeners_count = 1;
 	service = service_new(&conf, &block);
 	context = udp_context_new();
-	ck_assert(service != NULL && context != NULL);
-	listener = udp_listener_new(base, service, context, on_wake, NULL, &fd, 1);
+	registry = flow_registry_new();
+	ck_assert(service != NULL && context != NULL && registry != NULL);
+	listener = udp_listener_new(base, service, registry, context, on_wake, NULL, &fd, 1);
 	ck_assert_ptr_nonnull(listener);
 }
 
@@ -118,6 +120,7 @@ static void tear_down(void)
 	udp_listener_free(listener);
 	udp_context_free(context);
 	service_free(service);
+	flow_registry_free(registry);
 	event_base_free(base);
 	for (int i = 0; i < BALANCERS; i++)
 		close(balancers[i]);
@@ -169,13 +172,13 @@ START_TEST(test_a_datagram_allocates_nothing)
 	unsigned before;
 
 	exchange_bursts(1);
-	ck_assert_uint_eq(listener->table.count, BALANCERS);
+	ck_assert_uint_eq(listener->group.table.count, BALANCERS);
 	ck_assert_uint_gt(allocations, 0);
 	before = allocations;
 	for (unsigned i = 0; i < ROUNDS; i++)
 		exchange_bursts(1 + i % 20);
 	ck_assert_uint_eq(allocations, before);
-	ck_assert_uint_eq(listener->table.count, BALANCERS);
+	ck_assert_uint_eq(listener->group.table.count, BALANCERS);
 }
 END_TEST
 

@@ -3,8 +3,8 @@
  * Datagrams of new clients that wait, for a moment, until another worker has made room for their
  * flows. The worker's thread only.
  */
-#ifndef MMPROXY_PARKING_H
-#define MMPROXY_PARKING_H
+#ifndef MMPROXY_DEFERRED_H
+#define MMPROXY_DEFERRED_H
 
 #include <stdbool.h>
 #include <stddef.h>
@@ -15,8 +15,8 @@
 
 struct udp_socket;
 
-struct parked {
-	STAILQ_ENTRY(parked) entry;
+struct deferred {
+	STAILQ_ENTRY(deferred) entry;
 	struct udp_socket *socket;
 	struct udp_path path;
 	unsigned attempts;
@@ -24,21 +24,21 @@ struct parked {
 	uint8_t bytes[];
 };
 
-struct parking {
-	STAILQ_HEAD(, parked) datagrams;
+struct deferred_list {
+	STAILQ_HEAD(, deferred) datagrams;
 	size_t len; /* bytes of all of them */
 };
 
-void parking_init(struct parking *parking);
-void parking_fini(struct parking *parking);
+void deferred_init(struct deferred_list *list);
+void deferred_fini(struct deferred_list *list);
 
 /* Keep a copy, with how often it has been here by then. Returns 0, or -1 when there is too much
  * here already or memory is out. */
-int parking_put(struct parking *parking, struct udp_socket *socket, const struct udp_path *path,
-		const uint8_t *bytes, size_t len, unsigned attempts)
+int deferred_put(struct deferred_list *list, struct udp_socket *socket, const struct udp_path *path,
+		 const uint8_t *bytes, size_t len, unsigned attempts)
     __attribute__((warn_unused_result));
 
 /* The one here longest, which is the caller's to free, or NULL. */
-struct parked *parking_take(struct parking *parking);
+struct deferred *deferred_take(struct deferred_list *list);
 
 #endif

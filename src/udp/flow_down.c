@@ -1,0 +1,218 @@
+/* SPDX-License-Identifier: BSD-2-Clause */
+/* Datagrams on their way back to the load balancer. */
+#include "udp/flow_down.h"
+
+#include <errno.h>
+#include <limits.h>
+#include <sys/epoll.h>
+
+#include "net/sock.h"
+
+/* Messages read from one flow a turn, at most; of runs that the kernel joined, far fewer. */
+#define READ_BATCH_MAX	      16
+#define READ_BATCH_JOINED_MAX 4
+
+/* ICMP errors taken from one flow a turn. */
+#define ICMP_MAX 16
+
+/* Flows that are told in one pass of the loop that a socket has room. */
+#define RESUME_MAX 256
+
+static void count_icmp_error(struct flow *flow, int error)
+{
+	struct stats *stats = &flow->group->stats;
+
+	flow->icmp_errors++;
+	stats_add(&stats->icmp_errors, 1);
+	stats_add(&stats->dropped[flow_drop_reason(error)], 1);
+}
+
+/* Errors are datagrams that were lost on the way there: counted, and nothing else. */
+static void take_icmp_errors(struct flow *flow)
+{
+	int error = 0;
+
+	for (int i = 0; i < ICMP_MAX && error >= 0; i++) {
+		error = udp_sock_take_icmp(flow->fd);
+		if (error > 0)
+			count_icmp_error(flow, error);
+		/* One that the queue had no room for is pending all the same, and would wake us for
+		 * ever. */
+		if (error < 0 && i == 0 && (error = sock_take_error(flow->fd)) > 0)
+			count_icmp_error(flow, error);
+	}
+}
+
+static void on_sent_down(void *owner, uint32_t datagrams, uint64_t bytes, int error)
+{
+	flow_count_sent(owner, STATS_DOWN, datagrams, bytes, error);
+}
+
+/* A message that could not even be put into the outbox. */
+static void count_unsent(struct flow *flow, size_t len, size_t segment_len, int error)
+{
+	size_t datagrams = segment_len != 0 ? (len + segment_len - 1) / segment_len : 1;
+
+	flow_count_sent(flow, STATS_DOWN, (uint32_t)datagrams, len, error);
+}
+
+void flow_down_flush(struct flow_group *group)
+{
+	struct udp_context *context = group->context;
+	struct reply_socket *socket = context->replying;
+
+	context->replying = NULL;
+	if (socket != NULL &&
+	    outbox_flush(&context->down, socket->fd, &socket->join_max, on_sent_down) < 0)
+		reply_socket_set_full(socket);
+}
+
+/* Have the flows that wait for a socket look whether it has room, at most so many. */
+static void resume_waiting(struct reply_socket *socket, int most)
+{
+	for (int i = 0; i < most && !TAILQ_EMPTY(&socket->waiting); i++)
+		flow_resume(TAILQ_FIRST(&socket->waiting));
+}
+
+void flow_down_on_writable(evutil_socket_t fd, short what, void *arg)
+{
+	struct reply_socket *socket = arg;
+
+	(void)fd;
+	(void)what;
+	socket->full = false;
+	resume_waiting(socket, RESUME_MAX);
+	/* The next ones have their turn in the next pass of the loop. */
+	if (!TAILQ_EMPTY(&socket->waiting) && event_add(socket->writable, NULL) < 0)
+		resume_waiting(socket, INT_MAX);
+}
+
+/* The one unused longest makes room. Its flows open another if they still need it. */
+static void close_oldest(struct flow_group *group)
+{
+	struct reply_socket *oldest = reply_sockets_oldest(&group->reply_sockets);
+
+	if (oldest == NULL)
+		return;
+	resume_waiting(oldest, INT_MAX);
+	reply_sockets_close(&group->reply_sockets, oldest);
+}
+
+static struct reply_socket *open_socket(struct flow_group *group, const struct addr *local)
+{
+	struct flow_registry *registry = group->registry;
+	struct reply_socket *socket;
+
+	/* What the outbox holds may have to leave by the one that is closed. */
+	flow_down_flush(group);
+	if (reply_sockets_are_full(&group->reply_sockets))
+		close_oldest(group);
+	socket = reply_sockets_open(&group->reply_sockets, local);
+	if (socket != NULL || (errno != EMFILE && errno != ENFILE))
+		return socket;
+	if (reply_sockets_oldest(&group->reply_sockets) != NULL) {
+		close_oldest(group);
+		return reply_sockets_open(&group->reply_sockets, local);
+	}
+	/* For the next reply: no flow ends while others are being read. */
+	(void)flow_quota_ask(&registry->quota, NULL, INT64_MAX);
+	errno = EMFILE;
+	return NULL;
+}
+
+/* The socket that answers from where the load balancer had sent to; NULL with errno if none can. */
+static struct reply_socket *find_socket(struct flow *flow)
+{
+	struct flow_group *group = flow->group;
+	struct udp_socket *own = &group->sockets[flow->reply.socket];
+	const struct addr *local = &flow->reply.path.local;
+	struct reply_socket *socket;
+
+	/* Only listen_transparent tells of a port. */
+	if (addr_port(local) == 0 || addr_port(local) == own->port)
+		return &own->reply;
+	socket = reply_sockets_find(&group->reply_sockets, local);
+	return socket != NULL ? socket : open_socket(group, local);
+}
+
+static void put_reply(struct flow *flow, struct reply_socket *socket, const struct mmsghdr *message,
+		      size_t segment_len)
+{
+	struct udp_context *context = flow->group->context;
+	struct outbox_item item = {
+	    .owner = flow,
+	    .path = &flow->reply.path,
+	    .header = flow->reply.header,
+	    .header_len = flow->reply.header_len,
+	    .payload = message->msg_hdr.msg_iov->iov_base,
+	    .len = message->msg_len,
+	    .segment_len = segment_len,
+	};
+	bool full;
+
+	/* One socket at a time sends what the outbox holds. */
+	if (context->replying != socket)
+		flow_down_flush(flow->group);
+	do {
+		size_t put = outbox_put(&context->down, &item, socket->join_max, &full);
+
+		context->replying = socket;
+		item.payload += put;
+		item.len -= put;
+		if (full)
+			flow_down_flush(flow->group);
+	} while (full);
+}
+
+/* How many messages to ask for next time, after it were so many. */
+static uint8_t next_batch(size_t want, size_t got, bool joined)
+{
+	size_t next = got < want ? got : want * 2;
+	size_t most = joined ? READ_BATCH_JOINED_MAX : READ_BATCH_MAX;
+
+	return (uint8_t)(next < most ? next : most);
+}
+
+void flow_down_read(struct flow *flow, uint32_t events, size_t *used, int64_t now_ms)
+{
+	struct flow_group *group = flow->group;
+	struct udp_context *context = group->context;
+	struct reply_socket *socket;
+	bool joined = false;
+	int error;
+	int got;
+
+	/* First: reading data would meet the error of the queue's head instead. */
+	if (events & EPOLLERR)
+		take_icmp_errors(flow);
+	if (!(events & EPOLLIN))
+		return;
+	flow_update_reply(flow);
+	socket = find_socket(flow);
+	error = errno;
+	if (socket != NULL && socket->full) {
+		flow_wait(flow, socket);
+		return;
+	}
+	if (flow->read_batch > UDP_CONTEXT_MESSAGES - *used) {
+		flow_down_flush(group);
+		*used = 0;
+	}
+	got = udp_context_receive(context, flow->fd, *used, flow->read_batch, false);
+	if (got <= 0)
+		return;
+	flow_table_touch(&group->table, &flow->links, now_ms);
+	for (size_t i = *used; i < *used + (size_t)got; i++) {
+		struct mmsghdr *message = &context->in[i];
+		struct udp_path unused;
+		size_t segment_len = udp_sock_read_control(&message->msg_hdr, &unused);
+
+		joined |= segment_len != 0 && segment_len < message->msg_len;
+		if (socket != NULL)
+			put_reply(flow, socket, message, segment_len);
+		else
+			count_unsent(flow, message->msg_len, segment_len, error);
+	}
+	*used += (size_t)got;
+	flow->read_batch = next_batch(flow->read_batch, (size_t)got, joined);
+}

@@ -1,0 +1,66 @@
+/* SPDX-License-Identifier: BSD-2-Clause */
+/*
+ * What the flows of one UDP listener in one worker share: configuration, counters, sockets, the
+ * table of flows, and the epoll instance of their sockets.
+ *
+ * The worker's thread only.
+ */
+#ifndef MMPROXY_FLOW_GROUP_H
+#define MMPROXY_FLOW_GROUP_H
+
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+
+#include <event2/event.h>
+
+#include "base/stats.h"
+#include "service/flow_registry.h"
+#include "service/service.h"
+#include "udp/deferred.h"
+#include "udp/flow_table.h"
+#include "udp/refused_clients.h"
+#include "udp/reply_sockets.h"
+#include "udp/udp_context.h"
+
+/* One address that is listened on. */
+struct udp_socket {
+	struct flow_group *group;
+	struct reply_socket reply; /* with the descriptor that is received from */
+	uint32_t number;	   /* every worker has the same sockets in the same order */
+	uint16_t port;
+	struct event *readable;
+};
+
+/* Embedded in udp_listener, which makes it; the rooms between them read and write its fields. */
+struct flow_group {
+	struct service *service;
+	struct udp_context *context; /* the worker's */
+	struct stats stats;
+	struct flow_table table;
+	struct udp_socket *sockets;
+	size_t sockets_count;
+	int epoll_fd;			/* of the flows' sockets: libevent would cost more a flow */
+	struct event *flows_readable;	/* when that one is */
+	size_t join_max;		/* of datagrams to backends */
+	bool joins_replies;		/* flows' sockets have UDP_GRO */
+	bool noted_joining;		/* the log knows that something is not joined */
+	bool draining;			/* no new flows */
+	struct flow_registry *registry; /* of the process */
+	struct flow_quota_slot *flows_slot;	  /* in service->quota */
+	struct flow_quota_slot *descriptors_slot; /* in registry->quota */
+	struct refused_clients refused;
+	struct deferred_list deferred;
+	struct reply_sockets reply_sockets;
+};
+
+/* Tell the other workers since when the flow idle longest has been silent. */
+void flow_group_publish(struct flow_group *group);
+
+/* The kernel has no UDP_GRO: do without from now on. */
+void flow_group_cannot_join(struct flow_group *group);
+
+/* Log, once, that the kernel has refused to cut runs of datagrams. */
+void flow_group_note_joining(struct flow_group *group);
+
+#endif
