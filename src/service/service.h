@@ -14,6 +14,7 @@
 #include "base/log_limit.h"
 #include "base/reason.h"
 #include "conf/conf.h"
+#include "net/route_lookup.h"
 #include "service/members.h"
 #include "service/whereabouts.h"
 
@@ -26,8 +27,9 @@ struct service {
 	 * through the last gap.
 	 */
 	atomic_uint active;
-	atomic_bool routes_explained;	      /* advice about return routes has been logged */
-	struct members members;		      /* of a UDP listener */
+	atomic_bool routes_explained; /* advice about return routes has been logged */
+	struct route_lookup *routes;  /* of a listener with dynamic_destination; NULL: none */
+	struct members members;	      /* of a UDP listener */
 	struct whereabouts_table whereabouts; /* of its clients */
 	struct log_limit limits[REASON_COUNT];
 };
@@ -47,9 +49,13 @@ void service_leave(struct service *service);
 /* Whether service_admit() would say no now. */
 bool service_is_full(const struct service *service);
 
-/* Whether addr is a listener of mmproxy's own with the same protocol: going there would go in
- * circles. */
-bool service_is_own_listener(const struct service *service, const struct addr *addr);
+/*
+ * Whether what is sent from source (AF_UNSPEC: mmproxy's own address) to destination arrives at a
+ * listener of mmproxy's own with the same protocol: going there would go in circles. Asks the
+ * routing table at most, and never waits.
+ */
+bool service_is_own_listener(const struct service *service, const struct addr *source,
+			     const struct addr *destination);
 
 /*
  * Once a service: say that a silent target may lack the routes back to clients, and how to make
