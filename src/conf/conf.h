@@ -104,11 +104,16 @@ struct conf *conf_load(const char *path, struct conf_errors *errors)
 struct conf *conf_from_flags(const struct conf_flag *flags, size_t count,
 			     struct conf_errors *errors) __attribute__((warn_unused_result));
 
-/*
- * Whether name (without dashes) is a flag of the drop-in form: 0 no, 1 yes without a value, 2 yes
- * with a value.
- */
-int conf_flag_known(const char *name);
+/* What may come behind a flag of the drop-in form. */
+enum conf_flag_kind {
+	CONF_FLAG_UNKNOWN, /* there is no such flag */
+	CONF_FLAG_SWITCH,  /* nothing */
+	CONF_FLAG_VALUE,   /* its value */
+	CONF_FLAG_NUMBER   /* its value if that is a number, or else nothing */
+};
+
+/* The kind of the flag of this name, which is without dashes. */
+enum conf_flag_kind conf_flag_kind(const char *name);
 
 struct conf *conf_ref(struct conf *conf);
 
