@@ -28,7 +28,10 @@ enum conf_udp_header { CONF_UDP_EACH, CONF_UDP_FIRST, CONF_UDP_SPP };
 
 enum conf_relay { CONF_RELAY_AUTO, CONF_RELAY_SPLICE, CONF_RELAY_BUFFERED };
 
-/* One listener block. Sets are NULL where the key is absent. */
+/*
+ * One listener block. Sets are NULL where the key is absent. Where a set was read from a file, that
+ * one's absolute path stands beside it; otherwise the path is NULL.
+ */
 struct conf_listener {
 	char *name;
 	enum conf_protocol protocol;
@@ -38,9 +41,12 @@ struct conf_listener {
 	struct addr target_ipv6;
 	uint32_t mark;			/* SO_MARK; 0: none */
 	struct netset *allowed_subnets; /* NULL: every peer may connect */
+	char *allowed_subnets_file;
 	struct netset *headerless_subnets;
 	struct netset *denied_clients;
+	char *denied_clients_file;
 	struct netset *allowed_clients; /* NULL: every client */
+	char *allowed_clients_file;
 	bool dynamic_destination;
 	struct netset *allowed_destinations; /* NULL: every destination (flags form only) */
 	bool listen_transparent;
@@ -98,11 +104,16 @@ struct conf *conf_load(const char *path, struct conf_errors *errors)
 struct conf *conf_from_flags(const struct conf_flag *flags, size_t count,
 			     struct conf_errors *errors) __attribute__((warn_unused_result));
 
-/*
- * Whether name (without dashes) is a flag of the drop-in form: 0 no, 1 yes without a value, 2 yes
- * with a value.
- */
-int conf_flag_known(const char *name);
+/* What may come behind a flag of the drop-in form. */
+enum conf_flag_kind {
+	CONF_FLAG_UNKNOWN, /* there is no such flag */
+	CONF_FLAG_SWITCH,  /* nothing */
+	CONF_FLAG_VALUE,   /* its value */
+	CONF_FLAG_NUMBER   /* its value if that is a number, or else nothing */
+};
+
+/* The kind of the flag of this name, which is without dashes. */
+enum conf_flag_kind conf_flag_kind(const char *name);
 
 struct conf *conf_ref(struct conf *conf);
 

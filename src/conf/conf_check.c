@@ -2,6 +2,11 @@
 /* Checks across keys and across listeners. */
 #include "conf/conf_check.h"
 
+#include "conf/conf_access.h"
+#include "conf/conf_loop.h"
+#include "conf/conf_overlap.h"
+#include "conf/conf_protocol.h"
+
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -12,14 +17,6 @@
 /* The kernel's own tables: RT_TABLE_DEFAULT, RT_TABLE_MAIN, RT_TABLE_LOCAL in rtnetlink.h. */
 #define KERNEL_TABLE_FIRST 253
 #define KERNEL_TABLE_LAST  255
-
-/* One listening address, for sorting. */
-struct bound {
-	enum conf_protocol protocol;
-	const struct addr *addr;
-	struct conf_span *span;
-	size_t order;
-};
 
 static void name_listeners(struct conf_draft *draft, struct conf_errors *errors)
 {
@@ -70,159 +67,13 @@ static void check_names(const struct conf_draft *draft, struct conf_errors *erro
 	}
 }
 
-static struct conf_span *span_of(const struct conf_origin *origin, size_t index)
-{
-	size_t low = 0;
-	size_t high = origin->listen_count - 1;
-
-	while (low < high) {
-		size_t middle = low + (high - low) / 2;
-
-		if (index < origin->listen[middle].end)
-			high = middle;
-		else
-			low = middle + 1;
-	}
-	return &origin->listen[low];
-}
-
-/* By protocol, family and port, then by address: the wildcard, being all zero, comes first among
- * its like. */
-static int compare_bounds(const void *a, const void *b)
-{
-	const struct bound *left = a;
-	const struct bound *right = b;
-	int family = addr_family(left->addr);
-	int difference = (int)left->protocol - (int)right->protocol;
-
-	if (difference == 0)
-		difference = family - addr_family(right->addr);
-	if (difference == 0)
-		difference = addr_port(left->addr) - addr_port(right->addr);
-	if (difference == 0 && family == AF_INET)
-		difference = memcmp(&left->addr->in.sin_addr, &right->addr->in.sin_addr,
-				    sizeof(left->addr->in.sin_addr));
-	if (difference == 0 && family == AF_INET6)
-		difference = memcmp(&left->addr->in6.sin6_addr, &right->addr->in6.sin6_addr,
-				    sizeof(left->addr->in6.sin6_addr));
-	if (difference == 0)
-		difference = left->order < right->order ? -1 : left->order > right->order;
-	return difference;
-}
-
-static void report_overlap(const struct bound *a, const struct bound *b, struct conf_errors *errors)
-{
-	const struct bound *first = a->order < b->order ? a : b;
-	const struct bound *second = a->order < b->order ? b : a;
-	char first_text[ADDR_STRLEN];
-	char second_text[ADDR_STRLEN];
-	char where[CONF_WHERE_MAX];
-
-	/* Two ranges of a thousand ports overlap once, not a thousand times. */
-	if (second->span->overlaps == first->span)
-		return;
-	second->span->overlaps = first->span;
-	conf_where(&first->span->place, where);
-	addr_format(second->addr, second_text);
-	if (addr_equal(first->addr, second->addr))
-		conf_errors_add(errors, &second->span->place, "%s is listened on already (%s)",
-				second_text, where);
-	else
-		conf_errors_add(errors, &second->span->place,
-				"%s overlaps %s, which is listened on already (%s)", second_text,
-				addr_format(first->addr, first_text), where);
-}
-
-/* Every listening address, sorted; NULL when memory is out. */
-static struct bound *sort_bounds(const struct conf_draft *draft, size_t *count)
-{
-	const struct conf *conf = draft->conf;
-	struct bound *bounds;
-	size_t total = 0;
-
-	*count = 0;
-	for (size_t i = 0; i < conf->listeners_count; i++)
-		total += conf->listeners[i].listen_count;
-	bounds = calloc(total + 1, sizeof(*bounds));
-	if (bounds == NULL)
-		return NULL;
-	for (size_t i = 0; i < conf->listeners_count; i++) {
-		for (size_t j = 0; j < conf->listeners[i].listen_count; j++) {
-			bounds[*count] = (struct bound){.protocol = conf->listeners[i].protocol,
-							.addr = &conf->listeners[i].listen[j],
-							.span = span_of(&draft->listeners[i], j),
-							.order = *count};
-			(*count)++;
-		}
-	}
-	qsort(bounds, *count, sizeof(*bounds), compare_bounds);
-	return bounds;
-}
-
-static void check_overlaps(const struct conf_draft *draft, struct conf_errors *errors)
-{
-	struct bound *leader;
-	struct bound *bounds;
-	size_t count;
-
-	bounds = sort_bounds(draft, &count);
-	if (bounds == NULL) {
-		conf_errors_add(errors, &draft->listeners[0].block, "memory is out");
-		return;
-	}
-	leader = bounds;
-	for (size_t i = 1; i < count; i++) {
-		/* The first of a family and port is the wildcard, if there is one. */
-		if (leader->protocol != bounds[i].protocol ||
-		    addr_family(leader->addr) != addr_family(bounds[i].addr) ||
-		    addr_port(leader->addr) != addr_port(bounds[i].addr))
-			leader = &bounds[i];
-		else if (addr_equal(bounds[i - 1].addr, bounds[i].addr))
-			report_overlap(&bounds[i - 1], &bounds[i], errors);
-		else if (addr_is_wildcard(leader->addr))
-			report_overlap(leader, &bounds[i], errors);
-	}
-	free(bounds);
-}
-
-/* Whether what is sent to target would arrive at listen, as far as can be told here. */
-static bool reaches(const struct conf *conf, enum conf_protocol protocol, const struct addr *target,
-		    const struct addr *listen)
-{
-	if (addr_port(target) != addr_port(listen))
-		return false;
-	if (addr_equal_ip(target, listen))
-		return true;
-	if (!addr_is_wildcard(listen) || !addr_is_loopback(target))
-		return false;
-	if (addr_family(target) == addr_family(listen))
-		return true;
-	/* [::] listens for IPv4 too where nothing else does. */
-	return addr_family(listen) == AF_INET6 &&
-	       !conf_listens_on_ipv4_port(conf, protocol, addr_port(target));
-}
-
-static const struct addr *find_loop(const struct conf *conf, enum conf_protocol protocol,
-				    const struct addr *target)
-{
-	for (size_t i = 0; i < conf->listeners_count; i++) {
-		const struct conf_listener *listener = &conf->listeners[i];
-
-		if (listener->protocol != protocol)
-			continue;
-		for (size_t j = 0; j < listener->listen_count; j++) {
-			if (reaches(conf, protocol, target, &listener->listen[j]))
-				return &listener->listen[j];
-		}
-	}
-	return NULL;
-}
-
 /* Refuse a target that is mmproxy itself; other is the name of the target beside it. */
 static void check_loop(const struct conf_draft *draft, size_t index, struct addr *target,
-		       const char *name, const char *other, struct conf_errors *errors)
+		       const char *name, const char *other, struct route_lookup *routes,
+		       struct conf_errors *errors)
 {
-	enum conf_protocol protocol = draft->conf->listeners[index].protocol;
+	const struct conf_listener *listener = &draft->conf->listeners[index];
+	struct route_question question = {.destination = *target, .mark = listener->mark};
 	const struct conf_origin *origin = &draft->listeners[index];
 	const struct conf_place *place;
 	const struct addr *listen;
@@ -230,8 +81,11 @@ static void check_loop(const struct conf_draft *draft, size_t index, struct addr
 	char listen_text[ADDR_STRLEN];
 	enum conf_state state = conf_draft_state(origin, CONF_SCOPE_TARGETS, name, &place);
 
-	listen = addr_is_set(target) ? find_loop(draft->conf, protocol, target) : NULL;
-	if (listen == NULL || state == CONF_STATE_REFUSED)
+	if (!addr_is_set(target) || state == CONF_STATE_REFUSED)
+		return;
+	/* Where routes cannot be asked for, a target is not refused on suspicion. */
+	listen = conf_loop_find(draft->conf, listener->protocol, &question, false, routes);
+	if (listen == NULL)
 		return;
 	if (state == CONF_STATE_ABSENT &&
 	    conf_draft_state(origin, CONF_SCOPE_TARGETS, other, NULL) == CONF_STATE_GIVEN) {
@@ -280,72 +134,6 @@ static void check_needed(const struct conf_listener *listener, const struct conf
 	}
 }
 
-/* Whether a list of destinations in "defaults" is of use to some listener. */
-static bool is_list_used(const struct conf_draft *draft)
-{
-	for (size_t i = 0; i < draft->conf->listeners_count; i++) {
-		const struct conf_place *place;
-
-		if (draft->conf->listeners[i].dynamic_destination &&
-		    conf_draft_state(&draft->listeners[i], CONF_SCOPE_LISTENER,
-				     "allowed_destinations", &place) != CONF_STATE_ABSENT &&
-		    place->block == CONF_BLOCK_DEFAULTS)
-			return true;
-	}
-	return false;
-}
-
-static void check_destinations(const struct conf_draft *draft, size_t index,
-			       struct conf_errors *errors)
-{
-	struct conf_listener *listener = &draft->conf->listeners[index];
-	const struct conf_origin *origin = &draft->listeners[index];
-	const struct conf_place *dynamic_place;
-	const struct conf_place *list_place;
-	enum conf_state dynamic =
-	    conf_draft_state(origin, CONF_SCOPE_LISTENER, "dynamic_destination", &dynamic_place);
-	enum conf_state list =
-	    conf_draft_state(origin, CONF_SCOPE_LISTENER, "allowed_destinations", &list_place);
-
-	if (dynamic == CONF_STATE_REFUSED || list == CONF_STATE_REFUSED || draft->from_flags)
-		return;
-	if (listener->dynamic_destination) {
-		if (listener->allowed_destinations == NULL)
-			conf_errors_add(errors, dynamic_place,
-					"true needs a list of allowed_destinations that is not "
-					"empty: whoever writes the header could reach any server "
-					"otherwise");
-		return;
-	}
-	if (listener->allowed_destinations == NULL)
-		return;
-	/* A list for those listeners that want it may stand in "defaults". */
-	if (list_place->block != CONF_BLOCK_DEFAULTS || !is_list_used(draft))
-		conf_errors_add(errors, list_place,
-				"it has no effect without dynamic_destination = true");
-	netset_free(listener->allowed_destinations);
-	listener->allowed_destinations = NULL;
-}
-
-/* A header that starts a flow is worth a list of those who may write one. */
-static void check_udp_header(const struct conf_listener *listener, const struct conf_origin *origin,
-			     struct conf_errors *errors)
-{
-	const struct conf_place *place;
-	enum conf_state state = conf_draft_state(origin, CONF_SCOPE_LISTENER, "udp_header", &place);
-
-	if (listener->protocol != CONF_PROTOCOL_UDP || listener->udp_header != CONF_UDP_FIRST ||
-	    listener->allowed_subnets != NULL || state != CONF_STATE_GIVEN ||
-	    conf_draft_state(origin, CONF_SCOPE_LISTENER, "allowed_subnets", NULL) ==
-		CONF_STATE_REFUSED ||
-	    conf_draft_state(origin, CONF_SCOPE_LISTENER, "allowed_subnets_file", NULL) ==
-		CONF_STATE_REFUSED)
-		return;
-	conf_errors_add(errors, place,
-			"\"first\" needs allowed_subnets: one datagram with a header is enough to "
-			"speak for a client, so the load balancers must be named");
-}
-
 static void check_routing(const struct conf_draft *draft, struct conf_errors *errors)
 {
 	const struct conf_place *place;
@@ -371,6 +159,23 @@ static void seal_sets(struct conf_listener *listener)
 	}
 }
 
+static void check_listeners(const struct conf_draft *draft, struct conf_errors *errors)
+{
+	struct route_lookup *routes = route_lookup_new();
+
+	for (size_t i = 0; i < draft->conf->listeners_count; i++) {
+		struct conf_listener *listener = &draft->conf->listeners[i];
+
+		if (draft->listeners[i].refused)
+			continue;
+		check_needed(listener, &draft->listeners[i], errors);
+		check_loop(draft, i, &listener->target_ipv4, "ipv4", "ipv6", routes, errors);
+		check_loop(draft, i, &listener->target_ipv6, "ipv6", "ipv4", routes, errors);
+		conf_access_check(draft, i, errors);
+	}
+	route_lookup_free(routes);
+}
+
 void conf_check(struct conf_draft *draft, struct conf_errors *errors)
 {
 	struct conf *conf = draft->conf;
@@ -381,19 +186,9 @@ void conf_check(struct conf_draft *draft, struct conf_errors *errors)
 		return;
 	name_listeners(draft, errors);
 	check_names(draft, errors);
-	check_overlaps(draft, errors);
-	for (size_t i = 0; i < conf->listeners_count; i++) {
-		struct conf_listener *listener = &conf->listeners[i];
-		const struct conf_origin *origin = &draft->listeners[i];
-
-		if (origin->refused)
-			continue;
-		check_needed(listener, origin, errors);
-		check_loop(draft, i, &listener->target_ipv4, "ipv4", "ipv6", errors);
-		check_loop(draft, i, &listener->target_ipv6, "ipv6", "ipv4", errors);
-		check_udp_header(listener, origin, errors);
-		check_destinations(draft, i, errors);
-	}
+	conf_overlap_check(draft, errors);
+	conf_protocol_check(draft, errors);
+	check_listeners(draft, errors);
 	for (size_t i = 0; i < conf->listeners_count; i++) {
 		struct conf_listener *listener = &conf->listeners[i];
 

@@ -8,6 +8,7 @@
 #include "conf/conf_keys.h"
 #include "conf/conf_setting.h"
 #include "conf/conf_source.h"
+#include "conf/conf_tree.h"
 
 #include <libconfig.h>
 #include <string.h>
@@ -321,17 +322,6 @@ static struct conf_draft *read_root(struct conf_reading *reading, const config_s
 	return draft;
 }
 
-static void report_syntax(const struct conf_reading *reading, const config_t *config)
-{
-	struct conf_place place = {.block = CONF_BLOCK_TOP, .element = -1};
-	const char *text = config_error_text(config);
-	bool plain = text == NULL || strcmp(text, "syntax error") == 0;
-
-	conf_source_locate(reading->source, (unsigned)config_error_line(config), &place);
-	conf_errors_add(reading->errors, &place, "syntax error, here or shortly before%s%s",
-			plain ? "" : ": ", plain ? "" : text);
-}
-
 struct conf *conf_load(const char *path, struct conf_errors *errors)
 {
 	struct conf_reading reading = {.errors = errors};
@@ -344,15 +334,12 @@ struct conf *conf_load(const char *path, struct conf_errors *errors)
 	reading.source = conf_source_read(path, errors);
 	if (reading.source == NULL)
 		return NULL;
-	config_init(&config);
-	if (!config_read_string(&config, conf_source_text(reading.source))) {
-		report_syntax(&reading, &config);
-		goto out;
-	}
+	if (conf_tree_read(&config, reading.source, errors) < 0)
+		goto free_source;
 	draft = read_root(&reading, config_root_setting(&config));
 	if (draft == NULL) {
 		conf_errors_add(errors, &whole, "memory is out");
-		goto out;
+		goto free_tree;
 	}
 	conf_check(draft, errors);
 	conf_errors_sort(errors);
@@ -361,8 +348,9 @@ struct conf *conf_load(const char *path, struct conf_errors *errors)
 		conf_unref(conf);
 		conf = NULL;
 	}
-out:
+free_tree:
 	config_destroy(&config);
+free_source:
 	conf_source_free(reading.source);
 	return conf;
 }

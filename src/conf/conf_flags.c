@@ -2,9 +2,9 @@
 /*
  * From the flags of the drop-in form to a snapshot.
  *
- * The flags are go-mmproxy's, and those of Cloudflare's mmproxy. As in Go's flag package, the last
- * of several equal flags holds, and a flag without a value may be switched off:
- * -dynamic-destination=false.
+ * The flags are go-mmproxy's, and those of Cloudflare's mmproxy, whose defaults hold on a command
+ * line with a flag that only it has. As in Go's flag package, the last of several equal flags
+ * holds, and a flag without a value may be switched off: -dynamic-destination=false.
  */
 #include "conf/conf.h"
 
@@ -23,6 +23,7 @@ enum flag_kind {
 	FLAG_LOGGING, /* sets log.level and log.connections */
 	FLAG_WORKERS, /* sets workers, but never to 0, which means something else there */
 	FLAG_SECONDS, /* sets a duration to a whole number of seconds */
+	FLAG_PORT,    /* sets source_port: the client's in every case, or if it is free */
 	FLAG_NOTHING  /* accepted for the sake of old command lines */
 };
 
@@ -31,6 +32,7 @@ struct flag {
 	enum flag_kind kind;
 	enum conf_scope scope;
 	const char *key;
+	bool cloudflare; /* go-mmproxy has no such flag */
 };
 
 /* What one way to ask for more or fewer lines means. */
@@ -42,38 +44,50 @@ struct verbosity {
 };
 
 static const struct flag table[] = {
-    {"l", FLAG_KEY, CONF_SCOPE_LISTENER, "listen"},
-    {"listen", FLAG_KEY, CONF_SCOPE_LISTENER, "listen"},
-    {"p", FLAG_KEY, CONF_SCOPE_LISTENER, "protocol"},
-    {"4", FLAG_KEY, CONF_SCOPE_TARGETS, "ipv4"},
-    {"target-v4", FLAG_KEY, CONF_SCOPE_TARGETS, "ipv4"},
-    {"6", FLAG_KEY, CONF_SCOPE_TARGETS, "ipv6"},
-    {"target-v6", FLAG_KEY, CONF_SCOPE_TARGETS, "ipv6"},
-    {"listeners", FLAG_WORKERS, CONF_SCOPE_TOP, "workers"},
-    {"mark", FLAG_KEY, CONF_SCOPE_LISTENER, "mark"},
-    {"a", FLAG_KEY, CONF_SCOPE_LISTENER, "allowed_subnets_file"},
-    {"allowed-networks", FLAG_KEY, CONF_SCOPE_LISTENER, "allowed_subnets_file"},
-    {"allowed-subnets", FLAG_KEY, CONF_SCOPE_LISTENER, "allowed_subnets_file"},
-    {"dynamic-destination", FLAG_SWITCH, CONF_SCOPE_LISTENER, "dynamic_destination"},
-    {"listen-transparent", FLAG_SWITCH, CONF_SCOPE_LISTENER, "listen_transparent"},
-    {"close-after", FLAG_SECONDS, CONF_SCOPE_LISTENER, "close_after"},
-    {"table", FLAG_KEY, CONF_SCOPE_ROUTING, "table"},
-    {"v", FLAG_LOGGING, CONF_SCOPE_LOG, "level"},
-    {"q", FLAG_LOGGING, CONF_SCOPE_LOG, "level"},
-    {"quiet", FLAG_LOGGING, CONF_SCOPE_LOG, "level"},
-    {"verbose", FLAG_LOGGING, CONF_SCOPE_LOG, "level"},
-    {"force-real-client-port", FLAG_NOTHING, CONF_SCOPE_LISTENER, "source_port"},
-    {"do-not-sandbox", FLAG_NOTHING, CONF_SCOPE_TOP, ""},
+    {"l", FLAG_KEY, CONF_SCOPE_LISTENER, "listen", false},
+    {"listen", FLAG_KEY, CONF_SCOPE_LISTENER, "listen", true},
+    {"p", FLAG_KEY, CONF_SCOPE_LISTENER, "protocol", false},
+    {"4", FLAG_KEY, CONF_SCOPE_TARGETS, "ipv4", false},
+    {"target-v4", FLAG_KEY, CONF_SCOPE_TARGETS, "ipv4", true},
+    {"6", FLAG_KEY, CONF_SCOPE_TARGETS, "ipv6", false},
+    {"target-v6", FLAG_KEY, CONF_SCOPE_TARGETS, "ipv6", true},
+    {"listeners", FLAG_WORKERS, CONF_SCOPE_TOP, "workers", false},
+    {"mark", FLAG_KEY, CONF_SCOPE_LISTENER, "mark", false},
+    {"m", FLAG_KEY, CONF_SCOPE_LISTENER, "mark", true},
+    {"a", FLAG_KEY, CONF_SCOPE_LISTENER, "allowed_subnets_file", true},
+    {"allowed-networks", FLAG_KEY, CONF_SCOPE_LISTENER, "allowed_subnets_file", true},
+    {"allowed-subnets", FLAG_KEY, CONF_SCOPE_LISTENER, "allowed_subnets_file", false},
+    {"dynamic-destination", FLAG_SWITCH, CONF_SCOPE_LISTENER, "dynamic_destination", false},
+    {"listen-transparent", FLAG_SWITCH, CONF_SCOPE_LISTENER, "listen_transparent", false},
+    {"close-after", FLAG_SECONDS, CONF_SCOPE_LISTENER, "close_after", false},
+    {"t", FLAG_KEY, CONF_SCOPE_ROUTING, "table", true},
+    {"table", FLAG_KEY, CONF_SCOPE_ROUTING, "table", true},
+    {"v", FLAG_LOGGING, CONF_SCOPE_LOG, "level", false},
+    {"q", FLAG_LOGGING, CONF_SCOPE_LOG, "level", true},
+    {"quiet", FLAG_LOGGING, CONF_SCOPE_LOG, "level", true},
+    {"verbose", FLAG_LOGGING, CONF_SCOPE_LOG, "level", true},
+    {"P", FLAG_PORT, CONF_SCOPE_LISTENER, "source_port", true},
+    {"force-real-client-port", FLAG_PORT, CONF_SCOPE_LISTENER, "source_port", true},
+    {"N", FLAG_NOTHING, CONF_SCOPE_TOP, "", true},
+    {"do-not-sandbox", FLAG_NOTHING, CONF_SCOPE_TOP, "", true},
 };
 
 /* go-mmproxy's defaults; everything else is the default of its key. */
 static const struct conf_flag defaults[] = {
     {"l", "0.0.0.0:8443"}, {"4", "127.0.0.1:443"}, {"6", "[::1]:443"}, {"listeners", "1"}};
 
+/*
+ * What differs in Cloudflare's. Its clients have any port unless --force-real-client-port is given,
+ * so that no connection is refused for the sake of a port.
+ */
+static const struct conf_flag cloudflare_defaults[] = {
+    {"m", "123"}, {"table", "100"}, {"P", "false"}};
+
 static const struct verbosity verbosities[] = {
-    {"v", "0", "info", "false"},      {"v", "1", "warn", "true"},
-    {"v", "2", "debug", "true"},      {"q", NULL, "warn", "false"},
-    {"quiet", NULL, "warn", "false"}, {"verbose", NULL, "info", "true"},
+    {"v", "0", "info", "false"},       {"v", "1", "warn", "true"},
+    {"v", "2", "debug", "true"},       {"v", NULL, "info", "true"},
+    {"q", NULL, "warn", "false"},      {"quiet", NULL, "warn", "false"},
+    {"verbose", NULL, "info", "true"},
 };
 
 static const struct flag *find(const char *name)
@@ -85,20 +99,24 @@ static const struct flag *find(const char *name)
 	return NULL;
 }
 
-static bool takes_value(const struct flag *flag)
+static enum conf_flag_kind kind_of(const struct flag *flag)
 {
 	switch (flag->kind) {
 	case FLAG_SWITCH:
+	case FLAG_PORT:
 	case FLAG_NOTHING:
-		return false;
+		return CONF_FLAG_SWITCH;
 	case FLAG_LOGGING:
-		return strcmp(flag->name, "v") == 0;
+		/* go-mmproxy's, or Cloudflare's. */
+		return strcmp(flag->name, "v") == 0 ? CONF_FLAG_NUMBER : CONF_FLAG_SWITCH;
 	case FLAG_KEY:
+		/* Cloudflare's short form of --table; alone it is --test. */
+		return strcmp(flag->name, "t") == 0 ? CONF_FLAG_NUMBER : CONF_FLAG_VALUE;
 	case FLAG_WORKERS:
 	case FLAG_SECONDS:
 		break;
 	}
-	return true;
+	return CONF_FLAG_VALUE;
 }
 
 /* The value of a switch in the words of Go's strconv.ParseBool(): 1, 0, or -1 for another word. */
@@ -141,6 +159,16 @@ static void set_key(struct conf_draft *draft, enum conf_scope scope, const char 
 		conf_draft_note(key, origin, place, CONF_STATE_REFUSED);
 }
 
+/* Whether it is this verbosity's value; that of a switch is known to be "on". */
+static bool is_value(const struct verbosity *verbosity, const struct conf_flag *given)
+{
+	if (strcmp(given->name, "v") != 0)
+		return true;
+	if (verbosity->value == NULL || given->value == NULL)
+		return verbosity->value == given->value;
+	return strcmp(verbosity->value, given->value) == 0;
+}
+
 static void set_logging(struct conf_draft *draft, const struct conf_flag *given, bool on,
 			const struct conf_place *place, struct conf_errors *errors)
 {
@@ -149,8 +177,7 @@ static void set_logging(struct conf_draft *draft, const struct conf_flag *given,
 	for (size_t i = 0; on && i < sizeof(verbosities) / sizeof(verbosities[0]); i++) {
 		const struct verbosity *verbosity = &verbosities[i];
 
-		if (strcmp(verbosity->flag, given->name) != 0 ||
-		    (verbosity->value != NULL && strcmp(verbosity->value, given->value) != 0))
+		if (strcmp(verbosity->flag, given->name) != 0 || !is_value(verbosity, given))
 			continue;
 		set_key(draft, CONF_SCOPE_LOG, "level", verbosity->level, place, errors);
 		set_key(draft, CONF_SCOPE_LOG, "connections", verbosity->connections, place,
@@ -168,12 +195,12 @@ static void apply(struct conf_draft *draft, const struct flag *flag, const struc
 	char shown[CONF_SHOWN_MAX];
 	int on = 1;
 
-	if (takes_value(flag)) {
-		if (given->value == NULL) {
-			conf_errors_add(errors, place, "a value is missing");
-			return;
-		}
-	} else {
+	if (given->value == NULL && kind_of(flag) != CONF_FLAG_SWITCH &&
+	    flag->kind != FLAG_LOGGING) {
+		conf_errors_add(errors, place, "a value is missing");
+		return;
+	}
+	if (kind_of(flag) == CONF_FLAG_SWITCH) {
 		on = parse_switch(given->value);
 		if (on < 0) {
 			conf_errors_add(errors, place, "%s is not true or false",
@@ -205,8 +232,46 @@ static void apply(struct conf_draft *draft, const struct flag *flag, const struc
 	case FLAG_KEY:
 		set_key(draft, flag->scope, flag->key, given->value, place, errors);
 		break;
+	case FLAG_PORT:
+		set_key(draft, flag->scope, flag->key, on != 0 ? "preserve" : "fallback", place,
+			errors);
+		break;
 	case FLAG_NOTHING:
 		break;
+	}
+}
+
+/* Whether the flag is one that only Cloudflare's mmproxy has, or -v in the way that it has it. */
+static bool is_cloudflares(const struct conf_flag *given)
+{
+	const struct flag *flag = find(given->name);
+
+	return flag != NULL &&
+	       (flag->cloudflare || (flag->kind == FLAG_LOGGING && given->value == NULL));
+}
+
+/* Cloudflare's --quiet silences advice, which --verbose has nothing to do with: not the last of the
+ * two holds, but --verbose. */
+static bool is_overruled(const struct conf_flag *given, const struct conf_flag *flags, size_t count)
+{
+	if (strcmp(given->name, "q") != 0 && strcmp(given->name, "quiet") != 0)
+		return false;
+	for (size_t i = 0; i < count; i++) {
+		if (flags[i].value == NULL &&
+		    (strcmp(flags[i].name, "v") == 0 || strcmp(flags[i].name, "verbose") == 0))
+			return true;
+	}
+	return false;
+}
+
+static void apply_defaults(struct conf_draft *draft, const struct conf_flag *flags, size_t count,
+			   struct conf_errors *errors)
+{
+	struct conf_place place = {.name = "l", .element = -1};
+
+	for (size_t i = 0; i < count; i++) {
+		place.name = flags[i].name;
+		apply(draft, find(flags[i].name), &flags[i], &place, errors);
 	}
 }
 
@@ -216,6 +281,7 @@ struct conf *conf_from_flags(const struct conf_flag *flags, size_t count,
 	struct conf_place place = {.name = "l", .element = -1};
 	size_t before = conf_errors_count(errors);
 	struct conf_draft *draft = conf_draft_new(1);
+	bool cloudflare = false;
 	struct conf *conf;
 
 	if (draft == NULL) {
@@ -224,10 +290,13 @@ struct conf *conf_from_flags(const struct conf_flag *flags, size_t count,
 	}
 	draft->from_flags = true;
 	draft->listeners[0].block = place;
-	for (size_t i = 0; i < sizeof(defaults) / sizeof(defaults[0]); i++) {
-		place.name = defaults[i].name;
-		apply(draft, find(defaults[i].name), &defaults[i], &place, errors);
-	}
+	apply_defaults(draft, defaults, sizeof(defaults) / sizeof(defaults[0]), errors);
+	for (size_t i = 0; i < count && !cloudflare; i++)
+		cloudflare = is_cloudflares(&flags[i]);
+	if (cloudflare)
+		apply_defaults(draft, cloudflare_defaults,
+			       sizeof(cloudflare_defaults) / sizeof(cloudflare_defaults[0]),
+			       errors);
 	/* The targets are there, but nobody asked for them: conf_check() may drop one. */
 	conf_draft_forget(conf_key_find(CONF_SCOPE_TARGETS, "ipv4"), &draft->listeners[0]);
 	conf_draft_forget(conf_key_find(CONF_SCOPE_TARGETS, "ipv6"), &draft->listeners[0]);
@@ -239,7 +308,7 @@ struct conf *conf_from_flags(const struct conf_flag *flags, size_t count,
 		if (flag == NULL)
 			conf_errors_add(errors, &place,
 					"unknown flag: mmproxy --help has them all");
-		else
+		else if (!is_overruled(&flags[i], flags, count))
 			apply(draft, flag, &flags[i], &place, errors);
 	}
 	conf_check(draft, errors);
@@ -252,11 +321,9 @@ struct conf *conf_from_flags(const struct conf_flag *flags, size_t count,
 	return conf;
 }
 
-int conf_flag_known(const char *name)
+enum conf_flag_kind conf_flag_kind(const char *name)
 {
 	const struct flag *flag = find(name);
 
-	if (flag == NULL)
-		return 0;
-	return takes_value(flag) ? 2 : 1;
+	return flag == NULL ? CONF_FLAG_UNKNOWN : kind_of(flag);
 }

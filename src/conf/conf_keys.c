@@ -52,24 +52,20 @@ static const struct {
 /* clang-format off */
 const struct conf_key conf_keys[] = {
 	{.scope = CONF_SCOPE_TOP, .name = "workers", .type = CONF_TYPE_INTEGER,
-	 .offset = IN_CONF(workers), .fallback = "0", .max = 1024, .change = CONF_CHANGE_PROCESS},
+	 .offset = IN_CONF(workers), .fallback = "0", .max = 1024},
 	{.scope = CONF_SCOPE_TOP, .name = "user", .type = CONF_TYPE_ACCOUNT,
-	 .offset = IN_CONF(user), .fallback = "mmproxy", .left_unset = true,
-	 .change = CONF_CHANGE_PROCESS},
+	 .offset = IN_CONF(user), .fallback = "mmproxy", .left_unset = true},
 	{.scope = CONF_SCOPE_TOP, .name = "group", .type = CONF_TYPE_ACCOUNT,
-	 .offset = IN_CONF(group), .fallback = "mmproxy", .left_unset = true,
-	 .change = CONF_CHANGE_PROCESS},
+	 .offset = IN_CONF(group), .fallback = "mmproxy", .left_unset = true},
 	{.scope = CONF_SCOPE_TOP, .name = "drain_timeout", .type = CONF_TYPE_DURATION,
 	 .offset = IN_CONF(drain_timeout_ms), .fallback = "30s", .max = DAY_MS},
 
 	{.scope = CONF_SCOPE_LOG, .name = "level", .type = CONF_TYPE_WORD,
-	 .offset = IN_CONF(log_level), .fallback = "info", .words = log_levels,
-	 .change = CONF_CHANGE_LOG},
+	 .offset = IN_CONF(log_level), .fallback = "info", .words = log_levels},
 	{.scope = CONF_SCOPE_LOG, .name = "format", .type = CONF_TYPE_WORD,
-	 .offset = IN_CONF(log_format), .fallback = "text", .words = log_formats,
-	 .change = CONF_CHANGE_LOG},
+	 .offset = IN_CONF(log_format), .fallback = "text", .words = log_formats},
 	{.scope = CONF_SCOPE_LOG, .name = "target", .type = CONF_TYPE_LOG_TARGET,
-	 .offset = IN_CONF(log_target), .fallback = "stderr", .change = CONF_CHANGE_LOG},
+	 .offset = IN_CONF(log_target), .fallback = "stderr"},
 	{.scope = CONF_SCOPE_LOG, .name = "connections", .type = CONF_TYPE_BOOL,
 	 .offset = IN_CONF(log_connections), .fallback = "true"},
 
@@ -77,17 +73,16 @@ const struct conf_key conf_keys[] = {
 
 	{.scope = CONF_SCOPE_ROUTING, .name = "manage", .type = CONF_TYPE_BOOL,
 	 .offset = IN_CONF(routing_manage), .fallback = "false", .words = bools,
-	 .planned_word = "true", .change = CONF_CHANGE_PROCESS},
+	 .planned_word = "true"},
 	{.scope = CONF_SCOPE_ROUTING, .name = "table", .type = CONF_TYPE_INTEGER,
 	 .offset = IN_CONF(routing_table), .fallback = "123", .min = 1, .max = UINT32_MAX},
 
 	{.scope = CONF_SCOPE_LISTENER, .name = "name", .type = CONF_TYPE_NAME,
-	 .offset = IN_LISTENER(name), .change = CONF_CHANGE_SOCKETS},
+	 .offset = IN_LISTENER(name)},
 	{.scope = CONF_SCOPE_LISTENER, .name = "listen", .type = CONF_TYPE_LISTEN,
-	 .offset = IN_LISTENER(listen), .needs_content = true, .change = CONF_CHANGE_SOCKETS},
+	 .offset = IN_LISTENER(listen), .needs_content = true},
 	{.scope = CONF_SCOPE_LISTENER, .name = "protocol", .type = CONF_TYPE_WORD,
-	 .offset = IN_LISTENER(protocol), .fallback = "tcp", .words = protocols,
-	 .change = CONF_CHANGE_SOCKETS},
+	 .offset = IN_LISTENER(protocol), .fallback = "tcp", .words = protocols},
 	{.scope = CONF_SCOPE_TARGETS, .name = "ipv4", .type = CONF_TYPE_IPV4_TARGET,
 	 .offset = IN_LISTENER(target_ipv4)},
 	{.scope = CONF_SCOPE_TARGETS, .name = "ipv6", .type = CONF_TYPE_IPV6_TARGET,
@@ -98,55 +93,57 @@ const struct conf_key conf_keys[] = {
 	 .offset = IN_LISTENER(allowed_subnets), .needs_content = true},
 	{.scope = CONF_SCOPE_LISTENER, .name = "allowed_subnets_file",
 	 .type = CONF_TYPE_SUBNETS_FILE, .offset = IN_LISTENER(allowed_subnets),
+	 .path = IN_LISTENER(allowed_subnets_file),
 	 .needs_content = true},
 	{.scope = CONF_SCOPE_LISTENER, .name = "headerless_subnets", .type = CONF_TYPE_SUBNETS,
 	 .offset = IN_LISTENER(headerless_subnets), .fallback = "[ ]"},
 	{.scope = CONF_SCOPE_LISTENER, .name = "denied_clients", .type = CONF_TYPE_SUBNETS,
 	 .offset = IN_LISTENER(denied_clients), .fallback = "[ ]"},
 	{.scope = CONF_SCOPE_LISTENER, .name = "denied_clients_file",
-	 .type = CONF_TYPE_SUBNETS_FILE, .offset = IN_LISTENER(denied_clients)},
+	 .type = CONF_TYPE_SUBNETS_FILE, .offset = IN_LISTENER(denied_clients),
+	 .path = IN_LISTENER(denied_clients_file)},
 	{.scope = CONF_SCOPE_LISTENER, .name = "allowed_clients", .type = CONF_TYPE_SUBNETS,
 	 .offset = IN_LISTENER(allowed_clients), .needs_content = true},
 	{.scope = CONF_SCOPE_LISTENER, .name = "allowed_clients_file",
 	 .type = CONF_TYPE_SUBNETS_FILE, .offset = IN_LISTENER(allowed_clients),
+	 .path = IN_LISTENER(allowed_clients_file),
 	 .needs_content = true},
 	{.scope = CONF_SCOPE_LISTENER, .name = "dynamic_destination", .type = CONF_TYPE_BOOL,
 	 .offset = IN_LISTENER(dynamic_destination), .fallback = "false"},
 	{.scope = CONF_SCOPE_LISTENER, .name = "allowed_destinations", .type = CONF_TYPE_SUBNETS,
 	 .offset = IN_LISTENER(allowed_destinations), .fallback = "[ ]"},
 	{.scope = CONF_SCOPE_LISTENER, .name = "listen_transparent", .type = CONF_TYPE_BOOL,
-	 .offset = IN_LISTENER(listen_transparent), .fallback = "false",
-	 .change = CONF_CHANGE_SOCKETS},
+	 .offset = IN_LISTENER(listen_transparent), .fallback = "false"},
 	{.scope = CONF_SCOPE_LISTENER, .name = "source_port", .type = CONF_TYPE_WORD,
 	 .offset = IN_LISTENER(source_port), .fallback = "preserve", .words = source_ports},
 	{.scope = CONF_SCOPE_LISTENER, .name = "max_connections", .type = CONF_TYPE_INTEGER,
-	 .offset = IN_LISTENER(max_connections), .fallback = "0", .max = UINT32_MAX},
+	 .offset = IN_LISTENER(max_connections), .fallback = "0", .max = UINT32_MAX, .only = CONF_ONLY_TCP},
 	{.scope = CONF_SCOPE_LISTENER, .name = "header_timeout", .type = CONF_TYPE_DURATION,
-	 .offset = IN_LISTENER(header_timeout_ms), .fallback = "5s", .min = 1, .max = HOUR_MS},
+	 .offset = IN_LISTENER(header_timeout_ms), .fallback = "5s", .min = 1, .max = HOUR_MS, .only = CONF_ONLY_TCP},
 	{.scope = CONF_SCOPE_LISTENER, .name = "connect_timeout", .type = CONF_TYPE_DURATION,
-	 .offset = IN_LISTENER(connect_timeout_ms), .fallback = "5s", .min = 1, .max = HOUR_MS},
+	 .offset = IN_LISTENER(connect_timeout_ms), .fallback = "5s", .min = 1, .max = HOUR_MS, .only = CONF_ONLY_TCP},
 	{.scope = CONF_SCOPE_LISTENER, .name = "idle_timeout", .type = CONF_TYPE_DURATION,
 	 .offset = IN_LISTENER(idle_timeout_ms), .fallback = "0", .min = 1, .max = 30 * DAY_MS,
-	 .or_never = true},
+	 .or_never = true, .only = CONF_ONLY_TCP},
 	{.scope = CONF_SCOPE_LISTENER, .name = "half_close_timeout", .type = CONF_TYPE_DURATION,
 	 .offset = IN_LISTENER(half_close_timeout_ms), .fallback = "5m", .min = 1,
-	 .max = 30 * DAY_MS, .or_never = true},
+	 .max = 30 * DAY_MS, .or_never = true, .only = CONF_ONLY_TCP},
 	{.scope = CONF_SCOPE_LISTENER, .name = "tcp_keepalive", .type = CONF_TYPE_DURATION,
 	 .offset = IN_LISTENER(tcp_keepalive_ms), .fallback = "60s", .min = SECOND_MS,
-	 .max = KEEPALIVE_MAX_MS, .or_never = true},
+	 .max = KEEPALIVE_MAX_MS, .or_never = true, .only = CONF_ONLY_TCP},
 	{.scope = CONF_SCOPE_LISTENER, .name = "header_max", .type = CONF_TYPE_INTEGER,
 	 .offset = IN_LISTENER(header_max), .fallback = "4096", .min = HEADER_FIXED_LEN,
 	 .max = HEADER_LONGEST},
 	{.scope = CONF_SCOPE_LISTENER, .name = "relay", .type = CONF_TYPE_WORD,
-	 .offset = IN_LISTENER(relay), .fallback = "auto", .words = relays},
+	 .offset = IN_LISTENER(relay), .fallback = "auto", .words = relays, .only = CONF_ONLY_TCP},
 
 	{.scope = CONF_SCOPE_LISTENER, .name = "udp_header", .type = CONF_TYPE_WORD,
-	 .offset = IN_LISTENER(udp_header), .fallback = "each", .words = udp_headers},
+	 .offset = IN_LISTENER(udp_header), .fallback = "each", .words = udp_headers, .only = CONF_ONLY_UDP},
 	{.scope = CONF_SCOPE_LISTENER, .name = "close_after", .type = CONF_TYPE_DURATION,
 	 .offset = IN_LISTENER(close_after_ms), .fallback = "60s", .min = 1, .max = 30 * DAY_MS,
-	 .or_never = true},
+	 .or_never = true, .only = CONF_ONLY_UDP},
 	{.scope = CONF_SCOPE_LISTENER, .name = "max_flows", .type = CONF_TYPE_INTEGER,
-	 .offset = IN_LISTENER(max_flows), .fallback = "65536", .min = 1, .max = UINT32_MAX},
+	 .offset = IN_LISTENER(max_flows), .fallback = "65536", .min = 1, .max = UINT32_MAX, .only = CONF_ONLY_UDP},
 };
 /* clang-format on */
 
@@ -245,6 +242,18 @@ const char *conf_key_nearest(enum conf_scope scope, const char *name)
 bool conf_key_is_list(const struct conf_key *key)
 {
 	return key->type == CONF_TYPE_LISTEN || key->type == CONF_TYPE_SUBNETS;
+}
+
+const struct conf_key *conf_key_file_of(const struct conf_key *key)
+{
+	for (size_t i = 0; key->type == CONF_TYPE_SUBNETS && i < conf_keys_count; i++) {
+		const struct conf_key *other = &conf_keys[i];
+
+		if (other->type == CONF_TYPE_SUBNETS_FILE && other->scope == key->scope &&
+		    other->offset == key->offset)
+			return other;
+	}
+	return NULL;
 }
 
 const char *conf_scope_name(enum conf_scope scope)

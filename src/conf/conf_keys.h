@@ -36,16 +36,11 @@ enum conf_type {
 	CONF_TYPE_IPV6_TARGET, /* struct addr */
 	CONF_TYPE_LISTEN,      /* listen and listen_count of struct conf_listener; a list */
 	CONF_TYPE_SUBNETS,     /* struct netset *; a list */
-	CONF_TYPE_SUBNETS_FILE /* the same field, filled from the file that the value names */
+	CONF_TYPE_SUBNETS_FILE /* the same field, filled from the file whose path is in another */
 };
 
-/* What takes up a changed value. */
-enum conf_change {
-	CONF_CHANGE_SESSIONS, /* connections accepted from then on */
-	CONF_CHANGE_SOCKETS,  /* the listening sockets, opened anew */
-	CONF_CHANGE_LOG,      /* the log, opened anew */
-	CONF_CHANGE_PROCESS   /* a restart */
-};
+/* Listeners of which protocol read the key. */
+enum conf_only { CONF_ONLY_ANY, CONF_ONLY_TCP, CONF_ONLY_UDP };
 
 /*
  * Rows of one scope with one offset are two spellings of one setting: a group may hold one of them,
@@ -56,6 +51,7 @@ struct conf_key {
 	const char *name;
 	enum conf_type type;
 	size_t offset; /* in struct conf, or in struct conf_listener for LISTENER and TARGETS */
+	size_t path;   /* of a CONF_TYPE_SUBNETS_FILE, the offset of a char *, likewise */
 
 	/*
 	 * The default as a user would write it (a string without its quotes), read by the parser
@@ -73,7 +69,7 @@ struct conf_key {
 	bool planned;		  /* the whole key is */
 
 	bool needs_content; /* an empty list would lock everyone out or let everyone in: refused */
-	enum conf_change change;
+	enum conf_only only;
 };
 
 /* The rows, in the order of the manual page; LISTENER and TARGETS stand together. */
@@ -91,6 +87,9 @@ const char *conf_key_nearest(enum conf_scope scope, const char *name);
 
 /* Whether the value is a list of what the type describes. */
 bool conf_key_is_list(const struct conf_key *key);
+
+/* The key of a file that fills the same field as this list, or NULL. */
+const struct conf_key *conf_key_file_of(const struct conf_key *key);
 
 /* The group that holds the scope: "log", "admin", "routing", "targets"; else "top", "listener". */
 const char *conf_scope_name(enum conf_scope scope);

@@ -109,6 +109,27 @@ static void print_value(const struct conf_key *key, const void *base, FILE *out)
 	}
 }
 
+/* Whether the setting is printed under the key's other name: a list that was read from a file, so
+ * that later changes of the file are not lost, or a file that nobody named. */
+static bool has_other_name(const struct conf_key *key, const void *base)
+{
+	const struct conf_key *file = conf_key_file_of(key);
+	char buf[CONF_TEXT_MAX];
+
+	if (key->type == CONF_TYPE_SUBNETS_FILE)
+		return conf_value_text(key, base, buf) == NULL;
+	return file != NULL && conf_value_text(file, base, buf) != NULL;
+}
+
+/* Whether a listener of another protocol has no use for the key, and so refuses it. */
+static bool is_foreign(const struct conf_key *key, const void *base)
+{
+	const struct conf_listener *listener = base;
+
+	return key->only != CONF_ONLY_ANY &&
+	       (key->only == CONF_ONLY_TCP) != (listener->protocol == CONF_PROTOCOL_TCP);
+}
+
 /* Whether the key has a value to print; an empty list is one where it is the default. */
 static bool has_value(const struct conf_key *key, const void *base)
 {
@@ -128,8 +149,8 @@ static void print_scope(enum conf_scope scope, const void *base, const char *ind
 	for (size_t i = 0; i < conf_keys_count; i++) {
 		const struct conf_key *key = &conf_keys[i];
 
-		/* Networks are printed in place of the file that they came from. */
-		if (key->scope != scope || key->planned || key->type == CONF_TYPE_SUBNETS_FILE)
+		if (key->scope != scope || key->planned || is_foreign(key, base) ||
+		    has_other_name(key, base))
 			continue;
 		if (!has_value(key, base)) {
 			print_absent(key, indent, out);

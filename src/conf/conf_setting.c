@@ -18,7 +18,12 @@ static const char *text_of(const config_setting_t *setting, char buf[static SCAL
 		snprintf(buf, SCALAR_MAX, "%d", config_setting_get_int(setting));
 		return buf;
 	case CONFIG_TYPE_INT64:
-		snprintf(buf, SCALAR_MAX, "%lld", config_setting_get_int64(setting));
+		/* 0xffffffffffffffff is stored as -1. */
+		if (config_setting_get_format(setting) == CONFIG_FORMAT_HEX)
+			snprintf(buf, SCALAR_MAX, "0x%llx",
+				 (unsigned long long)config_setting_get_int64(setting));
+		else
+			snprintf(buf, SCALAR_MAX, "%lld", config_setting_get_int64(setting));
 		return buf;
 	case CONFIG_TYPE_FLOAT:
 		/* The most digits that show 0.1 as itself. */

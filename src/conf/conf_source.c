@@ -2,21 +2,13 @@
 /* The text of a configuration file and of the files it includes. */
 #include "conf/conf_source.h"
 
+#include "conf/conf_text.h"
+
 #include <ctype.h>
-#include <errno.h>
 #include <stdint.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
-#include <sys/stat.h>
-
-/* More than any configuration; ends the reading of a device without an end. */
-#define FILE_MAX_LEN ((size_t)16 * 1024 * 1024)
-
-#define READ_CHUNK 4096
-
-/* UTF-8's byte order mark, which libconfig does not know. */
-static const char byte_order_mark[] = "\xef\xbb\xbf";
 
 static const char directive[] = "@include";
 
@@ -39,7 +31,8 @@ struct reader {
 	struct conf_source *source;
 	struct conf_errors *errors;
 	FILE *out;
-	unsigned line; /* of the whole text, being written */
+	size_t read_len; /* bytes of all files so far */
+	unsigned line;	 /* of the whole text, being written */
 	bool failed;
 };
 
@@ -68,49 +61,6 @@ static struct conf_place place_here(const struct scan *scan)
 				   .order = scan->reader->line,
 				   .block = CONF_BLOCK_TOP,
 				   .element = -1};
-}
-
-/* Read a whole file into memory, with a NUL behind it; -1 with errno. */
-static int slurp(const char *path, char **text, size_t *len)
-{
-	FILE *file = fopen(path, "re");
-	struct stat status;
-	size_t room = 0;
-	char *grown;
-
-	*text = NULL;
-	*len = 0;
-	if (file == NULL)
-		return -1;
-	if (fstat(fileno(file), &status) == 0 && S_ISDIR(status.st_mode)) {
-		errno = EISDIR;
-		goto fail;
-	}
-	do {
-		if (*len + READ_CHUNK >= room) {
-			room = 2 * (*len + READ_CHUNK);
-			grown = realloc(*text, room);
-			if (grown == NULL)
-				goto fail;
-			*text = grown;
-		}
-		*len += fread(*text + *len, 1, READ_CHUNK, file);
-		if (ferror(file))
-			goto fail;
-		if (*len > FILE_MAX_LEN) {
-			errno = EFBIG;
-			goto fail;
-		}
-	} while (!feof(file));
-	(*text)[*len] = '\0';
-	fclose(file);
-	return 0;
-
-fail:
-	free(*text);
-	*text = NULL;
-	fclose(file);
-	return -1;
 }
 
 /* The lines that are written from now on are those of path from line on. */
@@ -183,31 +133,16 @@ static int include(struct scan *scan)
 static void copy_number(struct scan *scan)
 {
 	const char *start = scan->at;
-	const char *digits = start + (*start == '-' || *start == '+');
-	const char *end = digits;
-	bool hex = digits[0] == '0' && (digits[1] == 'x' || digits[1] == 'X');
-	unsigned long long value;
-	bool integer;
+	const char *end = start;
+	bool hex = start[0] == '0' && (start[1] == 'x' || start[1] == 'X');
+	const char *digits = hex ? start + 2 : start;
 
 	while (isalnum((unsigned char)*end) || *end == '.')
 		end++;
-	integer = hex ? strspn(digits + 2, "0123456789abcdefABCDEF") == (size_t)(end - digits - 2)
-		      : strspn(digits, "0123456789") == (size_t)(end - digits);
-	if (!integer || digits == end) {
-		copy(scan, end);
-		return;
-	}
-	errno = 0;
-	value = strtoull(hex ? digits + 2 : digits, NULL, hex ? 16 : 10);
-	if (errno != 0 || value > INT64_MAX) {
-		/* Out of every bound, and so refused wherever it stands. */
-		fprintf(scan->reader->out, "%s%lldL", *start == '-' ? "-" : "",
-			(long long)INT64_MAX);
-		scan->at = end;
-		return;
-	}
 	copy(scan, end);
-	if (value > INT32_MAX)
+	if (strspn(digits, hex ? "0123456789abcdefABCDEF" : "0123456789") ==
+		(size_t)(end - digits) &&
+	    strtoull(digits, NULL, hex ? 16 : 10) > INT32_MAX)
 		fputc('L', scan->reader->out);
 }
 
@@ -246,11 +181,8 @@ static void copy_token(struct scan *scan)
 		copy(scan, at + strcspn(at, "\n"));
 	} else if (at[0] == '/' && at[1] == '*') {
 		copy(scan, comment_end(scan));
-	} else if (isdigit((unsigned char)*at) || *at == '.' || *at == '-' || *at == '+') {
+	} else if (isdigit((unsigned char)*at)) {
 		copy_number(scan);
-		/* A lone sign or what else is no number is libconfig's to refuse. */
-		if (scan->at == at)
-			copy(scan, at + 1);
 	} else {
 		copy(scan, at + 1);
 	}
@@ -282,7 +214,8 @@ static int read_into(struct reader *reader, const char *path, unsigned depth,
 {
 	struct scan scan = {.reader = reader, .path = path, .line = 1, .depth = depth};
 	struct conf_place place = {.file = path, .block = CONF_BLOCK_TOP, .element = -1};
-	char *text = NULL;
+	const char *why;
+	char *text;
 	size_t len;
 	int result;
 
@@ -290,18 +223,20 @@ static int read_into(struct reader *reader, const char *path, unsigned depth,
 		fail(reader, includer, "@include is nested too deeply, or in a circle");
 		return 0;
 	}
-	if (slurp(path, &text, &len) < 0) {
-		if (errno == ENOMEM)
-			return -1;
+	why = conf_text_read(path, &text, &len);
+	if (why == NULL && len > CONF_TEXT_FILE_MAX - reader->read_len)
+		why = "with it the configuration is longer than 16 MiB";
+	if (why != NULL) {
+		free(text);
 		reader->failed = true;
 		if (includer == NULL)
-			conf_errors_add(reader->errors, &place, "cannot read: %s", strerror(errno));
+			conf_errors_add(reader->errors, &place, "cannot read: %s", why);
 		else
 			conf_errors_add(reader->errors, includer,
-					"@include: \"%s\" cannot be read: %s", path,
-					strerror(errno));
+					"@include: \"%s\" cannot be read: %s", path, why);
 		return 0;
 	}
+	reader->read_len += len;
 	scan.at = text;
 	scan.end = text + len;
 	result = begin_stretch(reader, path, 1);
@@ -311,8 +246,7 @@ static int read_into(struct reader *reader, const char *path, unsigned depth,
 			place.line += *at == '\n';
 		fail(reader, &place, "a NUL byte: this is not a text file");
 	} else if (result == 0) {
-		if (strncmp(text, byte_order_mark, strlen(byte_order_mark)) == 0)
-			scan.at += strlen(byte_order_mark);
+		scan.at += conf_text_mark_len(text);
 		result = scan_text(&scan);
 	}
 	free(text);

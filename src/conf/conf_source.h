@@ -2,10 +2,16 @@
 /*
  * The text of a configuration file, with its @include lines replaced by what they name.
  *
- * libconfig 1.5 could include files itself, but it ends the process when one is a directory, wants
- * their paths relative to the working directory, and silently cuts integers to 32 bits unless they
- * end in "L". So the text is prepared here: paths are relative to the including file, and integers
- * that need more than 32 bits get their "L".
+ * What libconfig 1.5, the oldest that is built with, cannot do itself, and nothing else:
+ * - Include a file relative to the one that includes it. It knows one directory for all, and a name
+ *   of a directory, or a device without an end, ends or stops the process. From 1.7 on a function
+ * of ours could find the files, but libconfig would still open them.
+ * - Tell which file a line is of, since it then reads all as one text.
+ * - Refuse a comment without an end, which would take the rest of the file with it in silence; and
+ * a NUL byte, likewise.
+ * - Read integers of more than 32 bits unless they end in "L": it cuts them, in silence. They get
+ *   their "L" here.
+ * - Skip a byte order mark.
  */
 #ifndef MMPROXY_CONF_SOURCE_H
 #define MMPROXY_CONF_SOURCE_H
@@ -17,7 +23,10 @@
 
 struct conf_source;
 
-/* Read the file and what it includes; NULL with what cannot be read in errors. */
+/*
+ * Read the file and what it includes, 16 MiB at most in all; NULL with what cannot be read in
+ * errors.
+ */
 struct conf_source *conf_source_read(const char *path, struct conf_errors *errors)
     __attribute__((warn_unused_result));
 void conf_source_free(struct conf_source *source);

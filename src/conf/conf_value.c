@@ -316,8 +316,12 @@ void conf_value_clear(const struct conf_key *key, void *base)
 		listener->listen = NULL;
 		listener->listen_count = 0;
 		break;
-	case CONF_TYPE_SUBNETS:
 	case CONF_TYPE_SUBNETS_FILE:
+		string = (char **)(void *)((char *)base + key->path);
+		free(*string);
+		*string = NULL;
+		/* fallthrough */
+	case CONF_TYPE_SUBNETS:
 		set = field_of(key, base);
 		netset_free(*set);
 		*set = NULL;
@@ -359,9 +363,10 @@ const char *conf_value_text(const struct conf_key *key, const void *base,
 	case CONF_TYPE_IPV4_TARGET:
 	case CONF_TYPE_IPV6_TARGET:
 		return addr_is_set(addr) ? addr_format(addr, buf) : NULL;
+	case CONF_TYPE_SUBNETS_FILE:
+		return *(char *const *)(const void *)((const char *)base + key->path);
 	case CONF_TYPE_LISTEN:
 	case CONF_TYPE_SUBNETS:
-	case CONF_TYPE_SUBNETS_FILE:
 		break;
 	}
 	return NULL;

@@ -60,17 +60,73 @@ static int fail(const char *message, const char *name)
 	return -1;
 }
 
+static bool is_number(const char *text)
+{
+	size_t digits = strspn(text, "0123456789");
+
+	return digits > 0 && text[digits] == '\0';
+}
+
+static void add_flag(struct cli *cli, const char *name, const char *value)
+{
+	cli->flags[cli->flags_count].name = name;
+	cli->flags[cli->flags_count].value = value;
+	cli->flags_count++;
+}
+
+/*
+ * Whether an argument that is no flag's name is made of short ones, as getopt(3) takes them:
+ * several without a value, or one with its value behind it, "-qv" and "-t100". Only values of the
+ * right form, so that a misspelled name stays one.
+ */
+static bool is_cluster(const char *letters)
+{
+	letters += strspn(letters, "qvNP");
+	switch (*letters) {
+	case '\0':
+		return true;
+	case 'm':
+	case 't':
+		return is_number(letters + 1);
+	case '4':
+	case '6':
+	case 'l':
+		return letters[1] != '\0' && strchr("[0123456789", letters[1]) != NULL;
+	case 'a':
+		return letters[1] == '/' || letters[1] == '.';
+	default:
+		return false;
+	}
+}
+
+/* Take a cluster apart; names are not argv's, as there is no room for an end between letters. */
+static void parse_cluster(struct cli *cli, const char *letters)
+{
+	static const char *const names[] = {"q", "v", "N", "P", "m", "t", "4", "6", "l", "a"};
+
+	for (bool ended = false; *letters != '\0' && !ended; letters++) {
+		for (size_t i = 0; i < sizeof(names) / sizeof(names[0]); i++) {
+			if (names[i][0] != *letters)
+				continue;
+			ended = strchr("qvNP", *letters) == NULL;
+			add_flag(cli, names[i], ended ? letters + 1 : NULL);
+		}
+	}
+}
+
 /* One argument, and its value if that is the next one. Returns how many were used, or -1. */
 static int parse_one(struct cli *cli, char **argv, int left)
 {
 	char *value;
 	const char *name = split(argv[0], &value);
+	bool cluster = value == NULL && argv[0][1] != '-' && is_cluster(name);
+	bool has_number = value == NULL && left > 1 && is_number(argv[1]);
 	const struct mode_row *mode = find_mode(name);
 	bool is_config = strcmp(name, "c") == 0 || strcmp(name, "config") == 0;
-	int kind = is_config ? 2 : conf_flag_known(name);
+	enum conf_flag_kind kind = is_config ? CONF_FLAG_VALUE : conf_flag_kind(name);
 	int used = 1;
 
-	if (mode != NULL) {
+	if (mode != NULL && !(kind == CONF_FLAG_NUMBER && has_number)) {
 		if (value != NULL)
 			return fail("takes no value", name);
 		if (cli->mode != CLI_RUN && cli->mode != mode->mode)
@@ -80,28 +136,35 @@ static int parse_one(struct cli *cli, char **argv, int left)
 	}
 	if (is_later(name))
 		return fail("is not in this version of mmproxy", name);
-	if (kind == 0)
+	if (kind == CONF_FLAG_UNKNOWN && cluster) {
+		parse_cluster(cli, name);
+		return 1;
+	}
+	if (kind == CONF_FLAG_UNKNOWN)
 		return fail("unknown flag", name);
-	if (kind == 2 && value == NULL) {
+	if ((kind == CONF_FLAG_VALUE && value == NULL) ||
+	    (kind == CONF_FLAG_NUMBER && has_number)) {
 		if (left < 2)
 			return fail("needs a value", name);
 		value = argv[1];
 		used = 2;
 	}
-	if (is_config) {
+	if (is_config)
 		cli->config = value;
-		return used;
-	}
-	cli->flags[cli->flags_count].name = name;
-	cli->flags[cli->flags_count].value = value;
-	cli->flags_count++;
+	else
+		add_flag(cli, name, value);
 	return used;
 }
 
 int cli_parse(struct cli *cli, int argc, char **argv)
 {
+	size_t room = (size_t)argc;
+
 	memset(cli, 0, sizeof(*cli));
-	cli->flags = calloc((size_t)argc, sizeof(*cli->flags));
+	/* One argument may be several flags, each a letter of it. */
+	for (int i = 1; i < argc; i++)
+		room += strlen(argv[i]);
+	cli->flags = calloc(room, sizeof(*cli->flags));
 	if (cli->flags == NULL) {
 		fprintf(stderr, "mmproxy: out of memory\n");
 		return -1;
@@ -138,33 +201,35 @@ void cli_fini(struct cli *cli)
 
 void cli_print_help(FILE *out)
 {
-	fputs("mmproxy " PACKAGE_VERSION
-	      ": unwraps the PROXY protocol and connects from the client's address\n"
-	      "\n"
-	      "  mmproxy [-c FILE]                  run every listener of FILE\n"
-	      "  mmproxy [-c FILE] -t, --test       check the file: exit 0, or 2 and its mistakes\n"
-	      "  mmproxy [-c FILE] --show-config    print the effective configuration\n"
-	      "  mmproxy -l ADDR -4 ADDR -6 ADDR    one listener from flags, no file\n"
-	      "  mmproxy -V, --version | -h, --help\n"
-	      "\n"
-	      "FILE is " SYSCONFDIR "/mmproxy.conf unless given; mmproxy.conf(5) describes it.\n"
-	      "\n"
-	      "Flags of the form without a file, with one dash or two:\n"
-	      "  -l ADDR:PORT            listen here (0.0.0.0:8443)\n"
-	      "  -p tcp|udp              protocol (tcp)\n"
-	      "  -4 ADDR:PORT            target of IPv4 clients (127.0.0.1:443)\n"
-	      "  -6 [ADDR]:PORT          target of IPv6 clients ([::1]:443)\n"
-	      "  -listeners N            threads that accept (1)\n"
-	      "  -mark N                 mark of packets to the target (0: none)\n"
-	      "  -allowed-subnets FILE   peers that may connect, one network a line (all)\n"
-	      "  -dynamic-destination    connect to the destination that the header names\n"
-	      "  -listen-transparent     accept what a TPROXY rule redirects\n"
-	      "  -close-after SECONDS    end a UDP client's flow after this silence (60)\n"
-	      "  -v 0|1|2                log no connections | failures | everything\n"
-	      "  -a, --allowed-networks FILE, --table N, -q, --quiet, --verbose,\n"
-	      "  --force-real-client-port, --do-not-sandbox\n"
-	      "                          as in Cloudflare's mmproxy\n"
-	      "\n"
-	      "mmproxy(8) has signals, exit codes, return routes and capabilities.\n",
-	      out);
+	fputs(
+	    "mmproxy " PACKAGE_VERSION
+	    ": unwraps the PROXY protocol and connects from the client's address\n"
+	    "\n"
+	    "  mmproxy [-c FILE]                  run every listener of FILE\n"
+	    "  mmproxy [-c FILE] -t, --test       check the file: exit 0, or 2 and its mistakes\n"
+	    "  mmproxy [-c FILE] --show-config    print the effective configuration\n"
+	    "  mmproxy -l ADDR -4 ADDR -6 ADDR    one listener from flags, no file\n"
+	    "  mmproxy -V, --version | -h, --help\n"
+	    "\n"
+	    "FILE is " SYSCONFDIR "/mmproxy.conf unless given; mmproxy.conf(5) describes it.\n"
+	    "\n"
+	    "Flags of the form without a file, with one dash or two:\n"
+	    "  -l ADDR:PORT            listen here (0.0.0.0:8443)\n"
+	    "  -p tcp|udp              protocol (tcp)\n"
+	    "  -4 ADDR:PORT            target of IPv4 clients (127.0.0.1:443)\n"
+	    "  -6 [ADDR]:PORT          target of IPv6 clients ([::1]:443)\n"
+	    "  -listeners N            threads that accept (1)\n"
+	    "  -mark N                 mark of packets to the target (0: none)\n"
+	    "  -allowed-subnets FILE   peers that may connect, one network a line (all)\n"
+	    "  -dynamic-destination    connect to the destination that the header names\n"
+	    "  -listen-transparent     accept what a TPROXY rule redirects\n"
+	    "  -close-after SECONDS    end a UDP client's flow after this silence (60)\n"
+	    "  -v 0|1|2                log no connections | failures | everything\n"
+	    "  -a, --allowed-networks FILE, -m, --mark N (123), -t, --table N (100), -q, --quiet,\n"
+	    "  -v, --verbose, -N, --do-not-sandbox, -P, --force-real-client-port, --listen,\n"
+	    "  --target-v4, --target-v6\n"
+	    "                          as in Cloudflare's mmproxy, with its defaults\n"
+	    "\n"
+	    "mmproxy(8) has signals, exit codes, return routes and capabilities.\n",
+	    out);
 }

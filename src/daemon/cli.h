@@ -18,7 +18,8 @@ struct cli {
 
 /*
  * Read the command line; flags take one dash or two, and their value as the next argument or behind
- * "=". Returns 0, or -1 having written one line to standard error; nothing is to be freed then.
+ * "=". Behind one dash there may also be Cloudflare's short flags as getopt(3) takes them: "-qv",
+ * "-t100". Returns 0, or -1 having written one line to standard error; nothing is to be freed then.
  */
 int cli_parse(struct cli *cli, int argc, char **argv) __attribute__((warn_unused_result));
 void cli_fini(struct cli *cli);

@@ -205,18 +205,3 @@ int sock_check_privileges(bool mark)
 	close(fd);
 	return 0;
 }
-
-bool sock_addr_is_local(const struct addr *addr)
-{
-	struct addr any_port = *addr;
-	int fd = socket(addr_family(addr), SOCK_STREAM | SOCK_CLOEXEC, 0);
-	bool local;
-
-	if (fd < 0)
-		return false;
-	addr_set_port(&any_port, 0);
-	sock_bind_without_port(fd);
-	local = bind(fd, &any_port.sa, addr_len(&any_port)) == 0;
-	close(fd);
-	return local;
-}

@@ -105,7 +105,4 @@ void sock_abort(int fd);
  */
 int sock_check_privileges(bool mark) __attribute__((warn_unused_result));
 
-/* Whether addr is an address of this host (a plain socket can be bound to it). */
-bool sock_addr_is_local(const struct addr *addr);
-
 #endif

@@ -40,7 +40,7 @@ static enum close_reason find_destination(const struct service *service,
 	if (conf->allowed_destinations != NULL &&
 	    !netset_contains(conf->allowed_destinations, destination))
 		return REASON_DESTINATION_DENIED;
-	if (service_is_own_listener(service, destination))
+	if (service_is_own_listener(service, &route->source, destination))
 		return REASON_DESTINATION_DENIED;
 	return REASON_DONE;
 }

@@ -2,10 +2,12 @@
 /* What the workers share about one listener block. */
 #include "service/service.h"
 
+#include <errno.h>
 #include <stdio.h>
 #include <stdlib.h>
+#include <string.h>
 
-#include "net/sock.h"
+#include "conf/conf_loop.h"
 
 struct service *service_new(struct conf *snapshot, const struct conf_listener *conf)
 {
@@ -15,6 +17,16 @@ struct service *service_new(struct conf *snapshot, const struct conf_listener *c
 		return NULL;
 	service->snapshot = conf_ref(snapshot);
 	service->conf = conf;
+	if (conf->dynamic_destination) {
+		service->routes = route_lookup_new();
+		if (service->routes == NULL)
+			log_msg(
+			    LOG_LEVEL_WARN,
+			    "listener %s: routes cannot be asked for (%s), so that every "
+			    "destination with a port that mmproxy listens on for any address is "
+			    "refused",
+			    conf->name, strerror(errno));
+	}
 	for (size_t i = 0; i < REASON_COUNT; i++)
 		log_limit_init(&service->limits[i]);
 	return service;
@@ -27,6 +39,7 @@ void service_free(struct service *service)
 	for (size_t i = 0; i < REASON_COUNT; i++)
 		log_limit_fini(&service->limits[i]);
 	flow_quota_fini(&service->quota);
+	route_lookup_free(service->routes);
 	conf_unref(service->snapshot);
 	free(service);
 }
@@ -66,33 +79,15 @@ bool service_is_full(const struct service *service)
 	return limit != 0 && atomic_load_explicit(&service->active, memory_order_relaxed) >= limit;
 }
 
-static bool reaches(const struct addr *listen, const struct addr *addr)
+bool service_is_own_listener(const struct service *service, const struct addr *source,
+			     const struct addr *destination)
 {
-	if (addr_port(listen) != addr_port(addr))
-		return false;
-	if (addr_equal_ip(listen, addr))
-		return true;
-	/* [::] takes IPv4 as well, unless another listener has that port there: a listener either
-	 * way. */
-	return addr_is_wildcard(listen) &&
-	       (addr_family(listen) == addr_family(addr) || addr_family(listen) == AF_INET6) &&
-	       sock_addr_is_local(addr);
-}
+	struct route_question question = {
+	    .destination = *destination, .source = *source, .mark = service->conf->mark};
 
-bool service_is_own_listener(const struct service *service, const struct addr *addr)
-{
-	const struct conf *conf = service->snapshot;
-
-	for (size_t i = 0; i < conf->listeners_count; i++) {
-		const struct conf_listener *listener = &conf->listeners[i];
-
-		if (listener->protocol != service->conf->protocol)
-			continue;
-		for (size_t j = 0; j < listener->listen_count; j++)
-			if (reaches(&listener->listen[j], addr))
-				return true;
-	}
-	return false;
+	/* One client refused is less than a loop. */
+	return conf_loop_find(service->snapshot, service->conf->protocol, &question, true,
+			      service->routes) != NULL;
 }
 
 /* A listener on loopback needs one rule; anything else needs marks, which the manual explains. */

@@ -15,6 +15,7 @@
 #include "base/log_limit.h"
 #include "base/reason.h"
 #include "conf/conf.h"
+#include "net/route_lookup.h"
 #include "service/flow_quota.h"
 
 #define SERVICE_FAMILIES 2
@@ -30,7 +31,8 @@ struct service {
 	atomic_uint active;
 	/* Advice about return routes has been logged, for targets of IPv4 and of IPv6. */
 	atomic_bool routes_explained[SERVICE_FAMILIES];
-	struct flow_quota quota; /* of max_flows */
+	struct route_lookup *routes; /* of a listener with dynamic_destination; NULL: none */
+	struct flow_quota quota;     /* of max_flows */
 	struct log_limit limits[REASON_COUNT];
 };
 
@@ -53,9 +55,13 @@ void service_leave(struct service *service);
 /* Whether service_admit() would say no now. */
 bool service_is_full(const struct service *service);
 
-/* Whether addr is a listener of mmproxy's own with the same protocol: going there would go in
- * circles. */
-bool service_is_own_listener(const struct service *service, const struct addr *addr);
+/*
+ * Whether what is sent from source (AF_UNSPEC: mmproxy's own address) to destination arrives at a
+ * listener of mmproxy's own with the same protocol: going there would go in circles. Asks the
+ * routing table at most, and never waits.
+ */
+bool service_is_own_listener(const struct service *service, const struct addr *source,
+			     const struct addr *destination);
 
 /*
  * Once a service and address family: say that a silent target may lack the routes back to clients,

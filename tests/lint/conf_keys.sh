@@ -1,6 +1,7 @@
 #!/bin/bash
 # SPDX-License-Identifier: BSD-2-Clause
-# Every key of the option table is in the manual page and in the sample file, with the same default.
+# Every key of the option table is in the manual page and in the sample file, with the same default,
+# and the manual page says which keys are for one protocol only.
 # LIST_KEYS is the program that prints the table, top_srcdir the directory of the sources.
 set -euo pipefail
 
@@ -11,10 +12,12 @@ trap 'rm -rf "$work"' EXIT
 status=0
 
 # In the manual page, ".\" scope: NAME" says whose keys follow, ".It Ic KEY" names a key (or a group,
-# with a brace), and "default Cm VALUE" its default.
+# with a brace), ".Pq PROTOCOL only ;" the one protocol whose listeners may have it, if there is one,
+# and "default Cm VALUE" its default.
 awk '
 	/^\.\\" scope: / { scope = $3 }
 	/^\.It Ic / && !/ = \{/ { key = $3; print scope "\t" key "\t-" }
+	/^\.Pq (TCP|UDP) only ;/ { print scope "\t" key "\tonly " $2 }
 	/ default Cm / {
 		sub(/.* default Cm /, "")
 		gsub(/"/, "")
@@ -54,12 +57,19 @@ complain()
 
 "$table" >"$work/table"
 [ -s "$work/table" ] || complain "$table prints no key"
-while IFS=$'\t' read -r scope key state default; do
+while IFS=$'\t' read -r scope key state default readers; do
 	if ! has man "$scope" "$key"; then
 		complain "man/mmproxy.conf.5: no \".It Ic $key\" for the $state key $scope.$key"
 	elif [ "$default" != - ] && ! has man "$scope" "$key" "$default"; then
 		complain "man/mmproxy.conf.5: the default of $scope.$key is not $default"
 	fi
+	for protocol in TCP UDP; do
+		if [ "$readers" = "$protocol" ] && ! has man "$scope" "$key" "only $protocol"; then
+			complain "man/mmproxy.conf.5: $scope.$key is not said to be for $protocol only"
+		elif [ "$readers" != "$protocol" ] && has man "$scope" "$key" "only $protocol"; then
+			complain "man/mmproxy.conf.5: $scope.$key is not for $protocol only"
+		fi
+	done
 	if [ "$state" = planned ]; then
 		! has sample "$scope" "$key" || complain "etc/mmproxy.conf: $scope.$key is not built"
 	elif ! has sample "$scope" "$key"; then

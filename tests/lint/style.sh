@@ -92,13 +92,14 @@ done
 awk '
 	BEGIN {
 		floor["base"] = 0
-		floor["proxyproto"] = floor["conf"] = floor["net"] = 1
-		floor["service"] = 2
-		floor["tcp"] = floor["udp"] = 3
-		floor["worker"] = 4
-		floor["routing"] = 5
-		floor["admin"] = floor["daemon"] = 6
-		floor["main.c"] = 7
+		floor["proxyproto"] = floor["net"] = 1
+		floor["conf"] = 2
+		floor["service"] = 3
+		floor["tcp"] = floor["udp"] = 4
+		floor["worker"] = 5
+		floor["routing"] = 6
+		floor["admin"] = floor["daemon"] = 7
+		floor["main.c"] = 8
 	}
 	/^#include "/ {
 		split(FILENAME, from, "/")
@@ -124,5 +125,17 @@ for folder in base net service udp worker daemon; do
 		}' src/"$folder"/*.[ch] | tsort >/dev/null 2>"$loop" ||
 		complain "src/$folder: rooms include each other in a circle: $(grep -v loop "$loop" | sed 's/.*: //' | xargs)"
 done
+
+# ARCHITECTURE.md names every room of every floor, and no other. In its first block a line begins with
+# a floor, and what follows, on further lines as well, are its rooms.
+named=$(awk '
+	/^```/ { if (inside) exit; inside = 1; next }
+	inside && /^[a-z]/ { floor = $1; $1 = "" }
+	inside && floor != "main" { for (i = 1; i <= NF; i++) if ($i != "") print floor "/" $i }
+' ARCHITECTURE.md | sort)
+there=$(find src -mindepth 2 -name '*.[ch]' | sed 's,^src/,,; s,\.[ch]$,,' | sort -u)
+while read -r room; do
+	complain "ARCHITECTURE.md: $room is a room here or in src/, but not in both"
+done < <(comm -3 <(echo "$named") <(echo "$there") | tr -d '\t')
 
 exit "$status"

@@ -116,6 +116,34 @@ START_TEST(a_transparent_listener_binds_any_address)
 }
 END_TEST
 
+/*
+ * Addresses of other hosts stay such for a listener on 0.0.0.0, on a system that lets programs bind
+ * any address and has a TPROXY rule's table, where every address is local.
+ */
+START_TEST(a_foreign_destination_is_not_our_own)
+{
+	int client;
+
+	harness_shell("ip link add near type veth peer name far && ip addr add 10.9.0.1/24 dev near"
+		      " && ip link set near up && ip link set far up"
+		      " && ip route add default via 10.9.0.2 && ip rule add fwmark 1 lookup 100"
+		      " && ip route add local default dev lo table 100");
+	harness_sysctl("net/ipv4/ip_nonlocal_bind", "1");
+	daemon_start_config("listeners = ( { name = \"t\"; listen = \"0.0.0.0:7000\"; "
+			    "dynamic_destination = true; allowed_destinations = \"0.0.0.0/0\"; "
+			    "listen_transparent = true; connect_timeout = \"200ms\"; } );\n");
+	sender_v2(&header, CONNECTION_CLIENT, "198.51.100.9:7000");
+	client = sender_open(&header);
+	/* Nobody answers there; but it was tried. */
+	daemon_log_await("reason=backend_timeout", "backend=198.51.100.9:7000", NULL);
+	peer_close(client);
+	sender_v2(&header, CONNECTION_CLIENT, "10.9.0.1:7000");
+	client = sender_open(&header);
+	daemon_log_await("reason=destination_denied", "backend=10.9.0.1:7000", NULL);
+	peer_close(client);
+}
+END_TEST
+
 static Suite *transparent_suite(void)
 {
 	Suite *suite = suite_create("net_transparent");
@@ -128,6 +156,7 @@ static Suite *transparent_suite(void)
 	}
 	tcase_add_test(transparent, ordinary_connections_go_on);
 	tcase_add_test(transparent, a_transparent_listener_binds_any_address);
+	tcase_add_test(transparent, a_foreign_destination_is_not_our_own);
 	return suite;
 }
 

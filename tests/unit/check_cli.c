@@ -86,6 +86,61 @@ START_TEST(test_flags_keep_order_and_values)
 }
 END_TEST
 
+START_TEST(test_t_is_a_table_where_a_number_follows)
+{
+	ck_assert_int_eq(parse("-a f -t 100"), 0);
+	ck_assert_int_eq(cli.mode, CLI_RUN);
+	ck_assert_uint_eq(cli.flags_count, 2);
+	assert_flag(1, "t", "100");
+	cli_fini(&cli);
+	ck_assert_int_eq(parse("-t 100 -t"), 0);
+	ck_assert_int_eq(cli.mode, CLI_TEST);
+	assert_flag(0, "t", "100");
+	cli_fini(&cli);
+	ck_assert_int_eq(parse("-t -l 0.0.0.0:1"), 0);
+	ck_assert_int_eq(cli.mode, CLI_TEST);
+	ck_assert_uint_eq(cli.flags_count, 1);
+	cli_fini(&cli);
+	ck_assert_int_eq(parse("-t 100x"), -1);
+}
+END_TEST
+
+START_TEST(test_v_takes_a_number)
+{
+	ck_assert_int_eq(parse("-v 1 -v -q -v"), 0);
+	ck_assert_uint_eq(cli.flags_count, 4);
+	assert_flag(0, "v", "1");
+	assert_flag(1, "v", NULL);
+	assert_flag(2, "q", NULL);
+	assert_flag(3, "v", NULL);
+	cli_fini(&cli);
+	ck_assert_int_eq(parse("--v=2"), 0);
+	assert_flag(0, "v", "2");
+	cli_fini(&cli);
+}
+END_TEST
+
+START_TEST(test_short_flags_in_one_argument)
+{
+	ck_assert_int_eq(parse("-qv -NPm5 -t100 -l0.0.0.0:1 -4127.0.0.1:2 -6[::1]:3 -a./f"), 0);
+	ck_assert_uint_eq(cli.flags_count, 10);
+	assert_flag(0, "q", NULL);
+	assert_flag(1, "v", NULL);
+	assert_flag(2, "N", NULL);
+	assert_flag(3, "P", NULL);
+	assert_flag(4, "m", "5");
+	assert_flag(5, "t", "100");
+	assert_flag(6, "l", "0.0.0.0:1");
+	assert_flag(7, "4", "127.0.0.1:2");
+	assert_flag(8, "6", "[::1]:3");
+	assert_flag(9, "a", "./f");
+	cli_fini(&cli);
+	ck_assert_int_eq(parse("-qqqqqqqqqqqqqqqqqqqqqqqqqqqqqqqqqqqqqqqq"), 0);
+	ck_assert_uint_eq(cli.flags_count, 40);
+	cli_fini(&cli);
+}
+END_TEST
+
 START_TEST(test_mistakes)
 {
 	static const char *const lines[] = {
@@ -103,6 +158,12 @@ START_TEST(test_mistakes)
 	    "--setup-routing",
 	    "--clear-routing",
 	    "-l 0.0.0.0:1 word",
+	    "-listner 2",
+	    "-mrak 5",
+	    "-allowed-subnet f",
+	    "--qv",
+	    "-qx",
+	    "-qt",
 	};
 
 	for (size_t i = 0; i < sizeof(lines) / sizeof(lines[0]); i++)
@@ -133,6 +194,9 @@ int main(void)
 	tcase_add_test(tcase, test_modes);
 	tcase_add_test(tcase, test_config);
 	tcase_add_test(tcase, test_flags_keep_order_and_values);
+	tcase_add_test(tcase, test_t_is_a_table_where_a_number_follows);
+	tcase_add_test(tcase, test_v_takes_a_number);
+	tcase_add_test(tcase, test_short_flags_in_one_argument);
 	tcase_add_test(tcase, test_mistakes);
 	tcase_add_test(tcase, test_help_names_the_flags);
 	suite_add_tcase(suite, tcase);

@@ -137,37 +137,6 @@ START_TEST(test_defaults_without_any_key)
 }
 END_TEST
 
-START_TEST(test_udp_first_needs_peers)
-{
-	struct conf *conf;
-
-	conf_text_bad("defaults = { protocol = \"udp\"; };\n"
-		      "listeners = ( { " BASICS "\n"
-		      "udp_header = \"first\"; } );",
-		      "t.conf:3: listeners[0].udp_header: \"first\" needs allowed_subnets: one "
-		      "datagram with a header is enough to speak for a client, so the load "
-		      "balancers must be named\n");
-	conf_unref(
-	    conf_text_good("listeners = ( { " BASICS "protocol = \"udp\"; "
-			   "udp_header = \"first\"; allowed_subnets = \"10.0.0.0/8\"; } );"));
-	/* TCP does not care. */
-	conf = conf_text_good("listeners = ( { " BASICS "udp_header = \"first\"; } );");
-	ck_assert_int_eq(conf->listeners[0].protocol, CONF_PROTOCOL_TCP);
-	conf_unref(conf);
-}
-END_TEST
-
-START_TEST(test_protocols_share_addresses)
-{
-	conf_unref(conf_text_good("listeners = ( { " BASICS "},\n"
-				  "{ " LISTEN "protocol = \"udp\"; " TARGETS "} );"));
-	/* A target that only the other protocol listens on is no loop. */
-	conf_unref(conf_text_good("listeners = ( { " BASICS "},\n"
-				  "{ listen = \"127.0.0.1:9001\"; protocol = \"udp\";\n"
-				  "targets = { ipv4 = \"127.0.0.1:7000\"; }; } );"));
-}
-END_TEST
-
 START_TEST(test_empty_lists_where_they_make_sense)
 {
 	struct conf *conf = conf_text_good("listeners = ( { " BASICS
@@ -201,23 +170,6 @@ START_TEST(test_either_spelling_replaces_the_inherited_one)
 	assert_set(conf->listeners[0].allowed_subnets, LIST("10.0.0.0/8"));
 	assert_set(conf->listeners[1].allowed_subnets, LIST("192.0.2.0/24"));
 	conf_unref(conf);
-}
-END_TEST
-
-START_TEST(test_destinations_in_defaults_serve_who_wants_them)
-{
-	struct conf *conf =
-	    conf_text_good("defaults = { allowed_destinations = \"192.0.2.0/24\"; };\n"
-			   "listeners = ( { " BASICS "},\n"
-			   "{ listen = \"127.0.0.1:7001\"; dynamic_destination = true; } );");
-
-	ck_assert(netset_is_empty(conf->listeners[0].allowed_destinations));
-	assert_set(conf->listeners[1].allowed_destinations, LIST("192.0.2.0/24"));
-	conf_unref(conf);
-	conf_text_bad("defaults = { allowed_destinations = \"192.0.2.0/24\"; };\n"
-		      "listeners = ( { " BASICS "} );",
-		      "t.conf:1: defaults.allowed_destinations: it has no effect without "
-		      "dynamic_destination = true\n");
 }
 END_TEST
 
@@ -290,53 +242,6 @@ START_TEST(test_names_differ)
 }
 END_TEST
 
-START_TEST(test_listening_addresses_do_not_overlap)
-{
-	struct conf *conf;
-
-	conf_text_bad("listeners = ( { " TARGETS "listen = [ \"127.0.0.1:7000\",\n"
-		      "\"127.0.0.1:7000\" ]; } );",
-		      "t.conf:2: listeners[0].listen[1]: 127.0.0.1:7000 is listened on already "
-		      "(t.conf:1)\n");
-	conf_text_bad(
-	    "listeners = ( { " BASICS "},\n"
-	    "{ " TARGETS "listen = \"0.0.0.0:6000-8000\"; },\n"
-	    "{ " TARGETS "listen = \"[2001:db8::1]:53\"; },\n"
-	    "{ " TARGETS "listen = \"[::]:53\"; } );",
-	    "t.conf:2: listeners[1].listen: 0.0.0.0:7000 overlaps 127.0.0.1:7000, which is "
-	    "listened on already (t.conf:1)\n"
-	    "t.conf:4: listeners[3].listen: [::]:53 overlaps [2001:db8::1]:53, which is "
-	    "listened on already (t.conf:3)\n");
-	/* Both families on one port, and one port on two addresses, are fine. */
-	conf = conf_text_good("listeners = ( { " TARGETS "listen = [ \"0.0.0.0:7000\", "
-			      "\"[::]:7000\", \"127.0.0.1:7001\", \"127.0.0.2:7001\" ]; } );");
-	conf_unref(conf);
-}
-END_TEST
-
-START_TEST(test_loops)
-{
-	struct conf *conf;
-
-	conf_text_bad(
-	    "listeners = ( { listen = \"192.0.2.1:7000\";\n"
-	    "targets = { ipv4 = \"192.0.2.1:7000\"; }; } );",
-	    "t.conf:2: listeners[0].targets.ipv4: 192.0.2.1:7000 is mmproxy itself, which "
-	    "listens on 192.0.2.1:7000: a loop\n");
-	conf_text_bad("listeners = ( { listen = \"[::]:7000\";\n"
-		      "targets = { ipv6 = \"[::1]:7000\"; }; } );",
-		      "t.conf:2: listeners[0].targets.ipv6: [::1]:7000 is mmproxy itself, which "
-		      "listens on [::]:7000: a loop\n");
-	/* Of another host, another port, or where [::] leaves IPv4 to another listener. */
-	conf =
-	    conf_text_good("listeners = ( { listen = \"0.0.0.0:7000\"; "
-			   "targets = { ipv4 = \"192.0.2.1:7000\"; ipv6 = \"[::1]:7000\"; }; },\n"
-			   "{ listen = [ \"[::]:7001\", \"192.0.2.9:7001\" ]; "
-			   "targets = { ipv4 = \"127.0.0.1:7001\"; }; } );");
-	conf_unref(conf);
-}
-END_TEST
-
 START_TEST(test_what_a_listener_needs)
 {
 	conf_text_bad(
@@ -351,28 +256,6 @@ START_TEST(test_what_a_listener_needs)
 	    "each an address: \"IPV4:PORT\" or \"[IPV6]:PORT\" in numbers, where PORT may be "
 	    "a range such as 10000-10019\n"
 	    "t.conf:4: listeners[2].dynamic_destination: 1 is not true or false\n");
-}
-END_TEST
-
-START_TEST(test_subnet_files)
-{
-	conf_write("networks", "\xef\xbb\xbf# comment\n\n 10.0.0.0/8 \n10.1.2.3 # office\nx\n");
-	conf_text_bad(
-	    "listeners = ( { " BASICS "\n"
-	    "allowed_subnets_file = \"networks\";\n"
-	    "allowed_clients_file = \"nonexistent\"; } );",
-	    "networks:5: \"x\" is not a network such as \"192.0.2.0/24\" or "
-	    "\"2001:db8::/32\", or an address\n"
-	    "t.conf:3: listeners[0].allowed_clients_file: \"nonexistent\" cannot be read: "
-	    "No such file or directory\n");
-	conf_write("networks", "# nothing yet\n\n");
-	conf_text_bad("listeners = ( { " BASICS "\n"
-		      "allowed_subnets_file = \"networks\";\n"
-		      "denied_clients_file = \".\"; } );",
-		      "t.conf:2: listeners[0].allowed_subnets_file: \"networks\" names no network: "
-		      "one or more are needed, one a line\n"
-		      "t.conf:3: listeners[0].denied_clients_file: \".\" cannot be read: "
-		      "Is a directory\n");
 }
 END_TEST
 
@@ -403,9 +286,9 @@ START_TEST(test_values_keep_their_type_and_width)
 	    "t.conf:2: drain_timeout: true is not a duration: a number of seconds, or a "
 	    "string such as \"500ms\", \"5s\", \"2m\", \"1h\", from 0 to 24h\n"
 	    "t.conf:3: user: 5 is not the name of a user\n"
-	    "t.conf:5: listeners[0].mark: 8589934591 is not an integer from 0 to "
+	    "t.conf:5: listeners[0].mark: 0x1ffffffff is not an integer from 0 to "
 	    "4294967295\n"
-	    "t.conf:6: listeners[0].max_connections: -9223372036854775807 is not an integer "
+	    "t.conf:6: listeners[0].max_connections: -9223372036854775808 is not an integer "
 	    "from 0 to 4294967295\n"
 	    "t.conf:7: listeners[0].header_max: \"4096\" is not an integer from 16 to "
 	    "65551\n"
@@ -442,92 +325,6 @@ START_TEST(test_syntax_errors)
 	conf_text_bad("user = \"never closed", "t.conf:1: syntax error, here or shortly before\n");
 	conf_text_bad("workers = 1;\n/* never closed\n",
 		      "t.conf:2: the comment that begins here has no end\n");
-}
-END_TEST
-
-START_TEST(test_unreadable_files)
-{
-	struct conf_errors *errors = conf_errors_new();
-	char *lines;
-	FILE *file;
-
-	ck_assert_ptr_null(conf_load(conf_path("t.conf"), errors));
-	ck_assert_ptr_null(conf_load(conf_dir, errors));
-	file = fopen(conf_path("t.conf"), "w");
-	fwrite("workers = 1;\n\0", 1, 14, file);
-	fclose(file);
-	ck_assert_ptr_null(conf_load(conf_path("t.conf"), errors));
-	ck_assert_uint_eq(conf_errors_count(errors), 3);
-	ck_assert_ptr_nonnull(strstr(conf_errors_text(errors, 1), ": cannot read: Is a directory"));
-	lines = conf_lines(errors, conf_dir);
-	ck_assert_ptr_nonnull(strstr(lines, "t.conf: cannot read: No such file or directory\n"));
-	ck_assert_ptr_nonnull(strstr(lines, "t.conf:2: a NUL byte: this is not a text file\n"));
-	free(lines);
-}
-END_TEST
-
-START_TEST(test_includes)
-{
-	struct conf *conf;
-
-	ck_assert_int_eq(mkdir(conf_path("sub"), 0700), 0);
-	conf_write("sub/networks", "192.0.2.0/24\n");
-	conf_write("sub/part.conf", "allowed_subnets_file = \"networks\";\n"
-				    "mark = 5000000000;");
-	/* Relative to the including file, and so are the files that an included file names. */
-	conf_text_bad("workers = -1;\n"
-		      "listeners = ( { " BASICS "\n"
-		      "  @include \"sub/part.conf\" header_max = 1;\n"
-		      "  relay = 5; } );",
-		      "t.conf:1: workers: -1 is not an integer from 0 to 1024\n"
-		      "sub/part.conf:2: listeners[0].mark: 5000000000 is not an integer from 0 to "
-		      "4294967295\n"
-		      "t.conf:3: listeners[0].header_max: 1 is not an integer from 16 to 65551\n"
-		      "t.conf:4: listeners[0].relay: 5 is not one of \"auto\", \"splice\", "
-		      "\"buffered\"\n");
-	conf_write("sub/part.conf", "\n= ;\n");
-	conf_text_bad("@include \"sub/part.conf\"\n",
-		      "sub/part.conf:2: syntax error, here or shortly before\n");
-	conf_write("sub/part.conf", "mark = 7; # last line");
-	conf = conf_text_good("listeners = ( { " BASICS "\n@include \"sub/part.conf\"\n} );\n"
-			      "# @include \"nowhere\"\nuser = \"\n@include \\\"x\\\"\";\n");
-	ck_assert_uint_eq(conf->listeners[0].mark, 7);
-	ck_assert_str_eq(conf->user, "\n@include \"x\"");
-	conf_unref(conf);
-}
-END_TEST
-
-START_TEST(test_includes_that_fail)
-{
-	conf_text_bad("workers = 1;\n@include \"nonexistent\"\n@include \".\"\n@include x\n",
-		      "t.conf:2: @include: \"nonexistent\" cannot be read: No such file or "
-		      "directory\n"
-		      "t.conf:3: @include: \".\" cannot be read: Is a directory\n"
-		      "t.conf:4: @include needs a path in double quotes\n");
-	conf_write("part.conf", "\n@include \"part.conf\"");
-	conf_text_bad("@include \"part.conf\"\n",
-		      "part.conf:2: @include is nested too deeply, or in a circle\n");
-}
-END_TEST
-
-START_TEST(test_many_mistakes_are_bounded)
-{
-	struct conf_errors *errors = conf_errors_new();
-	FILE *file = fopen(conf_path("networks"), "w");
-	size_t count;
-
-	for (int i = 0; i < 5000; i++)
-		fprintf(file, "bad%d\n", i);
-	fclose(file);
-	ck_assert_ptr_null(
-	    conf_load(conf_write("t.conf", "listeners = ( { " BASICS
-					   "allowed_subnets_file = \"networks\"; } );"),
-		      errors));
-	count = conf_errors_count(errors);
-	ck_assert_uint_eq(count, 1001);
-	ck_assert_str_eq(conf_errors_text(errors, count - 1),
-			 "mmproxy: more mistakes are not shown");
-	conf_errors_free(errors);
 }
 END_TEST
 
@@ -571,6 +368,68 @@ START_TEST(test_print_reads_back)
 }
 END_TEST
 
+static void assert_shown(const char *shown, const char *text, bool expected)
+{
+	ck_assert_msg((strstr(shown, text) != NULL) == expected, "%s: %s", text, shown);
+}
+
+/* A list that was read from a file stays in that file, for later changes of it to count. */
+START_TEST(test_print_names_files)
+{
+	char line[CONF_PATH_MAX + 64];
+	struct conf *conf;
+	char *shown;
+
+	conf_write("networks", "10.0.0.0/8\n");
+	conf_write("part.conf", "# nobody yet\n");
+	conf_write("t.conf", "defaults = { allowed_clients_file = \"networks\"; };\n"
+			     "listeners = ( { " BASICS "allowed_subnets_file = \"networks\";\n"
+			     "denied_clients_file = \"part.conf\"; allowed_clients = \"::/0\"; },\n"
+			     "{ listen = \"127.0.0.1:7001\"; " TARGETS "} );");
+	/* Named relative to a directory that whoever reads the shown file need not be in. */
+	ck_assert_int_eq(chdir(conf_dir), 0);
+	conf = conf_load_good("t.conf");
+	ck_assert_int_eq(chdir("/"), 0);
+	shown = conf_shown(conf);
+	snprintf(line, sizeof(line), "\tallowed_subnets_file = \"%s/networks\";\n", conf_dir);
+	assert_shown(shown, line, true);
+	snprintf(line, sizeof(line), "\tallowed_clients_file = \"%s/networks\";\n", conf_dir);
+	assert_shown(shown, line, true);
+	snprintf(line, sizeof(line), "\tdenied_clients_file = \"%s/part.conf\";\n", conf_dir);
+	assert_shown(shown, line, true);
+	assert_shown(shown, "\tallowed_clients = [\n\t\t\t\"::/0\"\n", true);
+	assert_shown(shown, "\tallowed_subnets = [", false);
+	conf_unref(conf);
+
+	conf_write("networks", "192.0.2.0/24\n2001:db8::/32\n");
+	conf = conf_load_good(conf_write("shown.conf", shown));
+	assert_set(conf->listeners[0].allowed_subnets, LIST("192.0.2.0/24", "2001:db8::/32"));
+	assert_set(conf->listeners[0].allowed_clients, LIST("::/0"));
+	assert_set(conf->listeners[1].allowed_clients, LIST("192.0.2.0/24", "2001:db8::/32"));
+	conf_unref(conf);
+	free(shown);
+}
+END_TEST
+
+/* What a listener's protocol has no use for would be refused when it is read back. */
+START_TEST(test_print_leaves_out_other_protocols_keys)
+{
+	struct conf *conf = conf_text_good("listeners = ( { " BASICS "} );");
+	char *shown = conf_shown(conf);
+
+	assert_shown(shown, "close_after", false);
+	assert_shown(shown, "idle_timeout", true);
+	free(shown);
+	conf_unref(conf);
+	conf = conf_text_good("listeners = ( { protocol = \"udp\"; " BASICS "} );");
+	shown = conf_shown(conf);
+	assert_shown(shown, "close_after", true);
+	assert_shown(shown, "idle_timeout", false);
+	free(shown);
+	conf_unref(conf);
+}
+END_TEST
+
 int main(void)
 {
 	Suite *suite = suite_create("conf_file");
@@ -581,27 +440,19 @@ int main(void)
 	tcase_add_checked_fixture(tcase, conf_dir_setup, conf_dir_teardown);
 	tcase_add_test(tcase, test_every_key);
 	tcase_add_test(tcase, test_defaults_without_any_key);
-	tcase_add_test(tcase, test_udp_first_needs_peers);
-	tcase_add_test(tcase, test_protocols_share_addresses);
 	tcase_add_test(tcase, test_empty_lists_where_they_make_sense);
 	tcase_add_test(tcase, test_either_spelling_replaces_the_inherited_one);
-	tcase_add_test(tcase, test_destinations_in_defaults_serve_who_wants_them);
 	tcase_add_test(tcase, test_all_mistakes_of_a_file);
 	tcase_add_test(tcase, test_a_mistake_in_defaults_is_one_line);
 	tcase_add_test(tcase, test_listeners_are_needed);
 	tcase_add_test(tcase, test_names_differ);
-	tcase_add_test(tcase, test_listening_addresses_do_not_overlap);
-	tcase_add_test(tcase, test_loops);
 	tcase_add_test(tcase, test_what_a_listener_needs);
-	tcase_add_test(tcase, test_subnet_files);
 	tcase_add_test(tcase, test_values_keep_their_type_and_width);
 	tcase_add_test(tcase, test_shown_values_are_escaped_and_cut);
 	tcase_add_test(tcase, test_syntax_errors);
-	tcase_add_test(tcase, test_unreadable_files);
-	tcase_add_test(tcase, test_includes);
-	tcase_add_test(tcase, test_includes_that_fail);
-	tcase_add_test(tcase, test_many_mistakes_are_bounded);
 	tcase_add_test(tcase, test_print_reads_back);
+	tcase_add_test(tcase, test_print_names_files);
+	tcase_add_test(tcase, test_print_leaves_out_other_protocols_keys);
 	suite_add_tcase(suite, tcase);
 	srunner_run_all(runner, CK_ENV);
 	failed = srunner_ntests_failed(runner);

@@ -132,6 +132,63 @@ START_TEST(test_other_spellings)
 }
 END_TEST
 
+/* Each flag that only Cloudflare's mmproxy has brings the defaults of that. */
+START_TEST(test_cloudflares_defaults)
+{
+	static const struct conf_flag flags[] = {
+	    {"a", ""},
+	    {"allowed-networks", ""},
+	    {"listen", "127.0.0.1:1"},
+	    {"target-v4", "127.0.0.1:2"},
+	    {"target-v6", "[::1]:3"},
+	    {"q", NULL},
+	    {"quiet", NULL},
+	    {"v", NULL},
+	    {"verbose", NULL},
+	    {"N", NULL},
+	    {"do-not-sandbox", NULL},
+	    {"P", NULL},
+	    {"force-real-client-port", NULL},
+	    {"m", "123"},
+	    {"t", "100"},
+	    {"table", "100"},
+	};
+
+	conf_write("networks", "10.0.0.0/8\n");
+	for (size_t i = 0; i < sizeof(flags) / sizeof(flags[0]); i++) {
+		bool is_file = flags[i].value != NULL && flags[i].value[0] == '\0';
+		bool is_port = flags[i].name[0] == 'P' || flags[i].name[0] == 'f';
+		struct conf *conf =
+		    good(FLAGS({flags[i].name, is_file ? conf_path("networks") : flags[i].value}));
+
+		ck_assert_msg(conf->listeners[0].mark == 123, "-%s", flags[i].name);
+		ck_assert_msg(conf->routing_table == 100, "-%s", flags[i].name);
+		ck_assert_msg(conf->listeners[0].source_port ==
+				  (is_port ? CONF_SOURCE_PRESERVE : CONF_SOURCE_FALLBACK),
+			      "-%s", flags[i].name);
+		conf_unref(conf);
+	}
+}
+END_TEST
+
+START_TEST(test_cloudflares_defaults_give_way)
+{
+	struct conf *conf = good(FLAGS({"mark", "7"}, {"t", "77"}, {"q", NULL}, {"P", "true"}));
+
+	ck_assert_uint_eq(conf->listeners[0].mark, 7);
+	ck_assert_uint_eq(conf->routing_table, 77);
+	ck_assert_int_eq(conf->listeners[0].source_port, CONF_SOURCE_PRESERVE);
+	conf_unref(conf);
+	/* And are none for go-mmproxy's command lines. */
+	conf = good(FLAGS({"l", "0.0.0.0:2"}, {"v", "1"}, {"4", "127.0.0.1:1"}, {"mark", "0"},
+			  {"listeners", "2"}, {"p", "tcp"}, {"close-after", "60"}));
+	ck_assert_uint_eq(conf->listeners[0].mark, 0);
+	ck_assert_uint_eq(conf->routing_table, 123);
+	ck_assert_int_eq(conf->listeners[0].source_port, CONF_SOURCE_PRESERVE);
+	conf_unref(conf);
+}
+END_TEST
+
 START_TEST(test_verbosity)
 {
 	static const struct {
@@ -145,6 +202,9 @@ START_TEST(test_verbosity)
 	    {{{"q", NULL}}, LOG_LEVEL_WARN, false},
 	    {{{"quiet", "true"}}, LOG_LEVEL_WARN, false},
 	    {{{"verbose", NULL}}, LOG_LEVEL_INFO, true},
+	    {{{"v", NULL}}, LOG_LEVEL_INFO, true},
+	    {{{"v", NULL}, {"q", NULL}}, LOG_LEVEL_INFO, true},
+	    {{{"quiet", NULL}, {"verbose", NULL}}, LOG_LEVEL_INFO, true},
 	    {{{"quiet", "false"}}, LOG_LEVEL_INFO, true},
 	    {{{"q", NULL}, {"v", "2"}}, LOG_LEVEL_DEBUG, true},
 	    {{{"v", "2"}, {"q", NULL}}, LOG_LEVEL_WARN, false},
@@ -235,8 +295,9 @@ START_TEST(test_mistakes)
 	    "mmproxy: -v: \"3\" is not 0, 1 or 2\n"
 	    "mmproxy: -table: 255 is one of the kernel's own tables (253, 254, 255): use "
 	    "another\n");
-	bad(FLAGS({"l", NULL}, {"nope", "x"}),
+	bad(FLAGS({"l", NULL}, {"t", NULL}, {"nope", "x"}),
 	    "mmproxy: -l: a value is missing\n"
+	    "mmproxy: -t: a value is missing\n"
 	    "mmproxy: -nope: unknown flag: mmproxy --help has them all\n");
 }
 END_TEST
@@ -267,43 +328,54 @@ START_TEST(test_known_flags)
 						 "6",
 						 "mark",
 						 "a",
-						 "v",
 						 "target-v6",
 						 "listeners",
 						 "table",
 						 "close-after",
+						 "m",
 						 "allowed-subnets",
 						 "allowed-networks"};
+	static const char *const number[] = {"v", "t"};
 	static const char *const without[] = {"q",
 					      "quiet",
 					      "verbose",
 					      "dynamic-destination",
 					      "listen-transparent",
 					      "force-real-client-port",
-					      "do-not-sandbox"};
-	static const char *const unknown[] = {"",   "c", "t",	  "h",	    "V",
-					      "-l", "L", "liste", "listens"};
+					      "do-not-sandbox",
+					      "N",
+					      "P"};
+	static const char *const unknown[] = {"", "c", "h", "V", "-l", "L", "liste", "listens"};
 
 	for (size_t i = 0; i < sizeof(with_value) / sizeof(with_value[0]); i++)
-		ck_assert_int_eq(conf_flag_known(with_value[i]), 2);
+		ck_assert_int_eq(conf_flag_kind(with_value[i]), CONF_FLAG_VALUE);
+	for (size_t i = 0; i < sizeof(number) / sizeof(number[0]); i++)
+		ck_assert_int_eq(conf_flag_kind(number[i]), CONF_FLAG_NUMBER);
 	for (size_t i = 0; i < sizeof(without) / sizeof(without[0]); i++)
-		ck_assert_int_eq(conf_flag_known(without[i]), 1);
+		ck_assert_int_eq(conf_flag_kind(without[i]), CONF_FLAG_SWITCH);
 	for (size_t i = 0; i < sizeof(unknown) / sizeof(unknown[0]); i++)
-		ck_assert_int_eq(conf_flag_known(unknown[i]), 0);
+		ck_assert_int_eq(conf_flag_kind(unknown[i]), CONF_FLAG_UNKNOWN);
 }
 END_TEST
 
 START_TEST(test_what_flags_mean_as_a_file)
 {
-	struct conf *conf = good(FLAGS({"dynamic-destination", NULL}, {"q", NULL}));
+	char *networks = strdup(conf_write("networks", "10.0.0.0/8\n"));
+	struct conf *conf =
+	    good(FLAGS({"dynamic-destination", NULL}, {"q", NULL}, {"a", networks}));
 	char *shown = conf_shown(conf);
-	struct conf *again = conf_load_good(conf_write("shown.conf", shown));
+	struct conf *again;
 
+	conf_write("networks", "10.0.0.0/8\n192.0.2.1\n");
+	again = conf_load_good(conf_write("shown.conf", shown));
+	ck_assert_uint_eq(netset_count(again->listeners[0].allowed_subnets), 2);
+	ck_assert_str_eq(again->listeners[0].allowed_subnets_file, networks);
 	ck_assert_str_eq(again->listeners[0].name, "default");
 	ck_assert_int_eq(again->log_level, LOG_LEVEL_WARN);
 	ck_assert(again->listeners[0].dynamic_destination);
 	/* A file has to say that every destination is meant. */
 	ck_assert_uint_eq(netset_count(again->listeners[0].allowed_destinations), 2);
+	free(networks);
 	free(shown);
 	conf_unref(conf);
 	conf_unref(again);
@@ -322,6 +394,8 @@ int main(void)
 	tcase_add_test(tcase, test_go_mmproxys_flags);
 	tcase_add_test(tcase, test_udp);
 	tcase_add_test(tcase, test_other_spellings);
+	tcase_add_test(tcase, test_cloudflares_defaults);
+	tcase_add_test(tcase, test_cloudflares_defaults_give_way);
 	tcase_add_test(tcase, test_verbosity);
 	tcase_add_test(tcase, test_the_last_of_equal_flags_holds);
 	tcase_add_test(tcase, test_switches_take_gos_words);

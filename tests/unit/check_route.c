@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
-/* Unit tests of tcp/route and service/service. */
+/* Unit tests of service/route and service/service. */
 #include "service/route.h"
 
 #include <check.h>
@@ -45,6 +45,8 @@ static void set_up(void)
 	conf.listeners_count = 1;
 	service.snapshot = &conf;
 	service.conf = &listener;
+	service.routes = route_lookup_new();
+	ck_assert_ptr_nonnull(service.routes);
 }
 
 static void tear_down(void)
@@ -52,6 +54,7 @@ static void tear_down(void)
 	netset_free(listener.allowed_clients);
 	netset_free(listener.denied_clients);
 	netset_free(listener.allowed_destinations);
+	route_lookup_free(service.routes);
 }
 
 static enum close_reason find(const char *peer_text, const char *src, const char *dst)
@@ -195,10 +198,51 @@ START_TEST(test_own_listener_is_no_destination)
 	listen_addr = parsed("0.0.0.0:7000");
 	ck_assert_int_eq(find("10.0.0.1:5", "203.0.113.7:1", "127.0.0.5:7000"),
 			 REASON_DESTINATION_DENIED);
-	ck_assert_int_eq(find("10.0.0.1:5", "203.0.113.7:1", "192.0.2.1:7000"), REASON_DONE);
+	ck_assert_int_eq(find("10.0.0.1:5", "203.0.113.7:1", "198.51.100.77:7000"), REASON_DONE);
 	listen_addr = parsed("[::]:7000");
 	ck_assert_int_eq(find("10.0.0.1:5", "203.0.113.7:1", "127.0.0.5:7000"),
 			 REASON_DESTINATION_DENIED);
+}
+END_TEST
+
+START_TEST(test_own_listener_is_of_the_same_protocol)
+{
+	listener.dynamic_destination = true;
+	listener.protocol = CONF_PROTOCOL_UDP;
+	ck_assert_int_eq(find("10.0.0.1:5", "203.0.113.7:1", "127.0.0.1:7000"),
+			 REASON_DESTINATION_DENIED);
+	service.conf = &(struct conf_listener){.dynamic_destination = true};
+	ck_assert_int_eq(find("10.0.0.1:5", "203.0.113.7:1", "127.0.0.1:7000"), REASON_DONE);
+}
+END_TEST
+
+/* [::] leaves IPv4 alone where another listener has the port there. */
+START_TEST(test_a_port_that_an_ipv4_listener_has)
+{
+	struct addr both[] = {parsed("[::]:7000"), parsed("127.0.0.1:7000")};
+
+	listener.dynamic_destination = true;
+	listener.listen = both;
+	listener.listen_count = 2;
+	ck_assert_int_eq(find("10.0.0.1:5", "203.0.113.7:1", "127.0.0.1:7000"),
+			 REASON_DESTINATION_DENIED);
+	ck_assert_int_eq(find("10.0.0.1:5", "203.0.113.7:1", "127.0.0.5:7000"), REASON_DONE);
+	listener.listen_count = 1;
+	ck_assert_int_eq(find("10.0.0.1:5", "203.0.113.7:1", "127.0.0.5:7000"),
+			 REASON_DESTINATION_DENIED);
+}
+END_TEST
+
+/* Without an answer a loop is the worse mistake. */
+START_TEST(test_destinations_when_routes_cannot_be_asked_for)
+{
+	route_lookup_free(service.routes);
+	service.routes = NULL;
+	listener.dynamic_destination = true;
+	listen_addr = parsed("0.0.0.0:7000");
+	ck_assert_int_eq(find("10.0.0.1:5", "203.0.113.7:1", "198.51.100.77:7000"),
+			 REASON_DESTINATION_DENIED);
+	ck_assert_int_eq(find("10.0.0.1:5", "203.0.113.7:1", "198.51.100.77:7001"), REASON_DONE);
 }
 END_TEST
 
@@ -233,6 +277,9 @@ int main(void)
 	tcase_add_test(tcase, test_client_lists);
 	tcase_add_test(tcase, test_dynamic_destination);
 	tcase_add_test(tcase, test_own_listener_is_no_destination);
+	tcase_add_test(tcase, test_own_listener_is_of_the_same_protocol);
+	tcase_add_test(tcase, test_a_port_that_an_ipv4_listener_has);
+	tcase_add_test(tcase, test_destinations_when_routes_cannot_be_asked_for);
 	tcase_add_test(tcase, test_connection_limit);
 	suite_add_tcase(suite, tcase);
 	srunner_run_all(runner, CK_ENV);

@@ -1,0 +1,267 @@
+/* SPDX-License-Identifier: BSD-2-Clause */
+/* Unit tests of what a configuration is checked for as a whole. */
+#include "conf/conf.h"
+
+#include "check_conf.h"
+
+/* A listener's keys that every small file here has. */
+#define LISTEN	"listen = \"127.0.0.1:7000\"; "
+#define TARGETS "targets = { ipv4 = \"127.0.0.1:9000\"; }; "
+#define BASICS	LISTEN TARGETS
+
+static void assert_set(const struct netset *set, const char *expected)
+{
+	ck_assert_ptr_nonnull(set);
+	ck_assert_uint_eq(netset_count(set), 1);
+	ck_assert_str_eq(netset_text(set, 0), expected);
+}
+
+START_TEST(test_listening_addresses_do_not_overlap)
+{
+	struct conf *conf;
+
+	conf_text_bad("listeners = ( { " TARGETS "listen = [ \"127.0.0.1:7000\",\n"
+		      "\"127.0.0.1:7000\" ]; } );",
+		      "t.conf:2: listeners[0].listen[1]: 127.0.0.1:7000 is listened on already "
+		      "(t.conf:1)\n");
+	conf_text_bad(
+	    "listeners = ( { " BASICS "},\n"
+	    "{ " TARGETS "listen = \"0.0.0.0:6000-8000\"; },\n"
+	    "{ " TARGETS "listen = \"[2001:db8::1]:53\"; },\n"
+	    "{ " TARGETS "listen = \"[::]:53\"; } );",
+	    "t.conf:2: listeners[1].listen: 0.0.0.0:7000 overlaps 127.0.0.1:7000, which is "
+	    "listened on already (t.conf:1)\n"
+	    "t.conf:4: listeners[3].listen: [::]:53 overlaps [2001:db8::1]:53, which is "
+	    "listened on already (t.conf:3)\n");
+	/* Both families on one port, and one port on two addresses, are fine. */
+	conf = conf_text_good("listeners = ( { " TARGETS "listen = [ \"0.0.0.0:7000\", "
+			      "\"[::]:7000\", \"127.0.0.1:7001\", \"127.0.0.2:7001\" ]; } );");
+	conf_unref(conf);
+}
+END_TEST
+
+START_TEST(test_loops)
+{
+	struct conf *conf;
+
+	conf_text_bad(
+	    "listeners = ( { listen = \"192.0.2.1:7000\";\n"
+	    "targets = { ipv4 = \"192.0.2.1:7000\"; }; } );",
+	    "t.conf:2: listeners[0].targets.ipv4: 192.0.2.1:7000 is mmproxy itself, which "
+	    "listens on 192.0.2.1:7000: a loop\n");
+	conf_text_bad("listeners = ( { listen = \"[::]:7000\";\n"
+		      "targets = { ipv6 = \"[::1]:7000\"; }; } );",
+		      "t.conf:2: listeners[0].targets.ipv6: [::1]:7000 is mmproxy itself, which "
+		      "listens on [::]:7000: a loop\n");
+	/* Of another host, another port, or where [::] leaves IPv4 to another listener. */
+	conf = conf_text_good(
+	    "listeners = ( { listen = \"0.0.0.0:7000\"; "
+	    "targets = { ipv4 = \"198.51.100.77:7000\"; ipv6 = \"[::1]:7000\"; }; },\n"
+	    "{ listen = [ \"[::]:7001\", \"192.0.2.9:7001\" ]; "
+	    "targets = { ipv4 = \"127.0.0.1:7001\"; }; } );");
+	conf_unref(conf);
+}
+END_TEST
+
+START_TEST(test_protocols_share_addresses)
+{
+	conf_unref(conf_text_good("listeners = ( { " BASICS "},\n"
+				  "{ " LISTEN "protocol = \"udp\"; " TARGETS "} );"));
+	/* A target that only the other protocol listens on is no loop. */
+	conf_unref(conf_text_good("listeners = ( { " BASICS "},\n"
+				  "{ listen = \"127.0.0.1:9001\"; protocol = \"udp\";\n"
+				  "targets = { ipv4 = \"127.0.0.1:7000\"; }; } );"));
+}
+END_TEST
+
+START_TEST(test_keys_are_for_their_protocol)
+{
+	conf_text_bad("listeners = ( { " BASICS "close_after = 5;\nmax_flows = 5;\n"
+		      "udp_header = \"spp\"; header_max = 100; } );",
+		      "t.conf:1: listeners[0].close_after: it is for UDP listeners, and this is a "
+		      "TCP listener\n"
+		      "t.conf:2: listeners[0].max_flows: it is for UDP listeners, and this is a "
+		      "TCP listener\n"
+		      "t.conf:3: listeners[0].udp_header: it is for UDP listeners, and this is a "
+		      "TCP listener\n");
+	conf_text_bad("listeners = ( { protocol = \"udp\"; " BASICS "header_timeout = 5;\n"
+		      "idle_timeout = 5;\nconnect_timeout = 5;\nhalf_close_timeout = 5;\n"
+		      "tcp_keepalive = 5;\nrelay = \"auto\";\nmax_connections = 5; } );",
+		      "t.conf:1: listeners[0].header_timeout: it is for TCP listeners, and this is "
+		      "a UDP listener\n"
+		      "t.conf:2: listeners[0].idle_timeout: it is for TCP listeners, and this is a "
+		      "UDP listener\n"
+		      "t.conf:3: listeners[0].connect_timeout: it is for TCP listeners, and this "
+		      "is a UDP listener\n"
+		      "t.conf:4: listeners[0].half_close_timeout: it is for TCP listeners, and "
+		      "this is a UDP listener\n"
+		      "t.conf:5: listeners[0].tcp_keepalive: it is for TCP listeners, and this is "
+		      "a UDP listener\n"
+		      "t.conf:6: listeners[0].relay: it is for TCP listeners, and this is a UDP "
+		      "listener\n"
+		      "t.conf:7: listeners[0].max_connections: it is for TCP listeners, and this "
+		      "is a UDP listener\n");
+}
+END_TEST
+
+START_TEST(test_inherited_keys_suit_some_listener)
+{
+	struct conf *conf =
+	    conf_text_good("defaults = { close_after = 5; idle_timeout = 7; };\n"
+			   "listeners = ( { " BASICS "}, { protocol = \"udp\"; " BASICS "} );");
+
+	ck_assert_uint_eq(conf->listeners[0].idle_timeout_ms, 7000);
+	ck_assert_uint_eq(conf->listeners[1].close_after_ms, 5000);
+	conf_unref(conf);
+	conf_text_bad(
+	    "defaults = { close_after = 5;\nidle_timeout = 7; };\n"
+	    "listeners = ( { " BASICS "}, { listen = \"127.0.0.1:7001\"; " TARGETS "} );",
+	    "t.conf:1: defaults.close_after: it is for UDP listeners, and there is none\n");
+	conf_text_bad("defaults = { close_after = 5;\nidle_timeout = 7; protocol = \"udp\"; };\n"
+		      "listeners = ( { " BASICS "} );",
+		      "t.conf:2: defaults.idle_timeout: it is for TCP listeners, and there is "
+		      "none\n");
+	/* What the protocol is meant to be is not known. */
+	conf_text_bad(
+	    "listeners = ( { protocol = \"quic\"; close_after = 5; relay = \"auto\"; " BASICS
+	    "} );",
+	    "t.conf:1: listeners[0].protocol: \"quic\" is not one of \"tcp\", \"udp\"\n");
+	/* One mistake is one line. */
+	conf_text_bad("listeners = ( { max_flows = 0; " BASICS "} );",
+		      "t.conf:1: listeners[0].max_flows: 0 is not an integer from 1 to "
+		      "4294967295\n");
+}
+END_TEST
+
+START_TEST(test_udp_first_needs_peers)
+{
+	conf_text_bad("defaults = { protocol = \"udp\"; };\n"
+		      "listeners = ( { " BASICS "\n"
+		      "udp_header = \"first\"; } );",
+		      "t.conf:3: listeners[0].udp_header: \"first\" needs allowed_subnets: one "
+		      "datagram with a header is enough to speak for a client, so the load "
+		      "balancers must be named\n");
+	conf_unref(
+	    conf_text_good("listeners = ( { " BASICS "protocol = \"udp\"; "
+			   "udp_header = \"first\"; allowed_subnets = \"10.0.0.0/8\"; } );"));
+	/* Inherited by a TCP listener, it asks nothing of that one. */
+	conf_unref(conf_text_good("defaults = { udp_header = \"first\"; };\n"
+				  "listeners = ( { " BASICS "},\n"
+				  "{ protocol = \"udp\"; allowed_subnets = \"10.0.0.0/8\"; " BASICS
+				  "} );"));
+}
+END_TEST
+
+#define ANYWHERE "listen = \"0.0.0.0:7000\"; " TARGETS
+#define NEEDS_PEERS                                                                         \
+	"it needs allowed_subnets: whoever may send a header can send one that passes, so " \
+	"the load balancers must be named (\"0.0.0.0/0\" and \"::/0\" if something else "   \
+	"keeps others out)\n"
+
+START_TEST(test_allowed_clients_need_peers)
+{
+	conf_write("networks", "10.0.0.0/8\n");
+	conf_text_bad("listeners = ( { " ANYWHERE "allowed_clients = \"10.0.0.0/8\"; } );",
+		      "t.conf:1: listeners[0].allowed_clients: " NEEDS_PEERS);
+	conf_text_bad("defaults = { allowed_clients_file = \"networks\"; };\n"
+		      "listeners = ( { " ANYWHERE "} );",
+		      "t.conf:1: defaults.allowed_clients_file: " NEEDS_PEERS);
+	/* Strangers come by a TPROXY rule, and by the other family. */
+	conf_text_bad("listeners = ( { " BASICS
+		      "listen_transparent = true; allowed_clients = \"10.0.0.0/8\"; } );",
+		      "t.conf:1: listeners[0].allowed_clients: " NEEDS_PEERS);
+	conf_text_bad("listeners = ( { listen = \"[::]:7000\"; " TARGETS
+		      "headerless_subnets = \"::/0\"; allowed_clients = \"10.0.0.0/8\"; } );",
+		      "t.conf:1: listeners[0].allowed_clients: " NEEDS_PEERS);
+	/* A list of peers that is refused itself is one mistake. */
+	conf_text_bad("listeners = ( { " ANYWHERE
+		      "allowed_clients = \"10.0.0.0/8\"; allowed_subnets = \"x\"; } );",
+		      "t.conf:1: listeners[0].allowed_subnets: \"x\" is not a network such as "
+		      "\"192.0.2.0/24\" or \"2001:db8::/32\", or an address\n");
+}
+END_TEST
+
+START_TEST(test_allowed_clients_with_peers)
+{
+	static const char *const good[] = {
+	    ANYWHERE "allowed_subnets = \"192.0.2.1\"; ",
+	    ANYWHERE "allowed_subnets_file = \"networks\"; ",
+	    /* Said in so many words. */
+	    ANYWHERE "allowed_subnets = [ \"0.0.0.0/0\", \"::/0\" ]; ",
+	    /* Nobody's header is read. */
+	    ANYWHERE "headerless_subnets = [ \"0.0.0.0/0\" ]; ",
+	    /* Only this host's own programs can send one. */
+	    BASICS,
+	    "listen = [ \"127.0.0.1:7000\", \"[::1]:7000\" ]; " TARGETS,
+	};
+	char text[512];
+
+	conf_write("networks", "10.0.0.0/8\n");
+	for (size_t i = 0; i < sizeof(good) / sizeof(good[0]); i++) {
+		snprintf(text, sizeof(text),
+			 "listeners = ( { %s allowed_clients = \"10.0.0.0/8\"; } );", good[i]);
+		conf_unref(conf_text_good(text));
+	}
+	/* Those to keep out are no promise about those who may. */
+	conf_unref(
+	    conf_text_good("listeners = ( { " ANYWHERE "denied_clients = \"10.0.0.0/8\"; } );"));
+}
+END_TEST
+
+START_TEST(test_link_local_addresses)
+{
+	conf_text_bad("listeners = ( { listen = \"[fe80::1]:7000\";\n"
+		      "targets = { ipv6 = \"[febf::2]:7000\"; }; } );",
+		      "t.conf:1: listeners[0].listen: \"[fe80::1]:7000\" is a link-local address, "
+		      "which means nothing without an interface, and none can be named here: use "
+		      "another address\n"
+		      "t.conf:2: listeners[0].targets.ipv6: \"[febf::2]:7000\" is a link-local "
+		      "address, which means nothing without an interface, and none can be named "
+		      "here: use another address\n");
+	conf_unref(conf_text_good("listeners = ( { listen = \"[fec0::1]:7000\"; "
+				  "targets = { ipv6 = \"[fdff::1]:7000\"; }; } );"));
+}
+END_TEST
+
+START_TEST(test_destinations_in_defaults_serve_who_wants_them)
+{
+	struct conf *conf =
+	    conf_text_good("defaults = { allowed_destinations = \"192.0.2.0/24\"; };\n"
+			   "listeners = ( { " BASICS "},\n"
+			   "{ listen = \"127.0.0.1:7001\"; dynamic_destination = true; } );");
+
+	ck_assert(netset_is_empty(conf->listeners[0].allowed_destinations));
+	assert_set(conf->listeners[1].allowed_destinations, "192.0.2.0/24");
+	conf_unref(conf);
+	conf_text_bad("defaults = { allowed_destinations = \"192.0.2.0/24\"; };\n"
+		      "listeners = ( { " BASICS "} );",
+		      "t.conf:1: defaults.allowed_destinations: it has no effect without "
+		      "dynamic_destination = true\n");
+}
+END_TEST
+
+int main(void)
+{
+	Suite *suite = suite_create("conf_check");
+	TCase *tcase = tcase_create("conf_check");
+	SRunner *runner = srunner_create(suite);
+	int failed;
+
+	tcase_set_timeout(tcase, 60);
+	tcase_add_checked_fixture(tcase, conf_dir_setup, conf_dir_teardown);
+	tcase_add_test(tcase, test_listening_addresses_do_not_overlap);
+	tcase_add_test(tcase, test_loops);
+	tcase_add_test(tcase, test_protocols_share_addresses);
+	tcase_add_test(tcase, test_keys_are_for_their_protocol);
+	tcase_add_test(tcase, test_inherited_keys_suit_some_listener);
+	tcase_add_test(tcase, test_udp_first_needs_peers);
+	tcase_add_test(tcase, test_allowed_clients_need_peers);
+	tcase_add_test(tcase, test_allowed_clients_with_peers);
+	tcase_add_test(tcase, test_link_local_addresses);
+	tcase_add_test(tcase, test_destinations_in_defaults_serve_who_wants_them);
+	suite_add_tcase(suite, tcase);
+	srunner_run_all(runner, CK_ENV);
+	failed = srunner_ntests_failed(runner);
+	srunner_free(runner);
+	return failed == 0 ? EXIT_SUCCESS : EXIT_FAILURE;
+}
