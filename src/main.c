@@ -9,6 +9,7 @@
 #include "conf/conf.h"
 #include "daemon/cli.h"
 #include "daemon/daemon.h"
+#include "daemon/decode.h"
 #include "daemon/host_check.h"
 
 #define DEFAULT_CONFIG SYSCONFDIR "/mmproxy.conf"
@@ -54,6 +55,19 @@ static enum exit_code test(const struct conf *conf, const char *source)
 	return EXIT_STOPPED;
 }
 
+/* The codes of --decode: 0 for a header, 1 for none, 2 for input that cannot be read. */
+static enum exit_code decode(const char *file)
+{
+	switch (decode_file(file)) {
+	case 0:
+		return EXIT_STOPPED;
+	case 1:
+		return EXIT_RUNTIME;
+	default:
+		return EXIT_USAGE;
+	}
+}
+
 static enum exit_code act(const struct cli *cli)
 {
 	const char *file = cli->config != NULL ? cli->config : DEFAULT_CONFIG;
@@ -68,6 +82,8 @@ static enum exit_code act(const struct cli *cli)
 		puts("mmproxy " PACKAGE_VERSION);
 		return EXIT_STOPPED;
 	}
+	if (cli->mode == CLI_DECODE)
+		return decode(cli->decode_file);
 	conf = load(cli, file);
 	if (conf == NULL)
 		return EXIT_USAGE;

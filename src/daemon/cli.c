@@ -18,9 +18,9 @@ struct mode_row {
 };
 
 static const struct mode_row modes[] = {
-    {"t", CLI_TEST},	{"test", CLI_TEST}, {"show-config", CLI_SHOW_CONFIG},
-    {"V", CLI_VERSION}, {"h", CLI_HELP},    {"version", CLI_VERSION},
-    {"help", CLI_HELP},
+    {"t", CLI_TEST},	      {"test", CLI_TEST}, {"show-config", CLI_SHOW_CONFIG},
+    {"decode", CLI_DECODE},   {"V", CLI_VERSION}, {"h", CLI_HELP},
+    {"version", CLI_VERSION}, {"help", CLI_HELP},
 };
 
 static const struct mode_row *find_mode(const char *name)
@@ -114,6 +114,15 @@ static void parse_cluster(struct cli *cli, const char *letters)
 	}
 }
 
+/* The file of --decode, which may be left out. Returns how many arguments were used. */
+static int take_decode_file(struct cli *cli, const char *value, char **argv, int left)
+{
+	bool is_next = value == NULL && left > 1 && (argv[1][0] != '-' || argv[1][1] == '\0');
+
+	cli->decode_file = is_next ? argv[1] : value;
+	return is_next ? 2 : 1;
+}
+
 /* One argument, and its value if that is the next one. Returns how many were used, or -1. */
 static int parse_one(struct cli *cli, char **argv, int left)
 {
@@ -127,12 +136,14 @@ static int parse_one(struct cli *cli, char **argv, int left)
 	int used = 1;
 
 	if (mode != NULL && !(kind == CONF_FLAG_NUMBER && has_number)) {
-		if (value != NULL)
+		if (mode->mode == CLI_DECODE)
+			used = take_decode_file(cli, value, argv, left);
+		else if (value != NULL)
 			return fail("takes no value", name);
 		if (cli->mode != CLI_RUN && cli->mode != mode->mode)
 			return fail("cannot be combined with another thing to do", name);
 		cli->mode = mode->mode;
-		return 1;
+		return used;
 	}
 	if (is_later(name))
 		return fail("is not in this version of mmproxy", name);
@@ -182,6 +193,10 @@ int cli_parse(struct cli *cli, int argc, char **argv)
 		}
 		i += used;
 	}
+	if (cli->mode == CLI_DECODE && (cli->config != NULL || cli->flags_count > 0)) {
+		cli_fini(cli);
+		return fail("takes a file of bytes and no other flag", "-decode");
+	}
 	if (cli->config != NULL && cli->flags_count > 0) {
 		fprintf(stderr,
 			"mmproxy: -c: a file describes all listeners; -%s cannot be added" HINT
@@ -208,6 +223,8 @@ void cli_print_help(FILE *out)
 	    "  mmproxy [-c FILE]                  run every listener of FILE\n"
 	    "  mmproxy [-c FILE] -t, --test       check the file: exit 0, or 2 and its mistakes\n"
 	    "  mmproxy [-c FILE] --show-config    print the effective configuration\n"
+	    "  mmproxy --decode [FILE]            say what a PROXY header means: exit 0, or 1\n"
+	    "                                     and where it is wrong\n"
 	    "  mmproxy -l ADDR -4 ADDR -6 ADDR    one listener from flags, no file\n"
 	    "  mmproxy -V, --version | -h, --help\n"
 	    "\n"

@@ -7,9 +7,6 @@
 #define CLIENT_CERT_CONN 0x02
 #define CLIENT_CERT_SESS 0x04
 
-/* The byte of client bits, and verify. */
-#define SSL_FIXED_LEN (1 + 4)
-
 /* The clouds' values start with a byte of their own subtype; Google's have none. */
 #define AWS_VPCE       0x01
 #define AZURE_LINK     0x01
@@ -71,14 +68,15 @@ bool proxy_tlv_ssl(const struct proxy_header *header, struct proxy_tlv_ssl *ssl)
 	struct proxy_tlv tlv;
 	int more;
 
-	if (!proxy_tlv_find(header, PROXY_TLV_SSL, &tlv) || tlv.len < SSL_FIXED_LEN)
+	if (!proxy_tlv_find(header, PROXY_TLV_SSL, &tlv) || tlv.len < PROXY_TLV_SSL_FIXED_LEN)
 		return false;
 	parsed.client_ssl = (tlv.value[0] & CLIENT_SSL) != 0;
 	parsed.client_cert_conn = (tlv.value[0] & CLIENT_CERT_CONN) != 0;
 	parsed.client_cert_sess = (tlv.value[0] & CLIENT_CERT_SESS) != 0;
 	parsed.verify = (uint32_t)read_be(&tlv.value[1], sizeof(parsed.verify));
 
-	walk = proxy_tlv_walk(tlv.value + SSL_FIXED_LEN, tlv.len - SSL_FIXED_LEN);
+	walk =
+	    proxy_tlv_walk(tlv.value + PROXY_TLV_SSL_FIXED_LEN, tlv.len - PROXY_TLV_SSL_FIXED_LEN);
 	while ((more = proxy_tlv_next(&walk, &tlv)) == 1) {
 		struct proxy_tlv *member = ssl_member(&parsed, tlv.type);
 

@@ -84,6 +84,12 @@ __attribute__((warn_unused_result)) static inline int proxy_tlv_next(struct prox
 /* The first TLV of a type; false when there is none. */
 bool proxy_tlv_find(const struct proxy_header *header, uint8_t type, struct proxy_tlv *tlv);
 
+/* The value of the CRC32C TLV (section 2.2.3). */
+#define PROXY_TLV_CRC32C_LEN 4
+
+/* The SSL TLV's byte of client bits, and verify; its sub-TLVs are behind them. */
+#define PROXY_TLV_SSL_FIXED_LEN (1 + 4)
+
 /* The SSL TLV (section 2.2.6) taken apart; a member that is not there has a NULL value. */
 struct proxy_tlv_ssl {
 	bool client_ssl;       /* PP2_CLIENT_SSL: the client came over TLS */

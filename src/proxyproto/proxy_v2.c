@@ -2,6 +2,7 @@
 /* Version 2 of the PROXY header: fixed bytes, an address block, TLVs. */
 #include "proxyproto/proxy_v2.h"
 
+#include <stdbool.h>
 #include <string.h>
 
 #include "proxyproto/crc32c.h"
@@ -26,8 +27,6 @@
 #define TRANSPORT_UNSPEC 0
 #define TRANSPORT_STREAM 1
 #define TRANSPORT_DGRAM	 2
-
-#define CRC32C_LEN 4
 
 /* crc32c(0, SIGNATURE, SIGNATURE_LEN): every sum starts with these bytes. */
 #define SIGNATURE_CRC32C 0xCECA386Cu
@@ -139,7 +138,7 @@ static enum proxy_status check_tlvs(const uint8_t *bytes, const uint8_t *tlvs, s
 		if (tlv.type != PROXY_TLV_CRC32C)
 			continue;
 		/* Whether each of two sums took the other as zero is undefined. */
-		if (tlv.len != CRC32C_LEN || sum != NULL)
+		if (tlv.len != PROXY_TLV_CRC32C_LEN || sum != NULL)
 			return fail(error, PROXY_ERROR_V2_CRC32C);
 		sum = tlv.value;
 	}
@@ -179,9 +178,10 @@ static void read_addresses(const uint8_t *block, unsigned family, struct proxy_h
 	memset(&header->dst, 0, sizeof(header->dst));
 }
 
-enum proxy_status proxy_v2_parse(const uint8_t *bytes, size_t len, size_t header_max,
-				 enum proxy_carrier carrier, struct proxy_header *header,
-				 enum proxy_error *error)
+/* Both parsers; inline, so that neither asks at run time which one it is. */
+__attribute__((always_inline)) static inline enum proxy_status
+parse(const uint8_t *bytes, size_t len, size_t header_max, enum proxy_carrier carrier,
+      bool with_tlvs, struct proxy_header *header, enum proxy_error *error)
 {
 	const uint8_t *block = bytes + PROXY_V2_FIXED_LEN;
 	const uint8_t *tlvs = NULL;
@@ -197,7 +197,8 @@ enum proxy_status proxy_v2_parse(const uint8_t *bytes, size_t len, size_t header
 	if (fixed.family != FAMILY_UNSPEC) {
 		tlvs = block + block_lens[fixed.family];
 		tlvs_len = (size_t)(bytes + fixed.header_len - tlvs);
-		if (tlvs_len > 0 && check_tlvs(bytes, tlvs, tlvs_len, error) != PROXY_OK)
+		if (with_tlvs && tlvs_len > 0 &&
+		    check_tlvs(bytes, tlvs, tlvs_len, error) != PROXY_OK)
 			return PROXY_ERROR;
 	}
 
@@ -210,4 +211,52 @@ enum proxy_status proxy_v2_parse(const uint8_t *bytes, size_t len, size_t header
 	header->tlvs = tlvs;
 	header->tlvs_len = tlvs_len;
 	return PROXY_OK;
+}
+
+enum proxy_status proxy_v2_parse(const uint8_t *bytes, size_t len, size_t header_max,
+				 enum proxy_carrier carrier, struct proxy_header *header,
+				 enum proxy_error *error)
+{
+	return parse(bytes, len, header_max, carrier, true, header, error);
+}
+
+enum proxy_status proxy_v2_parse_without_tlvs(const uint8_t *bytes, size_t len, size_t header_max,
+					      struct proxy_header *header, enum proxy_error *error)
+{
+	return parse(bytes, len, header_max, PROXY_CARRIER_DGRAM, false, header, error);
+}
+
+size_t proxy_v2_header_len(const uint8_t *bytes, size_t len)
+{
+	enum proxy_error ignored;
+	struct fixed fixed;
+
+	if (parse_fixed(bytes, len, SIZE_MAX, PROXY_CARRIER_DGRAM, &fixed, &ignored) != PROXY_OK)
+		return 0;
+	return fixed.header_len;
+}
+
+const char *proxy_v2_family_name(const uint8_t *bytes)
+{
+	static const char *const names[] = {
+	    [FAMILY_UNSPEC] = "UNSPEC",
+	    [FAMILY_INET] = "INET",
+	    [FAMILY_INET6] = "INET6",
+	    [FAMILY_UNIX] = "UNIX",
+	};
+	unsigned family = bytes[FAMILY_TRANSPORT_AT] >> 4;
+
+	return family <= FAMILY_UNIX ? names[family] : "unknown";
+}
+
+const char *proxy_v2_transport_name(const uint8_t *bytes)
+{
+	static const char *const names[] = {
+	    [TRANSPORT_UNSPEC] = "UNSPEC",
+	    [TRANSPORT_STREAM] = "STREAM",
+	    [TRANSPORT_DGRAM] = "DGRAM",
+	};
+	unsigned transport = bytes[FAMILY_TRANSPORT_AT] & 0x0F;
+
+	return transport <= TRANSPORT_DGRAM ? names[transport] : "unknown";
 }
