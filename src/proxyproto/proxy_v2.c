@@ -183,7 +183,7 @@ enum proxy_status proxy_v2_parse(const uint8_t *bytes, size_t len, size_t header
 				 enum proxy_carrier carrier, struct proxy_header *header,
 				 enum proxy_error *error)
 {
-	const uint8_t *block = bytes + PROXY_V2_FIXED_LEN;
+	const uint8_t *block;
 	const uint8_t *tlvs = NULL;
 	size_t tlvs_len = 0;
 	enum proxy_status status;
@@ -194,6 +194,7 @@ enum proxy_status proxy_v2_parse(const uint8_t *bytes, size_t len, size_t header
 		return status;
 	if (len < fixed.header_len)
 		return PROXY_NEED_MORE;
+	block = bytes + PROXY_V2_FIXED_LEN;
 	if (fixed.family != FAMILY_UNSPEC) {
 		tlvs = block + block_lens[fixed.family];
 		tlvs_len = (size_t)(bytes + fixed.header_len - tlvs);
