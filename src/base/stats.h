@@ -22,8 +22,7 @@ struct stats {
 	atomic_uint_fast64_t datagrams[STATS_DIRECTIONS];
 	atomic_uint_fast64_t dropped[REASON_COUNT]; /* datagrams, of flows and of none */
 	atomic_uint_fast64_t icmp_errors;	    /* each is counted in dropped as well */
-	atomic_uint_fast64_t
-	    source_fallbacks; /* connections and flows from another port than the client's */
+	atomic_uint_fast64_t source_fallbacks;	    /* connections and flows whose port was taken */
 };
 
 /* Add to a counter of this thread's own. */

@@ -5,6 +5,8 @@ set -euo pipefail
 
 cd "$(dirname "$0")/../.."
 status=0
+work=$(mktemp -d)
+trap 'rm -rf "$work"' EXIT
 
 complain()
 {
@@ -84,6 +86,24 @@ for file in "${program[@]}"; do
 		fi
 		;;
 	esac
+done
+
+# ARCHITECTURE.md has every room on its floor, and no other. The rooms of conf are not listed.
+for folder in src/*/; do
+	floor=$(basename "$folder")
+	[ "$floor" != conf ] || continue
+	for file in "$folder"*.[ch]; do
+		basename "${file%.*}"
+	done | sort -u >"$work/rooms"
+	# Between the first two fences a floor is a line of its name and rooms, and lines that go on.
+	awk -v floor="$floor" '
+		/^```/ { fence++ }
+		fence == 1 && /^[a-z]/ { inside = $1 == floor; $1 = "" }
+		fence == 1 && inside && !/^```/ { for (i = 1; i <= NF; i++) if ($i != "") print $i }' \
+		ARCHITECTURE.md | sort -u >"$work/listed"
+	while read -r room; do
+		complain "ARCHITECTURE.md: the floor $floor lacks $room, or has it without a file"
+	done < <(comm -3 "$work/rooms" "$work/listed" | tr -d '\t')
 done
 
 # Includes point down, and never across to another folder of the same floor.
