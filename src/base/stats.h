@@ -23,9 +23,8 @@ struct stats {
 	atomic_uint_fast64_t dropped[REASON_COUNT]; /* datagrams, of flows and of none */
 	atomic_uint_fast64_t displaced;		    /* flows that ended to make room for another */
 	atomic_uint_fast64_t icmp_errors;	    /* each is counted in dropped as well */
-	atomic_uint_fast64_t
-	    source_fallbacks; /* connections and flows from another port than the client's */
-	atomic_uint_fast64_t accept_pauses; /* of a TCP listener that was flooded */
+	atomic_uint_fast64_t source_fallbacks;	    /* connections and flows whose port was taken */
+	atomic_uint_fast64_t accept_pauses;	    /* of a TCP listener that was flooded */
 };
 
 /* Add to a counter of this thread's own. */

@@ -183,7 +183,7 @@ __attribute__((always_inline)) static inline enum proxy_status
 parse(const uint8_t *bytes, size_t len, size_t header_max, enum proxy_carrier carrier,
       bool with_tlvs, struct proxy_header *header, enum proxy_error *error)
 {
-	const uint8_t *block = bytes + PROXY_V2_FIXED_LEN;
+	const uint8_t *block;
 	const uint8_t *tlvs = NULL;
 	size_t tlvs_len = 0;
 	enum proxy_status status;
@@ -194,6 +194,7 @@ parse(const uint8_t *bytes, size_t len, size_t header_max, enum proxy_carrier ca
 		return status;
 	if (len < fixed.header_len)
 		return PROXY_NEED_MORE;
+	block = bytes + PROXY_V2_FIXED_LEN;
 	if (fixed.family != FAMILY_UNSPEC) {
 		tlvs = block + block_lens[fixed.family];
 		tlvs_len = (size_t)(bytes + fixed.header_len - tlvs);

@@ -3,13 +3,15 @@
 # The nftables rules of mmproxy(8) bring answers back from backends that are not on loopback: one on
 # another host, as in a container, and one on another address of the server.
 . "$(dirname "$0")/lib.sh"
-need nft socat
+need nft socat mandoc
 private_network "$@"
 
-# The man page's own words, up to the END of its here-document.
-rules=$(sed -n '/^nft -f - <</,/^END$/{/nft -f/d;/^END$/d;p}' "$(dirname "$0")/../../man/mmproxy.8")
+# The manual page's own words: one command, whose argument is the rules.
+top=$(dirname "$0")/../..
+rules=$("$top/tests/lint/man_block" mandoc "$top/man/mmproxy.8" "Backends that are not on loopback" |
+	sed -n "/nft '/,/^ *'/p")
 [ -n "$rules" ] || fail "the rules are not in the manual page"
-nft -f - <<<"$rules" 2>"$dir/nft.log" || skip "this kernel does not take nftables rules: $(cat "$dir/nft.log")"
+sh -e -c "$rules" 2>"$dir/nft.log" || skip "this kernel does not take nftables rules: $(cat "$dir/nft.log")"
 
 backend=
 new_host backend

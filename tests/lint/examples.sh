@@ -51,11 +51,35 @@ who=()
 if [ "$(id -u)" != 0 ]; then
 	who=(--user --map-root-user)
 fi
-if unshare "${who[@]}" --net true 2>/dev/null; then
-	sed -n '/^\.Ss Backends on loopback/,/^\.Ed/{/^ip /p}' "$top/man/mmproxy.8" >"$work/routes"
-	[ "$(wc -l <"$work/routes")" = 4 ] || { status=1 && echo "the commands for routes were not found"; }
-	unshare "${who[@]}" --net sh -e -c "ip link set lo up; . '$work/routes'; ip rule; ip -6 rule" \
-		>"$work/rules" || status=1
-	[ "$(grep -c 'lookup 123' "$work/rules")" = 2 ] || { status=1 && cat "$work/rules"; }
+
+# paste RENDERER HEADING COUNT: what stands below the heading of mmproxy(8), pasted as it is rendered,
+# sets so many rules that look into table 123.
+paste()
+{
+	"$top/tests/lint/man_block" "$1" "$top/man/mmproxy.8" "$2" >"$work/commands"
+	if ! unshare "${who[@]}" --net sh -e -c \
+		"ip link set lo up; . '$work/commands'; ip rule; ip -6 rule" >"$work/rules" 2>&1 ||
+		[ "$(grep -c 'lookup 123' "$work/rules")" != "$3" ]; then
+		echo "pasted from $1, \"$2\" does not work:"
+		cat "$work/commands" "$work/rules"
+		status=1
+	fi
+}
+
+if ! unshare "${who[@]}" --net true 2>/dev/null; then
+	echo "skipped: namespaces cannot be made here, so the commands of mmproxy(8) are not run"
+	exit "$status"
 fi
+for renderer in mandoc groff; do
+	if ! command -v "$renderer" >/dev/null; then
+		echo "skipped: $renderer is not installed, so the commands of mmproxy(8) are not run"
+		continue
+	fi
+	paste "$renderer" "Backends on loopback" 2
+	if unshare "${who[@]}" --net nft add table inet probe 2>"$work/probe"; then
+		paste "$renderer" "Backends that are not on loopback" 2
+	else
+		echo "skipped: no nftables here, so the rules of mmproxy(8) are not set: $(cat "$work/probe")"
+	fi
+done
 exit "$status"

@@ -1,12 +1,19 @@
 #!/bin/bash
 # SPDX-License-Identifier: BSD-2-Clause
 # The rules of the house that a program can check: which floor includes which, and what every file has.
+# "style.sh --fix-includes" brings the includes of every file into order.
 set -euo pipefail
+
+fix=no
+if [ "${1:-}" = --fix-includes ]; then
+	fix=yes
+fi
 
 cd "$(dirname "$0")/../.."
 status=0
-loop=$(mktemp)
-trap 'rm -f "$loop"' EXIT
+work=$(mktemp -d)
+trap 'rm -rf "$work"' EXIT
+loop=$work/loop
 
 complain()
 {
@@ -59,6 +66,17 @@ for file in "${headers[@]}"; do
 	esac
 	if ! grep -q "^#ifndef $guard\$" "$file" || ! grep -q "^#define $guard\$" "$file"; then
 		complain "$file:1: the guard is not $guard"
+	fi
+done
+
+for file in "${sources[@]}"; do
+	LC_ALL=C awk -f tests/lint/include_order.awk "$file" >"$work/ordered"
+	if cmp -s "$work/ordered" "$file"; then
+		continue
+	elif [ "$fix" = yes ]; then
+		cat "$work/ordered" >"$file"
+	else
+		complain "$file: its includes are not in order; tests/lint/style.sh --fix-includes mends that"
 	fi
 done
 

@@ -23,7 +23,7 @@ START_TEST(mark_is_set_on_the_backend_connection)
 
 	/* The kernel then copies the mark of the SYN to the accepted socket. */
 	if (!harness_sysctl("net/ipv4/tcp_fwmark_accept", "1")) {
-		printf("SKIP: net.ipv4.tcp_fwmark_accept cannot be set here\n");
+		printf("skipped: net.ipv4.tcp_fwmark_accept cannot be set here\n");
 		return;
 	}
 	daemon_start("mark = 4242;");

@@ -28,13 +28,9 @@ static const int stopping[] = {SIGTERM, SIGINT};
 
 START_TEST(an_idle_daemon_stops_at_once)
 {
-	int64_t started;
-
-	start("\"30s\"", 2);
-	started = harness_now_ms();
+	start("\"1h\"", 2);
 	daemon_signal(stopping[_i]);
 	ck_assert_int_eq(daemon_wait(), 0);
-	ck_assert_int_lt(harness_now_ms() - started, (int64_t)(5000 * harness_slowness()));
 }
 END_TEST
 
@@ -62,18 +58,15 @@ START_TEST(a_second_signal_stops_at_once)
 {
 	struct connection connection;
 	int backend = peer_listen(BACKEND_V4);
-	int64_t started;
 
 	start("\"1h\"", 1);
 	connection_open(&connection, backend, CONNECTION_CLIENT);
 	daemon_signal(SIGTERM);
 	HARNESS_AWAIT(tcp_table_count(7000, TCP_TABLE_LISTEN) == 0);
-	started = harness_now_ms();
 	daemon_signal(stopping[_i]);
 	peer_expect_closed(connection.client);
 	peer_expect_closed(connection.backend);
 	ck_assert_int_eq(daemon_wait(), 0);
-	ck_assert_int_lt(harness_now_ms() - started, (int64_t)(5000 * harness_slowness()));
 	ck_assert_uint_eq(daemon_log_count("reason=shutdown", CONNECTION_CLIENT), 1);
 }
 END_TEST

@@ -74,8 +74,8 @@ START_TEST(a_client_comes_back_at_once)
 	end_former(&former, _i);
 	started = harness_now_ms();
 	connection_try(backend, CONNECTION_CLIENT);
-	/* A second for TIME_WAIT, and as much again for a busy machine. */
-	ck_assert_int_lt(harness_now_ms() - started, (int64_t)(2500 * harness_slowness()));
+	/* Linux lets a port in TIME_WAIT be used again after 1 s; this is not its whole 60 s. */
+	ck_assert_int_lt(harness_now_ms() - started, harness_patience_ms());
 }
 END_TEST
 

@@ -29,7 +29,7 @@ static bool redirect(void)
 		   " tproxy ip to 127.0.0.1:7000 2>/dev/null");
 
 	if (probe != 0) {
-		printf("SKIP: this kernel has no nftables TPROXY rules\n");
+		printf("skipped: this kernel has no nftables TPROXY rules\n");
 		return false;
 	}
 	harness_shell(

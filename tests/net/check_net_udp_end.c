@@ -61,7 +61,7 @@ START_TEST(a_flow_that_moves_does_not_end)
 	char keys[64];
 
 	/* Long enough for a slow machine to be in time with each datagram. */
-	snprintf(keys, sizeof(keys), "close_after = %d;", (int)(1 + 1 * harness_slowness()));
+	snprintf(keys, sizeof(keys), "close_after = %d;", (int)(2 + 1 * harness_slowness()));
 	daemon_start_udp(keys);
 	balancer_check(balancer, backend, "203.0.113.1:40000");
 	balancer_check(balancer, backend, "203.0.113.2:40000");

@@ -206,6 +206,28 @@ void daemon_signal(int signal)
 	ck_assert_int_eq(kill(running, signal), 0);
 }
 
+static bool has_stopped(void)
+{
+	int status;
+	pid_t pid = waitpid(running, &status, WNOHANG | WUNTRACED);
+
+	ck_assert_int_ge(pid, 0);
+	ck_assert_msg(pid == 0 || WIFSTOPPED(status), "the daemon ended");
+	return pid != 0;
+}
+
+/* The signal stops each thread at a moment of its own; the kernel tells when all have stopped. */
+void daemon_pause(void)
+{
+	daemon_signal(SIGSTOP);
+	HARNESS_AWAIT(has_stopped());
+}
+
+void daemon_resume(void)
+{
+	daemon_signal(SIGCONT);
+}
+
 int daemon_wait(void)
 {
 	int status;

@@ -55,6 +55,10 @@ int daemon_wait(void);
 
 void daemon_signal(int signal);
 
+/* Stop it where it is, so that what comes meanwhile waits for it together; and let it go on. */
+void daemon_pause(void);
+void daemon_resume(void);
+
 /* Fails the test when the daemon has ended. */
 void daemon_assert_alive(void);
 

@@ -141,7 +141,7 @@ bool harness_has_tool(const char *name)
 		if (access(path, X_OK) == 0)
 			return true;
 	}
-	printf("SKIP: %s is missing, so the tests that need it do not run\n", name);
+	printf("skipped: %s is missing, so the tests that need it do not run\n", name);
 	return false;
 }
 
@@ -228,7 +228,7 @@ int harness_run(Suite *suite)
 	/* iproute2 and nftables live where an ordinary user's PATH may not look. */
 	setenv("PATH", "/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin", 1);
 	if (!netns_is_available() || !harness_has_tool("ip")) {
-		printf("SKIP: needs iproute2, and root or user namespaces\n");
+		printf("skipped: needs iproute2, and root or user namespaces\n");
 		srunner_free(runner);
 		return EXIT_SKIPPED;
 	}

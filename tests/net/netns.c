@@ -65,7 +65,10 @@ bool netns_is_available(void)
 
 bool netns_has_ipv6(void)
 {
-	return access("/proc/net/if_inet6", F_OK) == 0;
+	if (access("/proc/net/if_inet6", F_OK) == 0)
+		return true;
+	printf("skipped: there is no IPv6 here, so what needs it is not tested\n");
+	return false;
 }
 
 void netns_set_up_loopback(void)

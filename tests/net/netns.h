@@ -17,7 +17,7 @@ int netns_enter(void);
 /* Bring loopback up, and route what backends answer to foreign addresses back to this host. */
 void netns_set_up_loopback(void);
 
-/* Whether the namespace has IPv6. */
+/* Whether the namespace has IPv6; says so on standard output when it has not. */
 bool netns_has_ipv6(void);
 
 #endif

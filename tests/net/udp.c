@@ -6,6 +6,7 @@
 #include <netinet/in.h>
 #include <netinet/udp.h>
 #include <poll.h>
+#include <stdio.h>
 #include <string.h>
 #include <sys/socket.h>
 
@@ -105,8 +106,10 @@ bool udp_send_segments(int fd, const char *to, const void *bytes, size_t len, ui
 	socklen_t option_len = sizeof(int);
 	int option;
 
-	if (getsockopt(fd, SOL_UDP, UDP_SEGMENT, &option, &option_len) < 0)
+	if (getsockopt(fd, SOL_UDP, UDP_SEGMENT, &option, &option_len) < 0) {
+		printf("skipped: this kernel has no UDP_SEGMENT\n");
 		return false;
+	}
 	item->cmsg_level = SOL_UDP;
 	item->cmsg_type = UDP_SEGMENT;
 	item->cmsg_len = CMSG_LEN(sizeof(segment));

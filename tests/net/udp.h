@@ -33,7 +33,7 @@ void udp_send_addr(int fd, const struct addr *to, const void *bytes, size_t len)
 
 /*
  * Send bytes as many datagrams of segment bytes each (the last may be shorter) in one call, with
- * UDP_SEGMENT. Returns false where the kernel has no such thing.
+ * UDP_SEGMENT. Returns false, and says so on standard output, where the kernel has no such thing.
  */
 bool udp_send_segments(int fd, const char *to, const void *bytes, size_t len, uint16_t segment);
 

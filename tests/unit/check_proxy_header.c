@@ -8,7 +8,11 @@
 #include <string.h>
 
 #include "proxyproto/crc32c.h"
+#include "proxyproto/proxy_datagram.h"
+#include "proxyproto/proxy_spp.h"
 #include "proxyproto/proxy_tlv.h"
+#include "proxyproto/proxy_v1.h"
+#include "proxyproto/proxy_v2.h"
 
 #include "proxy_splits.h"
 
@@ -249,6 +253,27 @@ START_TEST(nothing_yet)
 	struct proxy_answer answer = proxy_parse_exact(NULL, 0, HEADER_MAX);
 
 	ck_assert_int_eq(answer.status, PROXY_NEED_MORE);
+}
+END_TEST
+
+/*
+ * Nor is a pointer formed past the bytes before their number is known. UndefinedBehaviorSanitizer
+ * sees that where the sum wraps around: at the last address of all.
+ */
+START_TEST(no_pointer_past_nothing)
+{
+	const uint8_t *last = (const uint8_t *)UINTPTR_MAX;
+	struct proxy_header header;
+	enum proxy_error error;
+
+	ck_assert_int_eq(proxy_header_parse(last, 0, 4096, &header, &error), PROXY_NEED_MORE);
+	ck_assert_int_eq(proxy_v1_parse(last, 0, &header, &error), PROXY_NEED_MORE);
+	ck_assert_int_eq(proxy_v2_parse(last, 0, 4096, PROXY_CARRIER_STREAM, &header, &error),
+			 PROXY_NEED_MORE);
+	ck_assert_int_eq(proxy_datagram_parse(last, 0, 4096, &header, &error), PROXY_ERROR);
+	ck_assert_int_eq(error, PROXY_ERROR_TRUNCATED);
+	ck_assert_int_eq(proxy_spp_parse(last, 0, &header, &error), PROXY_ERROR);
+	ck_assert_int_eq(error, PROXY_ERROR_TRUNCATED);
 }
 END_TEST
 
@@ -498,6 +523,7 @@ int main(void)
 	tcase_add_test(tcase, errors_come_at_the_first_certain_byte);
 	tcase_add_test(tcase, error_names_are_distinct);
 	tcase_add_test(tcase, nothing_yet);
+	tcase_add_test(tcase, no_pointer_past_nothing);
 	tcase_add_test(tcase, v1_addresses);
 	tcase_add_test(tcase, mapped_addresses_count_each_by_itself);
 	tcase_add_test(tcase, v1_line_of_107_bytes);

@@ -22,8 +22,11 @@
 /* The README of the cases: what a v2 header may have. */
 #define HEADER_MAX 4096
 
-/* Prefixes are copied into blocks of their own up to here; every later split is made in place. */
-#define EXACT_SPLITS_MAX 512
+/*
+ * Prefixes are copied into blocks of their own up to here, where every header has ended or is known
+ * to be too long; splits in the payload behind are made in place.
+ */
+#define EXACT_SPLITS_MAX (HEADER_MAX + 1)
 
 enum field {
 	FIELD_TRANSPORT,
@@ -271,6 +274,32 @@ static void check_spp_written(const uint8_t *bytes, const struct proxy_header *h
 	ck_assert_mem_eq(written, bytes, sizeof(written));
 }
 
+static enum proxy_status parse_dgram(bool spp, const uint8_t *bytes, size_t len,
+				     struct proxy_header *header, enum proxy_error *error)
+{
+	return spp ? proxy_spp_parse(bytes, len, header, error)
+		   : proxy_datagram_parse(bytes, len, HEADER_MAX, header, error);
+}
+
+/* A datagram that ends within its header, or that was wrong already, is an error however it is cut.
+ */
+static void check_cut_dgrams(bool spp, const uint8_t *bytes, size_t whole_len, const char *id)
+{
+	for (size_t len = 0; len < whole_len && len < EXACT_SPLITS_MAX; len++) {
+		struct proxy_header header;
+		enum proxy_error error;
+		/* The last byte of the block is the last of the datagram, even when that is empty.
+		 */
+		uint8_t *block = malloc(len + 1);
+
+		ck_assert_ptr_nonnull(block);
+		memcpy(block + 1, bytes, len);
+		ck_assert_msg(parse_dgram(spp, block + 1, len, &header, &error) == PROXY_ERROR,
+			      "%s: cut to %zu bytes", id, len);
+		free(block);
+	}
+}
+
 static void check_dgram(char *fields[])
 {
 	bool spp = strcmp(fields[FIELD_MODE], "spp") == 0;
@@ -285,14 +314,15 @@ static void check_dgram(char *fields[])
 	ck_assert_ptr_nonnull(exact);
 	ck_assert(spp || strcmp(fields[FIELD_MODE], "each") == 0);
 	memcpy(exact, bytes, len);
-	status = spp ? proxy_spp_parse(exact, len, &header, &error)
-		     : proxy_datagram_parse(exact, len, HEADER_MAX, &header, &error);
+	status = parse_dgram(spp, exact, len, &header, &error);
 	ck_assert_msg(status == expected_status(fields[FIELD_VERDICT]), "%s: status %d, %s",
 		      fields[FIELD_ID], (int)status, proxy_error_name(error));
 	if (status == PROXY_ERROR)
 		check_error(fields, error);
 	else
 		check_header(fields, &header);
+	check_cut_dgrams(spp, exact, status == PROXY_OK ? header.header_len : len,
+			 fields[FIELD_ID]);
 	if (status == PROXY_OK && spp)
 		check_spp_written(exact, &header);
 	free(exact);
