@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
 /*
  * The PROXY protocol header, versions 1 and 2: bytes in, a header or a named error out. This is the
- * parser of a stream; proxy_datagram.h has those of datagrams.
+ * parser of a stream; proxy_datagram.h and proxy_spp.h have those of datagrams.
  *
  * Source: HAProxy's doc/proxy-protocol.txt, revision 2026/04/27. No allocation, no I/O, no state:
  * callers keep the bytes and ask again when more have come. Any thread.
