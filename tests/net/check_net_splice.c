@@ -9,7 +9,7 @@
 #include <sys/prctl.h>
 #include <sys/syscall.h>
 
-#include "tcp/pipe_pool.h"
+#include "tcp/relay_context.h"
 
 #include "connection.h"
 #include "daemon.h"
@@ -56,7 +56,7 @@ static void move_at_once(const struct connection *connection)
 	daemon_pause();
 	for (uint64_t i = 0; i < 8; i++)
 		peer_send(connection->client, stream_at(STREAM, i * PIECE), PIECE);
-	HARNESS_AWAIT(tcp_table_find(&listener, &client, &row) && row.rx_queue > PIPE_POOL_SCRATCH);
+	HARNESS_AWAIT(tcp_table_find(&listener, &client, &row) && row.rx_queue > RELAY_READ_MAX);
 	daemon_resume();
 	for (uint64_t i = 0; i < 8; i++)
 		peer_expect(connection->backend, stream_at(STREAM, i * PIECE), PIECE);
