@@ -16,15 +16,12 @@
 /* The same when the worker is stopping, which with the delivery before it makes a second. */
 #define STOP_MS 500
 
-/*
- * Between two looks: the first is for a peer on this host, and each takes twice as long as the one
- * before, so that one who never answers is asked a dozen times.
- */
-#define CHECK_FIRST_MS 2
-#define CHECK_LAST_MS  512
+/* Between a reset's first two looks; each further pause takes twice as long, up to the last one. */
+#define PAUSE_FIRST_MS 2
+#define PAUSE_LAST     (RESET_PAUSES - 1)
 
-/* Looked at in one millisecond, which is a third of it; others are looked at in the next. */
-#define TURN 32u
+/* Looked at in one pass of the loop, with a dozen system calls each. */
+#define TURN 32
 
 enum reset_state {
 	RESET_DELIVERING, /* what was written is on its way */
@@ -33,14 +30,15 @@ enum reset_state {
 
 struct reset {
 	TAILQ_ENTRY(reset) entry;
+	TAILQ_ENTRY(reset) pause_entry;
 	struct reset_list *list;
 	struct service *service;
-	struct event *timer;
 	struct exact_reset exact;
 	int fd;
 	uint32_t mark;
 	int64_t deadline_ms; /* of the state */
-	int check_ms;
+	int64_t look_ms;     /* when its pause is over */
+	unsigned pause;	     /* PAUSE_FIRST_MS << pause */
 	enum reset_state state;
 	bool foreign;
 };
@@ -50,8 +48,8 @@ static void reset_free(struct reset *reset)
 	struct reset_list *list = reset->list;
 
 	TAILQ_REMOVE(&list->held, reset, entry);
+	TAILQ_REMOVE(&list->pauses[reset->pause], reset, pause_entry);
 	list->count--;
-	event_free(reset->timer);
 	sock_abort(reset->fd);
 	service_leave(reset->service);
 	free(reset);
@@ -59,24 +57,61 @@ static void reset_free(struct reset *reset)
 		exact_reset_raw_close(&list->raw);
 }
 
-static void arm(struct reset *reset, int64_t delay_ms)
+/* Close one as it is. */
+static void give_up(struct reset *reset)
 {
-	const struct timeval delay = clock_timeval(delay_ms);
-
-	if (evtimer_add(reset->timer, &delay) < 0)
-		reset_free(reset);
+	if (reset->exact.frozen)
+		exact_reset_give_up(reset->fd);
+	reset_free(reset);
 }
 
-/* Look again, later each time, but not behind the deadline. */
-static void arm_later(struct reset *reset)
+static void begin_pause(struct reset *reset, unsigned pause)
 {
-	int64_t left_ms = reset->deadline_ms - clock_now_ms();
+	reset->pause = pause;
+	reset->look_ms = clock_now_ms() + (PAUSE_FIRST_MS << pause);
+	TAILQ_INSERT_TAIL(&reset->list->pauses[pause], reset, pause_entry);
+}
 
-	if (reset->check_ms < CHECK_LAST_MS)
-		reset->check_ms *= 2;
-	if (left_ms > reset->check_ms)
-		left_ms = reset->check_ms;
-	arm(reset, left_ms > 0 ? left_ms : 0);
+static void change_pause(struct reset *reset, unsigned pause)
+{
+	TAILQ_REMOVE(&reset->list->pauses[reset->pause], reset, pause_entry);
+	begin_pause(reset, pause);
+}
+
+/* Look again, later each time. */
+static void pause_longer(struct reset *reset)
+{
+	change_pause(reset, reset->pause < PAUSE_LAST ? reset->pause + 1 : PAUSE_LAST);
+}
+
+/* The one whose pause ends next, NULL when nothing is held. Equal pauses end in their order. */
+static struct reset *find_next(const struct reset_list *list)
+{
+	struct reset *next = NULL;
+
+	for (size_t i = 0; i < RESET_PAUSES; i++) {
+		struct reset *first = TAILQ_FIRST(&list->pauses[i]);
+
+		if (first != NULL && (next == NULL || first->look_ms < next->look_ms))
+			next = first;
+	}
+	return next;
+}
+
+/* Set the timer for the pause that ends next. */
+static void arm(struct reset_list *list)
+{
+	struct reset *next;
+
+	while ((next = find_next(list)) != NULL) {
+		int64_t left_ms = next->look_ms - clock_now_ms();
+		const struct timeval delay = clock_timeval(left_ms > 0 ? left_ms : 0);
+
+		if (evtimer_add(&list->timer, &delay) == 0)
+			return;
+		/* Without memory for the timer nobody would ever look again. */
+		give_up(next);
+	}
 }
 
 /* Whether there is nothing to wait for: all is acknowledged, or the connection is dead. */
@@ -101,9 +136,8 @@ static void begin_asking(struct reset *reset)
 {
 	reset->state = RESET_ASKING;
 	reset->deadline_ms = clock_now_ms() + (reset->list->stopping ? STOP_MS : ANSWER_MS);
-	reset->check_ms = CHECK_FIRST_MS;
 	if (ask(reset))
-		arm(reset, reset->check_ms);
+		change_pause(reset, 0);
 	else
 		reset_free(reset);
 }
@@ -113,7 +147,7 @@ static void check_delivery(struct reset *reset)
 	if (is_settled(reset->fd))
 		reset_free(reset);
 	else if (clock_now_ms() < reset->deadline_ms)
-		arm_later(reset);
+		pause_longer(reset);
 	else if (reset->foreign)
 		begin_asking(reset);
 	else
@@ -123,37 +157,29 @@ static void check_delivery(struct reset *reset)
 static void check_answer(struct reset *reset)
 {
 	if (ask(reset))
-		arm_later(reset);
+		pause_longer(reset);
 	else
 		reset_free(reset);
 }
 
-/* Many may be due at once: in how many milliseconds this one has its turn, 0 for now. */
-static int64_t wait_for_turn(struct reset_list *list)
-{
-	int64_t now = clock_now_ms();
-
-	if (list->turn_ms != now) {
-		list->turn_ms = now;
-		list->turn_count = 0;
-	}
-	return list->turn_count++ / TURN;
-}
-
 static void on_timer(evutil_socket_t fd, short what, void *arg)
 {
-	struct reset *reset = arg;
-	struct reset_list *list = reset->list;
-	int64_t wait_ms = wait_for_turn(list);
+	struct reset_list *list = arg;
+	int64_t now = clock_now_ms();
 
 	(void)fd;
 	(void)what;
-	if (wait_ms > 0)
-		arm(reset, wait_ms);
-	else if (reset->state == RESET_DELIVERING)
-		check_delivery(reset);
-	else
-		check_answer(reset);
+	for (int i = 0; i < TURN; i++) {
+		struct reset *reset = find_next(list);
+
+		if (reset == NULL || reset->look_ms > now)
+			break;
+		if (reset->state == RESET_DELIVERING)
+			check_delivery(reset);
+		else
+			check_answer(reset);
+	}
+	arm(list);
 	if (list->count == 0 && list->on_empty != NULL)
 		list->on_empty(list->on_empty_arg);
 }
@@ -161,13 +187,13 @@ static void on_timer(evutil_socket_t fd, short what, void *arg)
 void reset_list_init(struct reset_list *list, struct event_base *base, size_t count_max,
 		     void (*on_empty)(void *arg), void *arg)
 {
-	list->base = base;
+	evtimer_assign(&list->timer, base, on_timer, list);
 	exact_reset_raw_init(&list->raw);
 	TAILQ_INIT(&list->held);
+	for (size_t i = 0; i < RESET_PAUSES; i++)
+		TAILQ_INIT(&list->pauses[i]);
 	list->count = 0;
 	list->count_max = count_max;
-	list->turn_ms = 0;
-	list->turn_count = 0;
 	list->stopping = false;
 	list->on_empty = on_empty;
 	list->on_empty_arg = arg;
@@ -181,8 +207,7 @@ static void hurry(struct reset *reset)
 		return;
 	if (reset->deadline_ms > limit_ms)
 		reset->deadline_ms = limit_ms;
-	reset->check_ms = CHECK_FIRST_MS;
-	arm(reset, 0);
+	change_pause(reset, 0);
 }
 
 void reset_list_stop(struct reset_list *list)
@@ -196,6 +221,7 @@ void reset_list_stop(struct reset_list *list)
 		hurry(reset);
 		reset = next;
 	}
+	arm(list);
 }
 
 bool reset_list_is_empty(const struct reset_list *list)
@@ -203,32 +229,11 @@ bool reset_list_is_empty(const struct reset_list *list)
 	return list->count == 0;
 }
 
-/* Close one as it is. */
-static void give_up(struct reset *reset)
-{
-	if (reset->exact.frozen)
-		exact_reset_give_up(reset->fd);
-	reset_free(reset);
-}
-
 void reset_list_fini(struct reset_list *list)
 {
 	while (list->count > 0)
 		give_up(TAILQ_FIRST(&list->held));
-}
-
-static struct reset *reset_new(struct reset_list *list)
-{
-	struct reset *reset = calloc(1, sizeof(*reset));
-
-	if (reset == NULL)
-		return NULL;
-	reset->timer = evtimer_new(list->base, on_timer, reset);
-	if (reset->timer == NULL) {
-		free(reset);
-		return NULL;
-	}
-	return reset;
+	event_del(&list->timer);
 }
 
 static void make_room(struct reset_list *list)
@@ -240,14 +245,8 @@ static void make_room(struct reset_list *list)
 bool reset_take(struct reset_list *list, int fd, bool foreign, uint32_t mark,
 		struct service *service)
 {
-	const struct timeval delay = clock_timeval(CHECK_FIRST_MS);
-	struct reset *reset = is_settled(fd) ? NULL : reset_new(list);
+	struct reset *reset = is_settled(fd) ? NULL : calloc(1, sizeof(*reset));
 
-	if (reset != NULL && evtimer_add(reset->timer, &delay) < 0) {
-		event_free(reset->timer);
-		free(reset);
-		reset = NULL;
-	}
 	if (reset == NULL) {
 		sock_abort(fd);
 		return false;
@@ -259,9 +258,12 @@ bool reset_take(struct reset_list *list, int fd, bool foreign, uint32_t mark,
 	reset->foreign = foreign;
 	reset->mark = mark;
 	reset->state = RESET_DELIVERING;
-	reset->check_ms = CHECK_FIRST_MS;
 	reset->deadline_ms = clock_now_ms() + DELIVERY_MS;
 	TAILQ_INSERT_TAIL(&list->held, reset, entry);
 	list->count++;
+	begin_pause(reset, 0);
+	/* Otherwise the timer is set for another one. */
+	if (find_next(list) == reset)
+		arm(list);
 	return true;
 }

@@ -15,6 +15,7 @@
 #include <sys/queue.h>
 
 #include <event2/event.h>
+#include <event2/event_struct.h>
 
 #include "net/exact_reset.h"
 #include "service/service.h"
@@ -25,16 +26,18 @@
  */
 #define RESET_HELD_MAX 4096
 
+/* Lengths of the pause between two looks at a connection: 2 ms, and doubled up to 512 ms. */
+#define RESET_PAUSES 9
+
 struct reset;
 
 struct reset_list {
-	struct event_base *base;
-	struct exact_reset_raw raw; /* open only while something is held */
-	TAILQ_HEAD(resets, reset) held;
+	struct exact_reset_raw raw;		  /* open only while something is held */
+	TAILQ_HEAD(, reset) held;		  /* the one held longest first */
+	TAILQ_HEAD(, reset) pauses[RESET_PAUSES]; /* by length; the one that ends next first */
+	struct event timer;			  /* of the pause that ends next */
 	size_t count;
 	size_t count_max;
-	int64_t turn_ms;     /* the millisecond that turn_count is of */
-	unsigned turn_count; /* looked at in it */
 	bool stopping;
 	void (*on_empty)(void *arg); /* the last one has gone; may be NULL */
 	void *on_empty_arg;
