@@ -57,8 +57,7 @@ const struct conf_key conf_keys[] = {
 	 .offset = IN_CONF(user), .fallback = "mmproxy", .left_unset = true,
 	 .change = CONF_CHANGE_PROCESS},
 	{.scope = CONF_SCOPE_TOP, .name = "group", .type = CONF_TYPE_ACCOUNT,
-	 .offset = IN_CONF(group), .fallback = "mmproxy", .left_unset = true,
-	 .change = CONF_CHANGE_PROCESS},
+	 .offset = IN_CONF(group), .change = CONF_CHANGE_PROCESS},
 	{.scope = CONF_SCOPE_TOP, .name = "drain_timeout", .type = CONF_TYPE_DURATION,
 	 .offset = IN_CONF(drain_timeout_ms), .fallback = "30s", .max = DAY_MS},
 
