@@ -56,7 +56,7 @@ const struct conf_key conf_keys[] = {
 	{.scope = CONF_SCOPE_TOP, .name = "user", .type = CONF_TYPE_ACCOUNT,
 	 .offset = IN_CONF(user), .fallback = "mmproxy", .left_unset = true},
 	{.scope = CONF_SCOPE_TOP, .name = "group", .type = CONF_TYPE_ACCOUNT,
-	 .offset = IN_CONF(group), .fallback = "mmproxy", .left_unset = true},
+	 .offset = IN_CONF(group)},
 	{.scope = CONF_SCOPE_TOP, .name = "drain_timeout", .type = CONF_TYPE_DURATION,
 	 .offset = IN_CONF(drain_timeout_ms), .fallback = "30s", .max = DAY_MS},
 

@@ -7,6 +7,7 @@
 #include <errno.h>
 #include <grp.h>
 #include <pwd.h>
+#include <stdbool.h>
 #include <stdio.h>
 #include <string.h>
 #include <sys/resource.h>
@@ -109,6 +110,21 @@ static int find_ids(const struct conf *conf, uid_t *uid, gid_t *gid)
 	return 0;
 }
 
+/* Those of the three that the process has: root of a container may lack some. */
+static void choose_capabilities(void)
+{
+	static const unsigned wanted[] = {CAP_NET_RAW, CAP_NET_ADMIN, CAP_NET_BIND_SERVICE};
+	bool has[sizeof(wanted) / sizeof(wanted[0])];
+
+	capng_get_caps_process();
+	for (size_t i = 0; i < sizeof(wanted) / sizeof(wanted[0]); i++)
+		has[i] = capng_have_capability(CAPNG_PERMITTED, wanted[i]) != 0;
+	capng_clear(CAPNG_SELECT_BOTH);
+	for (size_t i = 0; i < sizeof(wanted) / sizeof(wanted[0]); i++)
+		if (has[i])
+			capng_update(CAPNG_ADD, CAPNG_EFFECTIVE | CAPNG_PERMITTED, wanted[i]);
+}
+
 int privileges_drop(const struct conf *conf)
 {
 	uid_t uid;
@@ -122,9 +138,7 @@ int privileges_drop(const struct conf *conf)
 		return result < 0 ? -1 : 0;
 	if (uid == 0)
 		return 0;
-	capng_clear(CAPNG_SELECT_BOTH);
-	capng_updatev(CAPNG_ADD, CAPNG_EFFECTIVE | CAPNG_PERMITTED, CAP_NET_RAW, CAP_NET_ADMIN,
-		      CAP_NET_BIND_SERVICE, -1);
+	choose_capabilities();
 	result = capng_change_id((int)uid, (int)gid, CAPNG_DROP_SUPP_GRP | CAPNG_NO_FLAG);
 	if (result == 0)
 		return 0;

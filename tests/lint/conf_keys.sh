@@ -49,6 +49,13 @@ has()
 		"$work/$1"
 }
 
+# claims_default SCOPE KEY: whether the manual page names a default for the key.
+claims_default()
+{
+	awk -F '\t' -v scope="$1" -v key="$2" \
+		'$1 == scope && $2 == key && $3 != "-" { found = 1 } END { exit !found }' "$work/man"
+}
+
 complain()
 {
 	echo "$1"
@@ -62,6 +69,8 @@ while IFS=$'\t' read -r scope key state default readers; do
 		complain "man/mmproxy.conf.5: no \".It Ic $key\" for the $state key $scope.$key"
 	elif [ "$default" != - ] && ! has man "$scope" "$key" "$default"; then
 		complain "man/mmproxy.conf.5: the default of $scope.$key is not $default"
+	elif [ "$default" = - ] && claims_default "$scope" "$key"; then
+		complain "man/mmproxy.conf.5: $scope.$key has no default in the table"
 	fi
 	for protocol in TCP UDP; do
 		if [ "$readers" = "$protocol" ] && ! has man "$scope" "$key" "only $protocol"; then

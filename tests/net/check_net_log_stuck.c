@@ -58,9 +58,9 @@ static const char *write_config(const char *log, int workers)
 	char config[1024];
 
 	snprintf(config, sizeof(config),
-		 "workers = %d;\ndrain_timeout = \"300ms\";\nlog = { %s };\n"
-		 "listeners = ( { name = \"t\"; listen = \"" LISTEN_V4 "\"; " DAEMON_TARGETS
-		 " } );\n",
+		 DAEMON_AS_ROOT "workers = %d;\ndrain_timeout = \"300ms\";\nlog = { %s };\n"
+				"listeners = ( { name = \"t\"; listen = \"" LISTEN_V4
+				"\"; " DAEMON_TARGETS " } );\n",
 		 workers, log);
 	return harness_write(DAEMON_CONFIG_NAME, config);
 }

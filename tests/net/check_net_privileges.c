@@ -89,6 +89,27 @@ START_TEST(a_log_file_is_reopened_as_that_user)
 }
 END_TEST
 
+/* As in containers, whose root has not all of them. */
+START_TEST(it_keeps_those_that_it_has)
+{
+	static const unsigned long long dropped[] = {NET_ADMIN, NET_RAW};
+	int backend = peer_listen(BACKEND_V4);
+	struct command command;
+
+	if (daemon_is_wrapped())
+		return;
+	daemon_command(&command);
+	command_add(&command, "-c");
+	command_add(&command, harness_write(DAEMON_CONFIG_NAME, "user = \"nobody\";\n" LISTENER));
+	command.dropped_caps = dropped[_i];
+	daemon_start_command(&command);
+	HARNESS_AWAIT(status_of("\nUid:", 10) == NOBODY);
+	ck_assert_uint_eq(status_of("\nCapPrm:", 16),
+			  (NET_BIND_SERVICE | NET_ADMIN | NET_RAW) & ~dropped[_i]);
+	connection_try(backend, CONNECTION_CLIENT);
+}
+END_TEST
+
 #else
 
 START_TEST(staying_root_is_said)
@@ -158,6 +179,7 @@ static Suite *privileges_suite(void)
 	if (geteuid() == 0) {
 		tcase_add_test(privileges, it_becomes_its_user_and_keeps_what_it_needs);
 		tcase_add_test(privileges, a_log_file_is_reopened_as_that_user);
+		tcase_add_loop_test(privileges, it_keeps_those_that_it_has, 0, 2);
 	}
 #else
 	tcase_add_loop_test(privileges, staying_root_is_said, 0, 2);

@@ -143,15 +143,18 @@ void daemon_start_command(const struct command *command)
 	HARNESS_AWAIT(is_up());
 }
 
-/* With the relay engine that the environment asks for, unless the test has a wish of its own. */
-static const char *with_relay(const char *config, char *buffer, size_t size)
+/* With the relay engine that the environment asks for, and as root, unless the test has wishes of
+ * its own. Lines keep their numbers. */
+static const char *with_wishes(const char *config, char *buffer, size_t size)
 {
 	const char *engine = getenv("MMPROXY_TEST_RELAY");
+	char relay[64] = "";
 	int len;
 
-	if (engine == NULL || strstr(config, "defaults") != NULL)
-		return config;
-	len = snprintf(buffer, size, "defaults = { relay = \"%s\"; };\n%s", engine, config);
+	if (engine != NULL && strstr(config, "defaults") == NULL)
+		snprintf(relay, sizeof(relay), "defaults = { relay = \"%s\"; }; ", engine);
+	len = snprintf(buffer, size, "%s%s%s", relay,
+		       strstr(config, "user = ") == NULL ? DAEMON_AS_ROOT : "", config);
 	ck_assert_int_lt(len, (int)size);
 	return buffer;
 }
@@ -164,7 +167,7 @@ void daemon_start_config(const char *config)
 	daemon_command(&command);
 	command_add(&command, "-c");
 	command_add(&command,
-		    harness_write(DAEMON_CONFIG_NAME, with_relay(config, text, sizeof(text))));
+		    harness_write(DAEMON_CONFIG_NAME, with_wishes(config, text, sizeof(text))));
 	daemon_start_command(&command);
 }
 

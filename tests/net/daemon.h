@@ -9,6 +9,8 @@
 #ifndef MMPROXY_TEST_DAEMON_H
 #define MMPROXY_TEST_DAEMON_H
 
+#include "config.h"
+
 #include <stdbool.h>
 #include <sys/types.h>
 
@@ -20,6 +22,16 @@
 
 /* Both targets that nearly every listener has. */
 #define DAEMON_TARGETS "targets = { ipv4 = \"127.0.0.1:8000\"; ipv6 = \"[::1]:8000\"; }; "
+
+/*
+ * Stay root where the tests run as root: what they do to the daemon and its files must not depend
+ * on whether the host has a user "mmproxy". Built without libcap-ng it does so anyway.
+ */
+#ifdef HAVE_CAP_NG
+#define DAEMON_AS_ROOT "user = \"root\"; "
+#else
+#define DAEMON_AS_ROOT ""
+#endif
 
 /* Fix the program's path before tests change directories; exits when it is not there. */
 void daemon_find(void);
@@ -41,7 +53,10 @@ void daemon_start(const char *listener_keys);
 void daemon_start_udp(const char *listener_keys);
 void daemon_start_udp_workers(unsigned workers, const char *listener_keys);
 
-/* Start it with a whole configuration file; it must listen on port 7000, with TCP or UDP. */
+/*
+ * Start it with a whole configuration file, and as root unless that names a user; it must listen on
+ * port 7000, with TCP or UDP.
+ */
 void daemon_start_config(const char *config);
 
 /* Start it with a command line made from daemon_command(). */
