@@ -64,7 +64,7 @@ static int attach(int fd, struct sock_filter *program, size_t len)
 	return setsockopt(fd, SOL_SOCKET, SO_ATTACH_REUSEPORT_CBPF, &prog, sizeof(prog));
 }
 
-/* A load behind the datagram's end answers 0, which is a socket: what is cut short has no client.
+/* A load from behind the datagram's end ends the program with 0: socket 0 gets what is cut short.
  */
 int steer_by_proxy_v2(int fd, uint32_t sockets)
 {

@@ -90,8 +90,8 @@ int udp_sock_bind_reply(const struct addr *addr)
 
 	if (fd < 0)
 		return -1;
-	/* The least receive buffer: a TPROXY rule gives nothing to it, and if others do, it is
-	 * nobody's. IPv4 on a dual-stack socket needs its default, off, whatever the system's. */
+	/* Nothing is read from it, so it has the least receive buffer. IPv4 on a dual-stack socket
+	 * needs IPV6_V6ONLY off, whatever the system's default is. */
 	if (sock_set_int(fd, SOL_SOCKET, SO_REUSEADDR, 1) < 0 ||
 	    sock_set_int(fd, SOL_SOCKET, SO_RCVBUF, 1) < 0 ||
 	    (family == AF_INET6 && sock_set_int(fd, SOL_IPV6, IPV6_V6ONLY, 0) < 0) ||

@@ -166,6 +166,16 @@ void flow_wait(struct flow *flow, struct reply_socket *socket)
 	TAILQ_INSERT_TAIL(&socket->waiting, flow, waiting);
 }
 
+void flow_move_waiting(struct reply_socket *from, struct reply_socket *to)
+{
+	struct flow *flow;
+
+	TAILQ_FOREACH(flow, &from->waiting, waiting)
+	flow->waiting_for = to;
+	TAILQ_CONCAT(&to->waiting, &from->waiting, waiting);
+	(void)event_add(to->writable, NULL);
+}
+
 void flow_resume(struct flow *flow)
 {
 	TAILQ_REMOVE(&flow->waiting_for->waiting, flow, waiting);

@@ -4,7 +4,8 @@
  * connected to the target.
  *
  * Nothing that the network does ends a flow; udp_listener does, when it has been idle for
- * close_after, when max_flows needs its place, and at the end. The worker's thread only.
+ * close_after, when another needs its place or its descriptor, and at the end. The worker's thread
+ * only.
  */
 #ifndef MMPROXY_FLOW_H
 #define MMPROXY_FLOW_H
@@ -26,8 +27,9 @@ struct flow {
 	struct flow_links links; /* first: the table knows no more of a flow */
 	struct flow_group *group;
 	struct reply_path reply; /* where replies go: the way of its latest datagram, reversed */
-	struct client_path *client_path; /* the same for other workers; NULL: there are none */
-	unsigned client_path_version;	 /* of the one that reply was copied from */
+	struct client_path
+	    *client_path;	      /* the same for other workers; NULL: no client, so no other */
+	unsigned client_path_version; /* of the one that reply was copied from */
 	int fd;
 	struct reply_socket *waiting_for; /* to be writable, before more is read; or NULL */
 	TAILQ_ENTRY(flow) waiting;	  /* of those that wait for it */
@@ -70,6 +72,9 @@ void flow_update_reply(struct flow *flow);
  */
 void flow_wait(struct flow *flow, struct reply_socket *socket);
 void flow_resume(struct flow *flow);
+
+/* Have all flows that wait for one socket wait for another, which looks whether it is writable. */
+void flow_move_waiting(struct reply_socket *from, struct reply_socket *to);
 
 /* Count datagrams that were sent or, with an errno, dropped. bytes are of payload. */
 void flow_count_sent(struct flow *flow, enum stats_direction direction, uint32_t datagrams,

@@ -3,7 +3,6 @@
 #include "udp/flow_down.h"
 
 #include <errno.h>
-#include <limits.h>
 #include <sys/epoll.h>
 
 #include "net/sock.h"
@@ -67,13 +66,6 @@ void flow_down_flush(struct flow_group *group)
 		reply_socket_set_full(socket);
 }
 
-/* Have the flows that wait for a socket look whether it has room, at most so many. */
-static void resume_waiting(struct reply_socket *socket, int most)
-{
-	for (int i = 0; i < most && !TAILQ_EMPTY(&socket->waiting); i++)
-		flow_resume(TAILQ_FIRST(&socket->waiting));
-}
-
 void flow_down_on_writable(evutil_socket_t fd, short what, void *arg)
 {
 	struct reply_socket *socket = arg;
@@ -81,20 +73,23 @@ void flow_down_on_writable(evutil_socket_t fd, short what, void *arg)
 	(void)fd;
 	(void)what;
 	socket->full = false;
-	resume_waiting(socket, RESUME_MAX);
+	for (int i = 0; i < RESUME_MAX && !TAILQ_EMPTY(&socket->waiting); i++)
+		flow_resume(TAILQ_FIRST(&socket->waiting));
 	/* The next ones have their turn in the next pass of the loop. */
-	if (!TAILQ_EMPTY(&socket->waiting) && event_add(socket->writable, NULL) < 0)
-		resume_waiting(socket, INT_MAX);
+	if (!TAILQ_EMPTY(&socket->waiting))
+		(void)event_add(socket->writable, NULL);
 }
 
-/* The one unused longest makes room. Its flows open another if they still need it. */
+/*
+ * The one unused longest makes room. Flows that wait for it open another when they are read next;
+ * until then they wait for the listener's own, which resumes a bounded number of them at a time.
+ */
 static void close_oldest(struct flow_group *group)
 {
 	struct reply_socket *oldest = reply_sockets_oldest(&group->reply_sockets);
 
-	if (oldest == NULL)
-		return;
-	resume_waiting(oldest, INT_MAX);
+	if (!TAILQ_EMPTY(&oldest->waiting))
+		flow_move_waiting(oldest, &group->sockets[0].reply);
 	reply_sockets_close(&group->reply_sockets, oldest);
 }
 

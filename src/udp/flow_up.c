@@ -19,8 +19,8 @@ static void send_segments(struct flow *flow)
 	bool more = true;
 
 	flow->first_segment = UDP_SEGMENT_NONE;
-	/* By far the most common; a failure may be an error of a former datagram, so it is sent
-	 * again. */
+	/* Mostly there is one. If that fails, the error may be of a former datagram, so the outbox
+	 * sends it again. */
 	if (segment->next == UDP_SEGMENT_NONE &&
 	    send(flow->fd, segment->payload, segment->len, MSG_DONTWAIT) >= 0) {
 		flow_count_sent(flow, STATS_UP, 1, segment->len, 0);

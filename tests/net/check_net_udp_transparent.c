@@ -77,6 +77,38 @@ START_TEST(answers_come_from_the_port_that_was_caught)
 }
 END_TEST
 
+/* Flows have every descriptor that they may: one makes room for the socket that answers leave by.
+ */
+START_TEST(a_flow_makes_room_for_a_socket_of_replies)
+{
+	int backend = udp_open(BACKEND_V4);
+	int balancer = balancer_open();
+	static struct sender_header header;
+	int64_t deadline = harness_now_ms() + harness_patience_ms();
+	char client[64];
+
+	if (!redirect())
+		return;
+	daemon_start_udp("listen_transparent = true;");
+	if (daemon_is_wrapped())
+		return;
+	daemon_leave_descriptors(6);
+	for (unsigned i = 0; i < 10; i++) {
+		snprintf(client, sizeof(client), "203.0.113.9:%u", 50000 + i);
+		balancer_check(balancer, backend, client);
+	}
+	sender_v2_udp(&header, BALANCER_CLIENT, NULL);
+	do {
+		ck_assert_int_lt(harness_now_ms(), deadline);
+		balancer_send_header(balancer, ELSEWHERE_PORT_V4, &header, "question", 8);
+		udp_expect_text(backend, BALANCER_CLIENT, "question");
+		udp_send_text(backend, BALANCER_CLIENT, "answer");
+	} while (udp_receive_within(balancer, 200) == NULL);
+	udp_drain(balancer, 50);
+	balancer_check_at(balancer, ELSEWHERE_PORT_V4, backend, BALANCER_CLIENT);
+}
+END_TEST
+
 START_TEST(redirected_ipv6_datagrams_are_carried)
 {
 	int backend;
@@ -125,6 +157,7 @@ static Suite *udp_transparent_suite(void)
 	if (harness_has_tool("nft")) {
 		tcase_add_loop_test(transparent, redirected_datagrams_are_carried, 1, 4);
 		tcase_add_loop_test(transparent, answers_come_from_the_port_that_was_caught, 1, 4);
+		tcase_add_test(transparent, a_flow_makes_room_for_a_socket_of_replies);
 		tcase_add_test(transparent, redirected_ipv6_datagrams_are_carried);
 		tcase_add_test(transparent, without_the_key_nothing_is_taken);
 	}
