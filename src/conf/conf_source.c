@@ -266,7 +266,10 @@ struct conf_source *conf_source_read(const char *path, struct conf_errors *error
 		result = -1;
 	} else {
 		result = read_into(&reader, path, 1, NULL);
-		if (fclose(reader.out) != 0)
+		/* Without memory the text is cut, or there is none at all. */
+		if (ferror(reader.out))
+			result = -1;
+		if (fclose(reader.out) != 0 || source->text == NULL)
 			result = -1;
 	}
 	if (result < 0)

@@ -98,15 +98,21 @@ static int read_set(const struct conf_key *key, const char *path, struct netset 
 	return refused == 0 ? 0 : -1;
 }
 
-/* The path as it is from any directory. Links stay: what they point to may change. */
+/*
+ * The path as it is from any directory, a new string, or NULL when memory is out. Links stay: what
+ * they point to may change.
+ */
 static char *make_absolute(const char *path)
 {
-	char *directory = path[0] == '/' ? NULL : getcwd(NULL, 0);
+	char *directory;
 	char *absolute = NULL;
 
+	if (path[0] == '/')
+		return strdup(path);
+	directory = getcwd(NULL, 0);
 	/* Where the directory is gone, the path is as good as any. */
 	if (directory == NULL)
-		return strdup(path);
+		return errno == ENOMEM ? NULL : strdup(path);
 	if (asprintf(&absolute, "%s/%s", directory, path) < 0)
 		absolute = NULL;
 	free(directory);
