@@ -39,6 +39,12 @@ static const uint8_t block_lens[] = {
     [FAMILY_UNIX] = 2 * 108,
 };
 
+/*
+ * What the parser of traffic is made of is inline in it: a call of each costs up to half of its
+ * time, and compilers make calls where another function uses it, too.
+ */
+#define PART_OF_PARSER __attribute__((always_inline)) static inline
+
 /* The fixed bytes, understood. */
 struct fixed {
 	unsigned command;
@@ -63,8 +69,8 @@ static enum proxy_status fail(enum proxy_error *error, enum proxy_error reason)
 }
 
 /* Judge the byte of family and transport, which LOCAL does not use (section 2.2). */
-static enum proxy_status parse_family(uint8_t byte, enum proxy_carrier carrier, struct fixed *fixed,
-				      enum proxy_error *error)
+PART_OF_PARSER enum proxy_status parse_family(uint8_t byte, enum proxy_carrier carrier,
+					      struct fixed *fixed, enum proxy_error *error)
 {
 	unsigned family = byte >> 4;
 	unsigned transport = byte & 0x0F;
@@ -79,9 +85,9 @@ static enum proxy_status parse_family(uint8_t byte, enum proxy_carrier carrier, 
 	return PROXY_OK;
 }
 
-static enum proxy_status parse_fixed(const uint8_t *bytes, size_t len, size_t header_max,
-				     enum proxy_carrier carrier, struct fixed *fixed,
-				     enum proxy_error *error)
+PART_OF_PARSER enum proxy_status parse_fixed(const uint8_t *bytes, size_t len, size_t header_max,
+					     enum proxy_carrier carrier, struct fixed *fixed,
+					     enum proxy_error *error)
 {
 	size_t block_len;
 
@@ -124,8 +130,8 @@ static enum proxy_status parse_fixed(const uint8_t *bytes, size_t len, size_t he
 }
 
 /* Walk the TLVs that end a whole header, which starts at bytes. */
-static enum proxy_status check_tlvs(const uint8_t *bytes, const uint8_t *tlvs, size_t tlvs_len,
-				    enum proxy_error *error)
+PART_OF_PARSER enum proxy_status check_tlvs(const uint8_t *bytes, const uint8_t *tlvs,
+					    size_t tlvs_len, enum proxy_error *error)
 {
 	struct proxy_tlv_walk walk = proxy_tlv_walk(tlvs, tlvs_len);
 	const uint8_t *behind_signature = bytes + SIGNATURE_LEN;
@@ -154,7 +160,8 @@ static enum proxy_status check_tlvs(const uint8_t *bytes, const uint8_t *tlvs, s
 	return PROXY_OK;
 }
 
-static void read_addresses(const uint8_t *block, unsigned family, struct proxy_header *header)
+PART_OF_PARSER void read_addresses(const uint8_t *block, unsigned family,
+				   struct proxy_header *header)
 {
 	switch (family) {
 	case FAMILY_INET:
@@ -178,10 +185,10 @@ static void read_addresses(const uint8_t *block, unsigned family, struct proxy_h
 	memset(&header->dst, 0, sizeof(header->dst));
 }
 
-/* Both parsers; inline, so that neither asks at run time which one it is. */
-__attribute__((always_inline)) static inline enum proxy_status
-parse(const uint8_t *bytes, size_t len, size_t header_max, enum proxy_carrier carrier,
-      bool with_tlvs, struct proxy_header *header, enum proxy_error *error)
+/* Both parsers, neither of which asks at run time which one it is. */
+PART_OF_PARSER enum proxy_status parse(const uint8_t *bytes, size_t len, size_t header_max,
+				       enum proxy_carrier carrier, bool with_tlvs,
+				       struct proxy_header *header, enum proxy_error *error)
 {
 	const uint8_t *block;
 	const uint8_t *tlvs = NULL;

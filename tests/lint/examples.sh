@@ -1,7 +1,8 @@
 #!/bin/bash
 # SPDX-License-Identifier: BSD-2-Clause
 # The examples of the manual pages and the README work when they are pasted: configurations pass
-# "mmproxy -t", and the commands for return routes run in a namespace of their own.
+# "mmproxy -t", what --decode is said to print is what it prints, and the commands for return routes run
+# in a namespace of their own.
 set -euo pipefail
 
 PATH=$PATH:/usr/sbin:/sbin
@@ -45,6 +46,19 @@ sed "s,/etc/cloudflare\.subnets,$work/cloudflare.subnets," "$top/README.md" | aw
 	/^    \);$/ { inside = 0 }
 '
 check 2
+
+# The example of --decode is a command, and behind it what the command prints.
+awk -v work="$work" '
+	/^\.Ss Explaining a header/ { section = 1; next }
+	/^\.S[sh]/ { section = 0 }
+	section && /^\.Bd -literal/ { inside = ++n; next }
+	/^\.Ed/ { inside = 0 }
+	inside { gsub(/\\e/, "\\"); print >(work "/decode." inside) }
+' "$top/man/mmproxy.8"
+mkdir "$work/bin"
+ln -s "$MMPROXY" "$work/bin/mmproxy"
+PATH=$work/bin:$PATH sh -e "$work/decode.1" >"$work/decode.out" || status=1
+diff "$work/decode.2" "$work/decode.out" || status=1
 
 # Without namespaces the commands would change the host.
 who=()

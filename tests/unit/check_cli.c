@@ -51,6 +51,8 @@ START_TEST(test_modes)
 	    {"-version", CLI_VERSION},
 	    {"--show-config", CLI_SHOW_CONFIG},
 	    {"-c f -t", CLI_TEST},
+	    {"--decode", CLI_DECODE},
+	    {"-decode f", CLI_DECODE},
 	};
 
 	for (size_t i = 0; i < sizeof(cases) / sizeof(cases[0]); i++) {
@@ -69,6 +71,24 @@ START_TEST(test_config)
 	cli_fini(&cli);
 	ck_assert_int_eq(parse("--c=a=b"), 0);
 	ck_assert_str_eq(cli.config, "a=b");
+	cli_fini(&cli);
+}
+END_TEST
+
+START_TEST(test_decode_takes_a_file_or_none)
+{
+	static const char *const lines[] = {"--decode f", "--decode=f"};
+
+	for (size_t i = 0; i < sizeof(lines) / sizeof(lines[0]); i++) {
+		ck_assert_int_eq(parse(lines[i]), 0);
+		ck_assert_str_eq(cli.decode_file, "f");
+		cli_fini(&cli);
+	}
+	ck_assert_int_eq(parse("--decode -"), 0);
+	ck_assert_str_eq(cli.decode_file, "-");
+	cli_fini(&cli);
+	ck_assert_int_eq(parse("--decode"), 0);
+	ck_assert_ptr_null(cli.decode_file);
 	cli_fini(&cli);
 }
 END_TEST
@@ -164,6 +184,12 @@ START_TEST(test_mistakes)
 	    "--qv",
 	    "-qx",
 	    "-qt",
+	    "--decode f g",
+	    "--decode -t",
+	    "-t --decode",
+	    "--decode f -c g",
+	    "-c g --decode",
+	    "--decode -mark 1",
 	};
 
 	for (size_t i = 0; i < sizeof(lines) / sizeof(lines[0]); i++)
@@ -181,6 +207,7 @@ START_TEST(test_help_names_the_flags)
 	fclose(out);
 	ck_assert_ptr_nonnull(strstr(help, "-allowed-subnets FILE"));
 	ck_assert_ptr_nonnull(strstr(help, "--show-config"));
+	ck_assert_ptr_nonnull(strstr(help, "--decode [FILE]"));
 }
 END_TEST
 
@@ -193,6 +220,7 @@ int main(void)
 
 	tcase_add_test(tcase, test_modes);
 	tcase_add_test(tcase, test_config);
+	tcase_add_test(tcase, test_decode_takes_a_file_or_none);
 	tcase_add_test(tcase, test_flags_keep_order_and_values);
 	tcase_add_test(tcase, test_t_is_a_table_where_a_number_follows);
 	tcase_add_test(tcase, test_v_takes_a_number);
