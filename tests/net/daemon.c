@@ -143,17 +143,24 @@ void daemon_start_command(const struct command *command)
 	HARNESS_AWAIT(is_up());
 }
 
-/* With the relay engine that the environment asks for, and as root, unless the test has wishes of
- * its own. Lines keep their numbers. */
-static const char *with_wishes(const char *config, char *buffer, size_t size)
+/*
+ * What holds unless the test has a wish of its own: the relay engine that the environment asks for,
+ * deadlines that do not come on a busy machine in tests that are not about them, and root. Lines
+ * keep their numbers.
+ */
+static const char *with_defaults(const char *config, char *buffer, size_t size)
 {
 	const char *engine = getenv("MMPROXY_TEST_RELAY");
-	char relay[64] = "";
+	char defaults[128] = "";
 	int len;
+	bool tcp = strstr(config, "\"udp\"") == NULL;
 
-	if (engine != NULL && strstr(config, "defaults") == NULL)
-		snprintf(relay, sizeof(relay), "defaults = { relay = \"%s\"; }; ", engine);
-	len = snprintf(buffer, size, "%s%s%s", relay,
+	if (tcp && strstr(config, "defaults") == NULL)
+		snprintf(defaults, sizeof(defaults),
+			 "defaults = { header_timeout = \"10m\"; connect_timeout = \"10m\"; "
+			 "relay = \"%s\"; }; ",
+			 engine != NULL ? engine : "auto");
+	len = snprintf(buffer, size, "%s%s%s", defaults,
 		       strstr(config, "user = ") == NULL ? DAEMON_AS_ROOT : "", config);
 	ck_assert_int_lt(len, (int)size);
 	return buffer;
@@ -167,7 +174,7 @@ void daemon_start_config(const char *config)
 	daemon_command(&command);
 	command_add(&command, "-c");
 	command_add(&command,
-		    harness_write(DAEMON_CONFIG_NAME, with_wishes(config, text, sizeof(text))));
+		    harness_write(DAEMON_CONFIG_NAME, with_defaults(config, text, sizeof(text))));
 	daemon_start_command(&command);
 }
 

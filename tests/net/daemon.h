@@ -41,8 +41,9 @@ void daemon_command(struct command *command);
 
 /*
  * Start it with a configuration of which only the interesting part is given: further keys of the
- * listener "t", on 127.0.0.1:7000 with DAEMON_TARGETS, one worker, log level debug. Returns when it
- * listens on port 7000.
+ * listener "t", on 127.0.0.1:7000 with DAEMON_TARGETS, one worker, log level debug. header_timeout
+ * and connect_timeout are 10 minutes unless the keys or a group "defaults" say otherwise, also for
+ * the functions below. Returns when it listens on port 7000.
  */
 void daemon_start(const char *listener_keys);
 

@@ -19,7 +19,8 @@
 /*
  * A test case whose tests start in a fresh namespace with its loopback up and return routes in
  * place, and end with every socket of peer.h closed and the daemon stopped, which must exit with 0.
- * limit_s is for one test; CK_TIMEOUT_MULTIPLIER stretches it.
+ * limit_s is generous for one test on an idle machine: a busy one has four times that, and
+ * CK_TIMEOUT_MULTIPLIER stretches it.
  */
 TCase *harness_case(Suite *suite, const char *name, int limit_s);
 
