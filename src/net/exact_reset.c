@@ -17,8 +17,8 @@
 
 /* Where a connection is. */
 struct position {
-	struct addr local;
-	struct addr remote;
+	const struct addr *local;
+	const struct addr *remote;
 	uint32_t send_seq; /* acknowledged by the peer up to here */
 	uint32_t receive_seq;
 };
@@ -59,13 +59,24 @@ static int get_seq(int fd, int queue, uint32_t *seq)
 	return getsockopt(fd, SOL_TCP, TCP_QUEUE_SEQ, seq, &len);
 }
 
-/* Stop sending, and read where the connection is. */
-static int freeze(int fd, struct position *position)
+/* Stop sending, and learn what stays as it is. */
+static int freeze(struct exact_reset *reset, int fd)
 {
-	if (sock_local_addr(fd, &position->local) < 0 ||
-	    sock_remote_addr(fd, &position->remote) < 0 ||
-	    sock_set_int(fd, SOL_TCP, TCP_REPAIR, TCP_REPAIR_ON) < 0 ||
-	    get_seq(fd, TCP_RECV_QUEUE, &position->receive_seq) < 0 ||
+	if (reset->frozen)
+		return 0;
+	if (sock_local_addr(fd, &reset->local) < 0 || sock_remote_addr(fd, &reset->remote) < 0 ||
+	    sock_set_int(fd, SOL_TCP, TCP_REPAIR, TCP_REPAIR_ON) < 0)
+		return -1;
+	reset->frozen = true;
+	return 0;
+}
+
+/* Read where a frozen connection is. */
+static int locate(const struct exact_reset *reset, int fd, struct position *position)
+{
+	position->local = &reset->local;
+	position->remote = &reset->remote;
+	if (get_seq(fd, TCP_RECV_QUEUE, &position->receive_seq) < 0 ||
 	    /* Last, because a socket in repair holds its segments back only with this queue. */
 	    get_seq(fd, TCP_SEND_QUEUE, &position->send_seq) < 0)
 		return -1;
@@ -96,8 +107,8 @@ static uint16_t finish_sum(uint32_t sum)
 static void fill_tcp(struct tcphdr *tcp, const struct position *position, bool probe)
 {
 	memset(tcp, 0, sizeof(*tcp));
-	tcp->source = htons(addr_port(&position->local));
-	tcp->dest = htons(addr_port(&position->remote));
+	tcp->source = htons(addr_port(position->local));
+	tcp->dest = htons(addr_port(position->remote));
 	/* A number that has been acknowledged already makes a living peer repeat itself. */
 	tcp->seq = htonl(probe ? position->send_seq - 1 : position->send_seq);
 	/* A peer without the connection answers an ACK by a RST that bears this number. */
@@ -109,9 +120,9 @@ static void fill_tcp(struct tcphdr *tcp, const struct position *position, bool p
 
 static ssize_t send_ipv4(int fd, const struct position *position, bool probe)
 {
-	struct sockaddr_in to = position->remote.in;
+	struct sockaddr_in to = position->remote->in;
 	struct pseudo_ipv4 pseudo = {
-	    .from = position->local.in.sin_addr,
+	    .from = position->local->in.sin_addr,
 	    .to = to.sin_addr,
 	    .protocol = IPPROTO_TCP,
 	    .len = htons(sizeof(struct tcphdr)),
@@ -135,9 +146,9 @@ static ssize_t send_ipv4(int fd, const struct position *position, bool probe)
 
 static ssize_t send_ipv6(int fd, const struct position *position, bool probe)
 {
-	struct sockaddr_in6 to = position->remote.in6;
+	struct sockaddr_in6 to = position->remote->in6;
 	struct pseudo_ipv6 pseudo = {
-	    .from = position->local.in6.sin6_addr,
+	    .from = position->local->in6.sin6_addr,
 	    .to = to.sin6_addr,
 	    .len = htonl(sizeof(struct tcphdr)),
 	    .protocol = IPPROTO_TCP,
@@ -157,27 +168,55 @@ static ssize_t send_ipv6(int fd, const struct position *position, bool probe)
 
 static int send_packet(int fd, const struct position *position, bool probe)
 {
-	ssize_t sent = addr_family(&position->remote) == AF_INET6 ? send_ipv6(fd, position, probe)
-								  : send_ipv4(fd, position, probe);
+	ssize_t sent = addr_family(position->remote) == AF_INET6 ? send_ipv6(fd, position, probe)
+								 : send_ipv4(fd, position, probe);
 
 	return sent < 0 ? -1 : 0;
 }
 
-int exact_reset_send(int fd, uint32_t mark)
+/* The family's socket, made when it is needed first, with this mark; -1 with errno. */
+static int raw_socket(struct exact_reset_raw *raw, int family, uint32_t mark)
+{
+	int *fd = family == AF_INET6 ? &raw->ipv6_fd : &raw->ipv4_fd;
+	uint32_t *has = family == AF_INET6 ? &raw->ipv6_mark : &raw->ipv4_mark;
+
+	if (*fd < 0) {
+		*fd = sock_new_raw(family, mark);
+		*has = mark;
+	} else if (*has != mark) {
+		if (sock_set_mark(*fd, mark) < 0)
+			return -1;
+		*has = mark;
+	}
+	return *fd;
+}
+
+void exact_reset_raw_init(struct exact_reset_raw *raw)
+{
+	raw->ipv4_fd = -1;
+	raw->ipv6_fd = -1;
+}
+
+void exact_reset_raw_close(struct exact_reset_raw *raw)
+{
+	sock_close(raw->ipv4_fd);
+	sock_close(raw->ipv6_fd);
+	exact_reset_raw_init(raw);
+}
+
+int exact_reset_send(struct exact_reset *reset, struct exact_reset_raw *raw, int fd, uint32_t mark)
 {
 	struct position position;
-	int result = -1;
-	int raw;
+	int raw_fd;
 
-	if (freeze(fd, &position) < 0)
+	if (freeze(reset, fd) < 0 || locate(reset, fd, &position) < 0)
 		return -1;
-	raw = sock_new_raw(addr_family(&position.remote), mark);
-	if (raw < 0)
+	raw_fd = raw_socket(raw, addr_family(&reset->remote), mark);
+	if (raw_fd < 0)
 		return -1;
-	if (send_packet(raw, &position, false) == 0 && send_packet(raw, &position, true) == 0)
-		result = 0;
-	sock_close(raw);
-	return result;
+	if (send_packet(raw_fd, &position, false) < 0)
+		return -1;
+	return send_packet(raw_fd, &position, true);
 }
 
 void exact_reset_give_up(int fd)

@@ -8,12 +8,33 @@
  * the peer would keep the connection for minutes. So the socket stays until the peer has
  * answered, and the RST is sent beside it.
  *
- * Any thread.
+ * One thread a set of raw sockets.
  */
 #ifndef MMPROXY_EXACT_RESET_H
 #define MMPROXY_EXACT_RESET_H
 
+#include <stdbool.h>
 #include <stdint.h>
+
+#include "base/addr.h"
+
+/* The sockets that RSTs leave by, one a family, open from the first use of it until closed. */
+struct exact_reset_raw {
+	int ipv4_fd;
+	int ipv6_fd;
+	uint32_t ipv4_mark;
+	uint32_t ipv6_mark;
+};
+
+/* One connection that is being reset; all zeros at first. */
+struct exact_reset {
+	struct addr local;
+	struct addr remote;
+	bool frozen; /* its socket sends nothing by itself any more */
+};
+
+void exact_reset_raw_init(struct exact_reset_raw *raw);
+void exact_reset_raw_close(struct exact_reset_raw *raw);
 
 /*
  * Stop the connected socket from sending (TCP_REPAIR, Linux 3.5; needs CAP_NET_ADMIN), and send its
@@ -25,7 +46,8 @@
  * Returns 0, or -1 with errno when the host does not let us. Then, and when the peer never answers,
  * exact_reset_give_up() is what is left.
  */
-int exact_reset_send(int fd, uint32_t mark) __attribute__((warn_unused_result));
+int exact_reset_send(struct exact_reset *reset, struct exact_reset_raw *raw, int fd, uint32_t mark)
+    __attribute__((warn_unused_result));
 
 /* Let the socket send again, so that closing it sends a RST like any other's. Does not close it. */
 void exact_reset_give_up(int fd);

@@ -28,10 +28,12 @@ int sock_set_mark(int fd, uint32_t mark)
 	return setsockopt(fd, SOL_SOCKET, SO_MARK, &mark, sizeof(mark));
 }
 
-/* A relay adds no delay of its own. */
-static int set_nodelay(int fd)
+/* A relay adds no delay of its own, and takes urgent bytes in their place. */
+static int set_relayed(int fd)
 {
-	return sock_set_int(fd, SOL_TCP, TCP_NODELAY, 1);
+	if (sock_set_int(fd, SOL_TCP, TCP_NODELAY, 1) < 0)
+		return -1;
+	return sock_set_int(fd, SOL_SOCKET, SO_OOBINLINE, 1);
 }
 
 static int bind_tcp(const struct addr *addr, const struct sock_listen_options *options, bool share)
@@ -44,7 +46,7 @@ static int bind_tcp(const struct addr *addr, const struct sock_listen_options *o
 	if (sock_set_int(fd, SOL_SOCKET, SO_REUSEADDR, 1) < 0 ||
 	    (share && sock_set_int(fd, SOL_SOCKET, SO_REUSEPORT, 1) < 0) ||
 	    (family == AF_INET6 && sock_set_int(fd, SOL_IPV6, IPV6_V6ONLY, options->v6only) < 0) ||
-	    (options->transparent && sock_set_transparent(fd, family) < 0) || set_nodelay(fd) < 0 ||
+	    (options->transparent && sock_set_transparent(fd, family) < 0) || set_relayed(fd) < 0 ||
 	    bind(fd, &addr->sa, addr_len(addr)) < 0)
 		return sock_fail(fd);
 	return fd;
@@ -73,7 +75,7 @@ int sock_new_tcp(int family, bool transparent, uint32_t mark)
 		return -1;
 	if ((transparent && sock_set_transparent(fd, family) < 0) ||
 	    sock_set_int(fd, SOL_SOCKET, SO_REUSEADDR, 1) < 0 ||
-	    (mark != 0 && sock_set_mark(fd, mark) < 0) || set_nodelay(fd) < 0)
+	    (mark != 0 && sock_set_mark(fd, mark) < 0) || set_relayed(fd) < 0)
 		return sock_fail(fd);
 	return fd;
 }
@@ -119,6 +121,13 @@ bool sock_is_connected(int fd)
 	socklen_t len = sizeof(storage);
 
 	return getpeername(fd, (struct sockaddr *)&storage, &len) == 0;
+}
+
+bool sock_is_at_urgent_mark(int fd)
+{
+	int at_mark = 0;
+
+	return ioctl(fd, SIOCATMARK, &at_mark) == 0 && at_mark != 0;
 }
 
 int sock_unread(int fd)

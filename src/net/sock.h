@@ -25,10 +25,10 @@ struct sock_listen_options {
 };
 
 /*
- * A bound, non-blocking, close-on-exec TCP socket that does not listen yet, with TCP_NODELAY. It is
- * bound without SO_REUSEPORT, so an address that anyone else listens on, even another mmproxy, is
- * refused with EADDRINUSE; sock_share_port() then lets this process bind it again for further
- * workers.
+ * A bound, non-blocking, close-on-exec TCP socket that does not listen yet, with TCP_NODELAY and
+ * SO_OOBINLINE, which accepted sockets inherit. It is bound without SO_REUSEPORT, so an address
+ * that anyone else listens on, even another mmproxy, is refused with EADDRINUSE; sock_share_port()
+ * then lets this process bind it again for further workers.
  */
 int sock_bind_tcp(const struct addr *addr, const struct sock_listen_options *options)
     __attribute__((warn_unused_result));
@@ -42,8 +42,8 @@ int sock_share_port(int fd) __attribute__((warn_unused_result));
 
 /*
  * A non-blocking, close-on-exec TCP socket that may use any address of the host or, with
- * transparent, of anybody (IP_TRANSPARENT; needs CAP_NET_RAW or CAP_NET_ADMIN), with SO_REUSEADDR
- * and TCP_NODELAY, and SO_MARK unless mark is 0.
+ * transparent, of anybody (IP_TRANSPARENT; needs CAP_NET_RAW or CAP_NET_ADMIN), with SO_REUSEADDR,
+ * TCP_NODELAY and SO_OOBINLINE, and SO_MARK unless mark is 0.
  */
 int sock_new_tcp(int family, bool transparent, uint32_t mark) __attribute__((warn_unused_result));
 
@@ -73,6 +73,12 @@ int sock_unacknowledged(int fd);
 
 /* Whether connect(2) has come to its good end; never waits. */
 bool sock_is_connected(int fd);
+
+/*
+ * Whether an urgent byte is the next to be read (SIOCATMARK). With SO_OOBINLINE, which every
+ * connection has, it is read like any other: without, Linux drops it unless it is fetched in time.
+ */
+bool sock_is_at_urgent_mark(int fd);
 
 /* Bytes received that have not been read (SIOCINQ); 0 when the socket cannot say. */
 int sock_unread(int fd);

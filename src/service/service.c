@@ -51,6 +51,11 @@ bool service_admit(struct service *service)
 	return false;
 }
 
+void service_enter(struct service *service)
+{
+	atomic_fetch_add_explicit(&service->active, 1, memory_order_relaxed);
+}
+
 void service_leave(struct service *service)
 {
 	atomic_fetch_sub_explicit(&service->active, 1, memory_order_relaxed);

@@ -42,6 +42,10 @@ uint32_t service_limit(const struct service *service);
 
 /* Count one more connection or flow; false (and not counted) when the limit is reached. */
 bool service_admit(struct service *service);
+
+/* Count one more whatever the limit is: it is there already. */
+void service_enter(struct service *service);
+
 void service_leave(struct service *service);
 
 /* Whether service_admit() would say no now. */

@@ -3,9 +3,11 @@
  * What carries bytes between client and backend once both are connected: one interface, several
  * engines.
  *
- * A FIN passes on as a FIN behind the last byte, in each direction by itself. An engine closes
- * nothing: it says that the end has come, and gives both sides back when it is stopped.
- * One worker thread.
+ * A FIN passes on as a FIN behind the last byte, in each direction by itself. What a side sent
+ * before it reset is delivered as at any other time, from the kernel's buffers and at the
+ * receiver's pace; the reset is the end that comes behind it, or when the receiver takes nothing
+ * for a while (relay_delivery.h). An engine closes nothing: it says that the end has come, and
+ * gives both ends back when it is stopped. One worker thread.
  */
 #ifndef MMPROXY_RELAY_H
 #define MMPROXY_RELAY_H
@@ -14,7 +16,6 @@
 #include <stdint.h>
 
 #include <event2/buffer.h>
-#include <event2/bufferevent.h>
 
 #include "base/reason.h"
 
@@ -43,10 +44,13 @@ struct relay_events {
  * what start() of any engine goes on with, and no byte is lost or doubled between them.
  */
 struct relay_end {
-	int fd;			      /* connected and non-blocking; -1: none */
+	int fd;			      /* connected, non-blocking, with SO_OOBINLINE; -1: none */
 	struct evbuffer *undelivered; /* bytes for it that its socket has not taken; NULL: none */
 	uint64_t delivered;	      /* bytes that its socket has taken, since the first start() */
+	bool urgent;		      /* undelivered is one byte, an urgent one */
 	bool finished;		      /* it has been sent a FIN: the other end's stream is over */
+	bool reset; /* it has been reset, and the error taken; its last bytes may be unread */
+	bool lost;  /* there was no memory for bytes it was to get: all it may get is a reset */
 };
 
 /* An engine's own relay begins with this. */
@@ -96,11 +100,5 @@ extern const struct relay_engine relay_splice;
 
 /* libevent's bufferevents all the way: works anywhere, copies every byte through user memory. */
 extern const struct relay_engine relay_buffered;
-
-/*
- * Take the descriptor out of a bufferevent and free it with what its buffers hold. Safe in the
- * bufferevent's own callbacks: libevent frees late, so the events must leave the descriptor first.
- */
-int relay_release(struct bufferevent *bev);
 
 #endif

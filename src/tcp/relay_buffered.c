@@ -1,7 +1,13 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
-/* The relay engine that keeps libevent's bufferevents, with watermarks for back-pressure. */
+/*
+ * The relay engine of libevent's events and evbuffers: works anywhere, copies every byte.
+ *
+ * A side is read only while nothing waits for the other one, so a direction holds one read at most.
+ */
 #include "tcp/relay.h"
 
+#include <errno.h>
+#include <stddef.h>
 #include <stdlib.h>
 #include <sys/socket.h>
 
@@ -12,238 +18,335 @@
 #include "net/sock.h"
 #include "tcp/relay_context.h"
 
-/*
- * Reading stops when this much waits for the receiver, and goes on at half of it. Large enough to
- * keep a socket busy for a wake-up (libevent writes 16 KiB at a time), small against the 4 MiB that
- * a connection may hold.
- */
-#define BUFFER_HIGH (256u * 1024)
-#define BUFFER_LOW  (BUFFER_HIGH / 2)
-
 /* How often a side that is not being read is asked whether it was reset meanwhile. */
 #define UNREAD_CHECK_MS 500
 
+struct buffered;
+
+struct side {
+	struct buffered *relay;
+	struct event readable;
+	struct event writable;
+	int fd;
+	bool reset; /* what it sent before may still be read */
+};
+
 /* One direction. */
 struct lane {
-	struct buffered *relay;
-	struct bufferevent *from;
-	struct bufferevent *to;
-	uint64_t moved;	     /* into to's output */
-	size_t waiting_seen; /* what was left there at the last measure */
-	bool paused;	     /* from is not read until to's output has drained */
-	bool eof;	     /* from has finished */
-	bool finished;	     /* and so has to's sending side */
-	bool broken; /* to refused bytes: its reset shows when it has been read to the end */
+	struct side *from;
+	struct side *to;
+	struct evbuffer *waiting; /* read, and not taken yet; NULL: nothing */
+	uint64_t delivered;	  /* bytes that to's socket has taken */
+	bool eof;		  /* nothing more comes from from */
+	bool finished;		  /* and to has been sent a FIN */
+	bool lost;		  /* there was no memory for bytes that had been read */
 };
+
+enum side_name { CLIENT, BACKEND, SIDES };
 
 struct buffered {
 	struct relay base;
-	struct lane lanes[RELAY_DIRECTIONS];
+	struct relay_context *context;
 	const struct relay_events *events;
 	void *arg;
-	struct event *unread_check;
+	struct side sides[SIDES];
+	struct lane lanes[RELAY_DIRECTIONS];
+	struct event unread_check;
+	struct relay_delivery delivery; /* of what a side sent before its reset */
+	enum close_reason reset_reason; /* REASON_DONE: nobody has been reset */
 	int64_t last_activity_ms;
 };
 
-static size_t waiting(const struct lane *lane)
+static bool would_block(void)
 {
-	return evbuffer_get_length(bufferevent_get_output(lane->to));
+	return errno == EAGAIN || errno == EINTR;
 }
 
-static struct lane *lane_from(struct buffered *relay, const struct bufferevent *bev)
+static struct lane *lane_from(struct side *side)
 {
-	return &relay->lanes[bev == relay->lanes[RELAY_UP].from ? RELAY_UP : RELAY_DOWN];
+	struct buffered *relay = side->relay;
+
+	return &relay->lanes[side == &relay->sides[CLIENT] ? RELAY_UP : RELAY_DOWN];
 }
 
-static struct lane *lane_to(struct buffered *relay, const struct bufferevent *bev)
+static struct lane *lane_to(struct side *side)
 {
-	return &relay->lanes[bev == relay->lanes[RELAY_UP].to ? RELAY_UP : RELAY_DOWN];
+	struct buffered *relay = side->relay;
+
+	return &relay->lanes[side == &relay->sides[CLIENT] ? RELAY_DOWN : RELAY_UP];
 }
 
-static enum close_reason reset_reason(const struct buffered *relay, const struct bufferevent *bev)
+static void unwatch(struct buffered *relay)
 {
-	return bev == relay->lanes[RELAY_UP].from ? REASON_CLIENT_RESET : REASON_BACKEND_RESET;
+	for (size_t i = 0; i < SIDES; i++) {
+		event_del(&relay->sides[i].readable);
+		event_del(&relay->sides[i].writable);
+	}
+	event_del(&relay->unread_check);
+	relay_delivery_end(&relay->context->deliveries, &relay->delivery);
 }
 
+/* May free the relay. */
 static void end(struct buffered *relay, enum close_reason reason)
 {
+	unwatch(relay);
 	relay->events->on_ended(relay->arg, reason);
 }
 
-static void watch_unread(struct buffered *relay)
+/* ---- moving bytes ---- */
+
+static void drop_waiting(struct lane *lane)
+{
+	if (lane->waiting != NULL)
+		evbuffer_free(lane->waiting);
+	lane->waiting = NULL;
+}
+
+/* Note what a write to the receiver has come to; returns how many bytes it took. */
+static size_t note_write(struct lane *lane, ssize_t written)
+{
+	struct buffered *relay = lane->from->relay;
+
+	if (written > 0) {
+		lane->delivered += (uint64_t)written;
+		relay->last_activity_ms = clock_now_ms();
+		return (size_t)written;
+	}
+	if (written == 0 || !would_block())
+		lane->to->reset = true;
+	return 0;
+}
+
+static void write_waiting(struct lane *lane)
+{
+	(void)note_write(lane, evbuffer_write(lane->waiting, lane->to->fd));
+	if (evbuffer_get_length(lane->waiting) == 0)
+		drop_waiting(lane);
+}
+
+/* Read once, and write as much of it as goes. Returns 0, or -1 when memory is out. */
+static int copy_once(struct lane *lane)
+{
+	unsigned char *buffer = lane->from->relay->context->read_buffer;
+	ssize_t got = recv(lane->from->fd, buffer, RELAY_READ_MAX, 0);
+	size_t taken;
+
+	if (got < 0 && would_block())
+		return 0;
+	if (got <= 0) {
+		if (got < 0)
+			lane->from->reset = true;
+		lane->eof = true;
+		return 0;
+	}
+	taken = note_write(lane, send(lane->to->fd, buffer, (size_t)got, MSG_NOSIGNAL));
+	if (taken == (size_t)got)
+		return 0;
+	lane->waiting = evbuffer_new();
+	if (lane->waiting != NULL &&
+	    evbuffer_add(lane->waiting, buffer + taken, (size_t)got - taken) == 0)
+		return 0;
+	lane->lost = true;
+	return -1;
+}
+
+/* ---- deciding ---- */
+
+/* Returns 0, or -1 when memory is out. */
+static int watch(struct event *event, bool wanted)
+{
+	return wanted ? event_add(event, NULL) : event_del(event);
+}
+
+/* Watch what the lane's next step needs. Returns 0, or -1 when memory is out. */
+static int watch_lane(struct lane *lane)
+{
+	bool waits = lane->waiting != NULL;
+
+	if (watch(&lane->to->writable, waits && !lane->to->reset) < 0)
+		return -1;
+	return watch(&lane->from->readable, !waits && !lane->eof && !lane->to->reset);
+}
+
+/* Whether a side may be reset without an event to tell of it. */
+static bool is_unread(const struct buffered *relay)
+{
+	for (size_t i = 0; i < RELAY_DIRECTIONS; i++)
+		if (!event_pending(&relay->lanes[i].from->readable, EV_READ, NULL))
+			return true;
+	return false;
+}
+
+/* Returns 0, or -1 when memory is out. */
+static int watch_both(struct buffered *relay)
 {
 	static const struct timeval delay = {.tv_usec = UNREAD_CHECK_MS * 1000};
 
-	if (!evtimer_pending(relay->unread_check, NULL))
-		evtimer_add(relay->unread_check, &delay);
+	for (size_t i = 0; i < RELAY_DIRECTIONS; i++)
+		if (watch_lane(&relay->lanes[i]) < 0)
+			return -1;
+	if (is_unread(relay) && !evtimer_pending(&relay->unread_check, NULL))
+		return evtimer_add(&relay->unread_check, &delay);
+	return 0;
 }
 
-static void pause_lane(struct lane *lane)
+/* Go on after a reset: nothing more for that side, all of what came from it for the other. */
+static void run_after_reset(struct buffered *relay, bool moved)
 {
-	lane->paused = true;
-	bufferevent_disable(lane->from, EV_READ);
-	bufferevent_setwatermark(lane->to, EV_WRITE, BUFFER_LOW, 0);
-	watch_unread(lane->relay);
+	struct lane *lane;
+	struct side *dead;
+
+	if (relay->reset_reason == REASON_DONE) {
+		relay->reset_reason =
+		    relay->sides[CLIENT].reset ? REASON_CLIENT_RESET : REASON_BACKEND_RESET;
+		moved = true;
+	}
+	dead = &relay->sides[relay->reset_reason == REASON_CLIENT_RESET ? CLIENT : BACKEND];
+	drop_waiting(lane_to(dead));
+	lane = lane_from(dead);
+	if (lane->to->reset || (lane->eof && lane->waiting == NULL) ||
+	    (moved && !relay_delivery_moved(&relay->context->deliveries, &relay->delivery)))
+		end(relay, relay->reset_reason);
+	else if (watch_both(relay) < 0)
+		end(relay, REASON_INTERNAL);
 }
 
-static void resume_lane(struct lane *lane)
+/* Pass the FIN on if it is time. Returns whether it was. */
+static bool finish(struct lane *lane)
 {
-	lane->paused = false;
-	bufferevent_setwatermark(lane->to, EV_WRITE, 0, 0);
-	if (!lane->eof)
-		bufferevent_enable(lane->from, EV_READ);
-}
-
-/* Pass the FIN on if it is time. Returns true when that was the end of the relay. */
-static bool finish_lane(struct lane *lane)
-{
-	struct buffered *relay = lane->relay;
-	bool both;
-
-	if (!lane->eof || lane->finished || waiting(lane) > 0)
+	if (!lane->eof || lane->finished || lane->waiting != NULL)
 		return false;
 	lane->finished = true;
 	/* Fails only on a connection that is gone; reading it says so too. */
-	(void)shutdown(bufferevent_getfd(lane->to), SHUT_WR);
-	both = relay->lanes[RELAY_UP].finished && relay->lanes[RELAY_DOWN].finished;
-	if (both)
-		end(relay, REASON_DONE);
-	else
-		relay->events->on_half_closed(relay->arg);
-	return both;
+	(void)shutdown(lane->to->fd, SHUT_WR);
+	return true;
 }
 
-static void on_read(struct bufferevent *bev, void *arg)
+/* See what has changed, moved: bytes have. May end the relay, and with it free it. */
+static void decide(struct buffered *relay, bool moved)
 {
-	struct buffered *relay = arg;
-	struct lane *lane = lane_from(relay, bev);
-	struct evbuffer *input = bufferevent_get_input(bev);
+	bool finished_one = false;
 
-	relay->last_activity_ms = clock_now_ms();
-	lane->moved += evbuffer_get_length(input);
-	if (evbuffer_add_buffer(bufferevent_get_output(lane->to), input) < 0) {
-		end(relay, REASON_INTERNAL);
+	if (relay->sides[CLIENT].reset || relay->sides[BACKEND].reset) {
+		run_after_reset(relay, moved);
 		return;
 	}
-	if (!lane->paused && waiting(lane) >= BUFFER_HIGH)
-		pause_lane(lane);
+	for (size_t i = 0; i < RELAY_DIRECTIONS; i++)
+		finished_one |= finish(&relay->lanes[i]);
+	if (relay->lanes[RELAY_UP].finished && relay->lanes[RELAY_DOWN].finished)
+		end(relay, REASON_DONE);
+	else if (watch_both(relay) < 0)
+		end(relay, REASON_INTERNAL);
+	else if (finished_one)
+		relay->events->on_half_closed(relay->arg);
 }
 
-static void on_write(struct bufferevent *bev, void *arg)
+static void on_given_up(struct relay_delivery *delivery)
 {
-	struct buffered *relay = arg;
-	struct lane *lane = lane_to(relay, bev);
+	struct buffered *relay =
+	    (struct buffered *)((char *)delivery - offsetof(struct buffered, delivery));
 
-	relay->last_activity_ms = clock_now_ms();
-	if (lane->paused && waiting(lane) <= BUFFER_LOW)
-		resume_lane(lane);
-	(void)finish_lane(lane);
+	end(relay, relay->reset_reason);
 }
 
-static void on_event(struct bufferevent *bev, short what, void *arg)
+static void on_readable(evutil_socket_t fd, short what, void *arg)
 {
-	struct buffered *relay = arg;
-	struct lane *lane = lane_from(relay, bev);
+	struct side *side = arg;
+	struct lane *lane = lane_from(side);
+	uint64_t before = lane->delivered;
 
-	if (what & BEV_EVENT_ERROR) {
-		end(relay, reset_reason(relay, bev));
-	} else if (what & BEV_EVENT_EOF) {
-		lane->eof = true;
-		if (!finish_lane(lane))
-			watch_unread(relay);
-	}
+	(void)fd;
+	(void)what;
+	if (copy_once(lane) < 0)
+		end(side->relay, REASON_INTERNAL);
+	else
+		decide(side->relay, lane->delivered != before);
+}
+
+static void on_writable(evutil_socket_t fd, short what, void *arg)
+{
+	struct side *side = arg;
+	struct lane *lane = lane_to(side);
+	uint64_t before = lane->delivered;
+
+	(void)fd;
+	(void)what;
+	if (lane->waiting != NULL)
+		write_waiting(lane);
+	decide(side->relay, lane->delivered != before);
 }
 
 /*
  * epoll does not report a reset for a descriptor that nobody waits for, and a side that has
- * finished or is paused may be such: nothing may be on its way to it either. The error tells, not
+ * finished or is not read may be such: nothing may be on its way to it either. The error tells, not
  * the TCP state, which is closed as well when both FINs have passed and bytes wait to be read.
  */
 static void on_unread_check(evutil_socket_t fd, short what, void *arg)
 {
 	struct buffered *relay = arg;
-	bool unread = false;
 
 	(void)fd;
 	(void)what;
-	for (size_t i = 0; i < RELAY_DIRECTIONS; i++) {
-		struct lane *lane = &relay->lanes[i];
-
-		if (!lane->paused && !lane->eof)
-			continue;
-		if (sock_take_error(bufferevent_getfd(lane->from)) != 0) {
-			end(relay, reset_reason(relay, lane->from));
-			return;
-		}
-		unread = true;
-	}
-	if (unread)
-		watch_unread(relay);
+	for (size_t i = 0; i < SIDES; i++)
+		if (!event_pending(&relay->sides[i].readable, EV_READ, NULL) &&
+		    sock_take_error(relay->sides[i].fd) != 0)
+			relay->sides[i].reset = true;
+	decide(relay, false);
 }
 
-static int lane_init(struct lane *lane, struct buffered *relay, struct bufferevent *from,
-		     struct bufferevent *to, const struct relay_end *end)
+/* ---- starting and stopping ---- */
+
+static void side_init(struct side *side, struct buffered *relay, const struct relay_end *end)
 {
-	lane->relay = relay;
+	struct event_base *base = relay->context->base;
+
+	side->relay = relay;
+	side->fd = end->fd;
+	side->reset = end->reset;
+	event_assign(&side->readable, base, end->fd, EV_READ | EV_PERSIST, on_readable, side);
+	event_assign(&side->writable, base, end->fd, EV_WRITE | EV_PERSIST, on_writable, side);
+}
+
+static void lane_init(struct lane *lane, struct side *from, struct side *to,
+		      const struct relay_end *end)
+{
 	lane->from = from;
 	lane->to = to;
+	lane->waiting = end->undelivered;
+	lane->delivered = end->delivered;
 	lane->finished = end->finished;
 	lane->eof = end->finished;
-	if (end->undelivered != NULL &&
-	    evbuffer_add_buffer(bufferevent_get_output(to), end->undelivered) < 0)
-		return -1;
-	lane->moved = end->delivered + waiting(lane);
-	return 0;
 }
 
-/* Take the descriptor of an end that is relayed from now on. */
-static void take_end(struct relay_end *end)
-{
-	end->fd = -1;
-	if (end->undelivered != NULL)
-		evbuffer_free(end->undelivered);
-	end->undelivered = NULL;
-}
-
-static struct relay *buffered_start(struct relay_context *context, struct relay_end *client_end,
-				    struct relay_end *backend_end,
-				    const struct relay_events *events, void *arg)
+static struct relay *buffered_start(struct relay_context *context, struct relay_end *client,
+				    struct relay_end *backend, const struct relay_events *events,
+				    void *arg)
 {
 	struct buffered *relay = calloc(1, sizeof(*relay));
-	struct bufferevent *client = bufferevent_socket_new(context->base, client_end->fd, 0);
-	struct bufferevent *backend = bufferevent_socket_new(context->base, backend_end->fd, 0);
+	struct side *sides;
 
-	if (relay == NULL || client == NULL || backend == NULL)
-		goto fail;
-	relay->unread_check = evtimer_new(context->base, on_unread_check, relay);
-	if (relay->unread_check == NULL)
-		goto fail;
+	if (relay == NULL)
+		return NULL;
+	sides = relay->sides;
 	relay->base.engine = &relay_buffered;
+	relay->context = context;
 	relay->events = events;
 	relay->arg = arg;
+	relay->delivery.on_given_up = on_given_up;
 	relay->last_activity_ms = clock_now_ms();
-	if (lane_init(&relay->lanes[RELAY_UP], relay, client, backend, backend_end) < 0 ||
-	    lane_init(&relay->lanes[RELAY_DOWN], relay, backend, client, client_end) < 0)
-		goto fail;
-	take_end(client_end);
-	take_end(backend_end);
-	bufferevent_setwatermark(client, EV_READ | EV_WRITE, 0, 0);
-	bufferevent_setwatermark(backend, EV_READ | EV_WRITE, 0, 0);
-	bufferevent_setcb(client, on_read, on_write, on_event, relay);
-	bufferevent_setcb(backend, on_read, on_write, on_event, relay);
-	bufferevent_enable(client, EV_READ | EV_WRITE);
-	bufferevent_enable(backend, EV_READ | EV_WRITE);
+	side_init(&sides[CLIENT], relay, client);
+	side_init(&sides[BACKEND], relay, backend);
+	lane_init(&relay->lanes[RELAY_UP], &sides[CLIENT], &sides[BACKEND], backend);
+	lane_init(&relay->lanes[RELAY_DOWN], &sides[BACKEND], &sides[CLIENT], client);
+	evtimer_assign(&relay->unread_check, context->base, on_unread_check, relay);
+	if (watch_both(relay) < 0) {
+		unwatch(relay);
+		free(relay);
+		return NULL;
+	}
+	client->fd = backend->fd = -1;
+	client->undelivered = backend->undelivered = NULL;
 	return &relay->base;
-
-fail:
-	if (client != NULL)
-		relay_release(client);
-	if (backend != NULL)
-		relay_release(backend);
-	if (relay != NULL && relay->unread_check != NULL)
-		event_free(relay->unread_check);
-	free(relay);
-	return NULL;
 }
 
 static void buffered_measure(struct relay *base, struct relay_progress *progress)
@@ -251,44 +354,31 @@ static void buffered_measure(struct relay *base, struct relay_progress *progress
 	struct buffered *relay = (struct buffered *)base;
 
 	for (size_t i = 0; i < RELAY_DIRECTIONS; i++) {
-		struct lane *lane = &relay->lanes[i];
-		size_t left = waiting(lane);
-
-		/* Bytes that a slow receiver took between two callbacks. */
-		if (left < lane->waiting_seen)
-			relay->last_activity_ms = clock_now_ms();
-		lane->waiting_seen = left;
-		progress->bytes[i] = lane->moved - left;
-		progress->finished[i] = lane->finished;
+		progress->bytes[i] = relay->lanes[i].delivered;
+		progress->finished[i] = relay->lanes[i].finished;
 	}
 	progress->last_activity_ms = relay->last_activity_ms;
 }
 
-static void give_back(struct lane *lane, struct relay_end *end)
+static void give_back(const struct lane *lane, struct relay_end *end)
 {
-	struct evbuffer *output = bufferevent_get_output(lane->to);
-
-	end->delivered = lane->moved - waiting(lane);
-	end->finished = lane->finished;
-	end->fd = bufferevent_getfd(lane->to);
-	end->undelivered = NULL;
-	/* Also thaws the ends of the buffers, which a bufferevent keeps frozen for others. */
-	bufferevent_setfd(lane->to, -1);
-	if (evbuffer_get_length(output) > 0) {
-		end->undelivered = evbuffer_new();
-		if (end->undelivered != NULL)
-			evbuffer_add_buffer(end->undelivered, output);
-	}
-	bufferevent_free(lane->to);
+	*end = (struct relay_end){
+	    .fd = lane->to->fd,
+	    .undelivered = lane->waiting,
+	    .delivered = lane->delivered,
+	    .finished = lane->finished,
+	    .reset = lane->to->reset,
+	    .lost = lane->lost,
+	};
 }
 
 static void buffered_stop(struct relay *base, struct relay_end *client, struct relay_end *backend)
 {
 	struct buffered *relay = (struct buffered *)base;
 
+	unwatch(relay);
 	give_back(&relay->lanes[RELAY_DOWN], client);
 	give_back(&relay->lanes[RELAY_UP], backend);
-	event_free(relay->unread_check);
 	free(relay);
 }
 

@@ -8,12 +8,14 @@ int relay_context_init(struct relay_context *context, struct event_base *base)
 {
 	int pool;
 	int poll;
+	int deliveries;
 
 	context->base = base;
 	context->read_buffer = malloc(RELAY_READ_MAX);
 	pool = pipe_pool_init(&context->pipes, base);
 	poll = relay_poll_init(&context->poll, base);
-	if (pool == 0 && poll == 0 && context->read_buffer != NULL)
+	deliveries = relay_deliveries_init(&context->deliveries, base);
+	if (pool == 0 && poll == 0 && deliveries == 0 && context->read_buffer != NULL)
 		return 0;
 	relay_context_fini(context);
 	return -1;
@@ -21,6 +23,7 @@ int relay_context_init(struct relay_context *context, struct event_base *base)
 
 void relay_context_fini(struct relay_context *context)
 {
+	relay_deliveries_fini(&context->deliveries);
 	relay_poll_fini(&context->poll);
 	pipe_pool_fini(&context->pipes);
 	free(context->read_buffer);

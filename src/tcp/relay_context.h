@@ -1,12 +1,13 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
 /*
- * What the relays of one worker share, and the header stage before them: readiness of sockets,
- * pipes and the one buffer that sockets are read into. One worker thread.
+ * What the relays of one worker share: readiness of sockets, pipes, the deadlines of deliveries,
+ * and the one buffer that sockets are read into, also by the header stage. One worker thread.
  */
 #ifndef MMPROXY_RELAY_CONTEXT_H
 #define MMPROXY_RELAY_CONTEXT_H
 
 #include "tcp/pipe_pool.h"
+#include "tcp/relay_delivery.h"
 #include "tcp/relay_poll.h"
 
 /*
@@ -20,7 +21,8 @@ struct relay_context {
 	struct event_base *base;
 	struct relay_poll poll;
 	struct pipe_pool pipes;
-	unsigned char *read_buffer; /* RELAY_READ_MAX bytes, in use within one callback only */
+	struct relay_deliveries deliveries;
+	unsigned char *read_buffer; /* RELAY_READ_MAX bytes; in use within one callback only */
 };
 
 /* Returns 0, or -1 with errno, with nothing left behind. */

@@ -23,11 +23,31 @@ static void serve_batch(struct relay_poll *poll)
 	}
 }
 
+/* Those that queue again meanwhile stand behind the last, and wait for the next pass. */
+static void serve_queue(struct relay_poll *poll)
+{
+	struct relay_socket *last = TAILQ_LAST(&poll->queue, relay_sockets);
+	struct relay_socket *socket = NULL;
+
+	while (last != NULL && socket != last && !TAILQ_EMPTY(&poll->queue)) {
+		socket = TAILQ_FIRST(&poll->queue);
+		TAILQ_REMOVE(&poll->queue, socket, later);
+		socket->queued = false;
+		socket->on_ready(socket, 0);
+	}
+}
+
 static void on_events(evutil_socket_t fd, short what, void *arg)
 {
 	struct relay_poll *poll = arg;
 
 	(void)what;
+	poll->pass++;
+	if (!TAILQ_EMPTY(&poll->queue)) {
+		/* It may be due in this very pass, and would be a second turn. */
+		evtimer_del(poll->turns);
+		serve_queue(poll);
+	}
 	for (int round = 0; round < ROUNDS; round++) {
 		poll->batch_len = epoll_wait(fd, poll->batch, RELAY_POLL_BATCH, 0);
 		serve_batch(poll);
@@ -40,22 +60,11 @@ static void on_events(evutil_socket_t fd, short what, void *arg)
 static void on_turns(evutil_socket_t fd, short what, void *arg)
 {
 	struct relay_poll *poll = arg;
-	struct relay_socket *last = TAILQ_LAST(&poll->queue, relay_sockets);
-	struct relay_socket *socket;
 
 	(void)fd;
 	(void)what;
-	/* Those that queue again meanwhile stand behind the last, and wait for the next pass. */
-	do {
-		socket = TAILQ_FIRST(&poll->queue);
-		if (socket == NULL)
-			return;
-		TAILQ_REMOVE(&poll->queue, socket, later);
-		socket->queued = false;
-		if (socket == last)
-			last = NULL;
-		socket->on_ready(socket, 0);
-	} while (last != NULL);
+	poll->pass++;
+	serve_queue(poll);
 }
 
 int relay_poll_init(struct relay_poll *poll, struct event_base *base)
@@ -63,6 +72,7 @@ int relay_poll_init(struct relay_poll *poll, struct event_base *base)
 	poll->event = NULL;
 	poll->turns = NULL;
 	poll->batch_len = 0;
+	poll->pass = 0;
 	TAILQ_INIT(&poll->queue);
 	poll->fd = epoll_create1(EPOLL_CLOEXEC);
 	if (poll->fd < 0)
@@ -88,7 +98,7 @@ void relay_poll_fini(struct relay_poll *poll)
 int relay_poll_add(struct relay_poll *poll, struct relay_socket *socket)
 {
 	struct epoll_event event = {
-	    .events = EPOLLIN | EPOLLOUT | EPOLLRDHUP | EPOLLET,
+	    .events = EPOLLIN | EPOLLPRI | EPOLLOUT | EPOLLRDHUP | EPOLLET,
 	    .data.ptr = socket,
 	};
 
@@ -119,8 +129,10 @@ void relay_poll_again(struct relay_poll *poll, struct relay_socket *socket)
 	if (!socket->queued)
 		TAILQ_INSERT_TAIL(&poll->queue, socket, later);
 	socket->queued = true;
-	/* Through the timers: a plain activation would be served before the loop looks at the
-	 * sockets. */
-	if (!evtimer_pending(poll->turns, NULL))
-		(void)evtimer_add(poll->turns, &at_once);
+	/*
+	 * Through the timers: a plain activation, which is for want of memory, is served before the
+	 * loop looks at the sockets.
+	 */
+	if (!evtimer_pending(poll->turns, NULL) && evtimer_add(poll->turns, &at_once) < 0)
+		event_active(poll->turns, EV_TIMEOUT, 0);
 }

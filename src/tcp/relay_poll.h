@@ -27,15 +27,18 @@ struct relay_socket {
 	int fd;
 	bool queued; /* its turn comes again */
 
-	/* EPOLLIN, EPOLLOUT, EPOLLRDHUP, EPOLLHUP, EPOLLERR as they came; 0: its turn has come
-	 * again. */
+	/*
+	 * EPOLLIN, EPOLLPRI, EPOLLOUT, EPOLLRDHUP, EPOLLHUP, EPOLLERR as they came; 0: its turn has
+	 * come again.
+	 */
 	void (*on_ready)(struct relay_socket *socket, uint32_t events);
 };
 
 struct relay_poll {
 	int fd;
 	struct event *event;
-	struct event *turns;
+	struct event *turns; /* when nothing else wakes the worker */
+	uint32_t pass;	     /* changes with each pass of the loop: a turn is what fits into one */
 	TAILQ_HEAD(relay_sockets, relay_socket) queue;
 	struct epoll_event batch[RELAY_POLL_BATCH];
 	int batch_at;
@@ -60,7 +63,7 @@ void relay_poll_remove(struct relay_poll *poll, struct relay_socket *socket);
 /* The same for a descriptor that is closed before the loop goes on: closing ends the watch. */
 void relay_poll_forget(struct relay_poll *poll, struct relay_socket *socket);
 
-/* Call on_ready again, with no events, after others have had their turn. */
+/* Call on_ready again, with no events, in the next pass of the loop. */
 void relay_poll_again(struct relay_poll *poll, struct relay_socket *socket);
 
 #endif

@@ -1,77 +1,122 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
-/* The end of a connection whose other side was reset. */
+/* The end of a connection by a reset. */
 #include "tcp/reset.h"
 
-#include <errno.h>
 #include <stdlib.h>
-#include <time.h>
 
 #include "base/clock.h"
-#include "net/exact_reset.h"
 #include "net/sock.h"
 
-/* How long undelivered bytes may hold a reset back. */
+/* How long bytes on their way may hold a reset back. */
 #define DELIVERY_MS 500
 
 /* How long a peer is asked whether it has been reset: one that is there answers in a round trip. */
 #define ANSWER_MS 3000
 
-/* How long a stopping worker waits for such answers. */
-#define STOP_MS 300
+/* The same when the worker is stopping, which with the delivery before it makes a second. */
+#define STOP_MS 500
 
-#define CHECK_FIRST_MS 2
-#define CHECK_LAST_MS  50
+/* Between a reset's first two looks; each further pause takes twice as long, up to the last one. */
+#define PAUSE_FIRST_MS 2
+#define PAUSE_LAST     (RESET_PAUSES - 1)
+
+/* Looked at in one pass of the loop, with a dozen system calls each. */
+#define TURN 32
 
 enum reset_state {
-	RESET_DELIVERING, /* what came before the reset is on its way */
+	RESET_DELIVERING, /* what was written is on its way */
 	RESET_ASKING,	  /* the peer may not have got all of it, and is asked for an answer */
 };
 
 struct reset {
-	LIST_ENTRY(reset) entry;
+	TAILQ_ENTRY(reset) entry;
+	TAILQ_ENTRY(reset) pause_entry;
 	struct reset_list *list;
-	struct event *timer;
-	struct evbuffer *undelivered;
+	struct service *service;
+	struct exact_reset exact;
 	int fd;
 	uint32_t mark;
 	int64_t deadline_ms; /* of the state */
-	int check_ms;
+	int64_t look_ms;     /* when its pause is over */
+	unsigned pause;	     /* PAUSE_FIRST_MS << pause */
 	enum reset_state state;
 	bool foreign;
 };
 
 static void reset_free(struct reset *reset)
 {
-	LIST_REMOVE(reset, entry);
-	if (reset->timer != NULL)
-		event_free(reset->timer);
-	if (reset->undelivered != NULL)
-		evbuffer_free(reset->undelivered);
+	struct reset_list *list = reset->list;
+
+	TAILQ_REMOVE(&list->held, reset, entry);
+	TAILQ_REMOVE(&list->pauses[reset->pause], reset, pause_entry);
+	list->count--;
 	sock_abort(reset->fd);
+	service_leave(reset->service);
 	free(reset);
+	if (list->count == 0)
+		exact_reset_raw_close(&list->raw);
 }
 
-static void arm(struct reset *reset, int delay_ms)
+/* Close one as it is. */
+static void give_up(struct reset *reset)
 {
-	const struct timeval delay = clock_timeval(delay_ms);
-
-	if (evtimer_add(reset->timer, &delay) < 0)
-		reset_free(reset);
+	if (reset->exact.frozen)
+		exact_reset_give_up(reset->fd);
+	reset_free(reset);
 }
 
-static void arm_later(struct reset *reset)
+static void begin_pause(struct reset *reset, unsigned pause)
 {
-	if (reset->check_ms < CHECK_LAST_MS)
-		reset->check_ms *= 2;
-	arm(reset, reset->check_ms);
+	reset->pause = pause;
+	reset->look_ms = clock_now_ms() + (PAUSE_FIRST_MS << pause);
+	TAILQ_INSERT_TAIL(&reset->list->pauses[pause], reset, pause_entry);
 }
 
-/* Whether there is nothing to wait for: all delivered and acknowledged, or the socket is dead. */
-static bool is_settled(int fd, struct evbuffer *undelivered)
+static void change_pause(struct reset *reset, unsigned pause)
 {
-	while (undelivered != NULL && evbuffer_get_length(undelivered) > 0)
-		if (evbuffer_write(undelivered, fd) <= 0)
-			return errno != EAGAIN && errno != EINTR;
+	TAILQ_REMOVE(&reset->list->pauses[reset->pause], reset, pause_entry);
+	begin_pause(reset, pause);
+}
+
+/* Look again, later each time. */
+static void pause_longer(struct reset *reset)
+{
+	change_pause(reset, reset->pause < PAUSE_LAST ? reset->pause + 1 : PAUSE_LAST);
+}
+
+/* The one whose pause ends next, NULL when nothing is held. Equal pauses end in their order. */
+static struct reset *find_next(const struct reset_list *list)
+{
+	struct reset *next = NULL;
+
+	for (size_t i = 0; i < RESET_PAUSES; i++) {
+		struct reset *first = TAILQ_FIRST(&list->pauses[i]);
+
+		if (first != NULL && (next == NULL || first->look_ms < next->look_ms))
+			next = first;
+	}
+	return next;
+}
+
+/* Set the timer for the pause that ends next. */
+static void arm(struct reset_list *list)
+{
+	struct reset *next;
+
+	while ((next = find_next(list)) != NULL) {
+		int64_t left_ms = next->look_ms - clock_now_ms();
+		const struct timeval delay = clock_timeval(left_ms > 0 ? left_ms : 0);
+
+		if (evtimer_add(&list->timer, &delay) == 0)
+			return;
+		/* Without memory for the timer nobody would ever look again. */
+		give_up(next);
+	}
+}
+
+/* Whether there is nothing to wait for: all is acknowledged, or the connection is dead. */
+static bool is_settled(int fd)
+{
 	return sock_unacknowledged(fd) == 0 || sock_take_error(fd) != 0;
 }
 
@@ -80,7 +125,8 @@ static bool ask(struct reset *reset)
 {
 	if (sock_take_error(reset->fd) != 0)
 		return false;
-	if (clock_now_ms() < reset->deadline_ms && exact_reset_send(reset->fd, reset->mark) == 0)
+	if (clock_now_ms() < reset->deadline_ms &&
+	    exact_reset_send(&reset->exact, &reset->list->raw, reset->fd, reset->mark) == 0)
 		return true;
 	exact_reset_give_up(reset->fd);
 	return false;
@@ -89,20 +135,19 @@ static bool ask(struct reset *reset)
 static void begin_asking(struct reset *reset)
 {
 	reset->state = RESET_ASKING;
-	reset->deadline_ms = clock_now_ms() + ANSWER_MS;
-	reset->check_ms = CHECK_FIRST_MS;
+	reset->deadline_ms = clock_now_ms() + (reset->list->stopping ? STOP_MS : ANSWER_MS);
 	if (ask(reset))
-		arm(reset, reset->check_ms);
+		change_pause(reset, 0);
 	else
 		reset_free(reset);
 }
 
 static void check_delivery(struct reset *reset)
 {
-	if (is_settled(reset->fd, reset->undelivered))
+	if (is_settled(reset->fd))
 		reset_free(reset);
 	else if (clock_now_ms() < reset->deadline_ms)
-		arm_later(reset);
+		pause_longer(reset);
 	else if (reset->foreign)
 		begin_asking(reset);
 	else
@@ -112,89 +157,113 @@ static void check_delivery(struct reset *reset)
 static void check_answer(struct reset *reset)
 {
 	if (ask(reset))
-		arm_later(reset);
+		pause_longer(reset);
 	else
 		reset_free(reset);
 }
 
 static void on_timer(evutil_socket_t fd, short what, void *arg)
 {
-	struct reset *reset = arg;
-	struct reset_list *list = reset->list;
+	struct reset_list *list = arg;
+	int64_t now = clock_now_ms();
 
 	(void)fd;
 	(void)what;
-	if (reset->state == RESET_DELIVERING)
-		check_delivery(reset);
-	else
-		check_answer(reset);
-	if (LIST_EMPTY(&list->entries) && list->on_empty != NULL)
+	for (int i = 0; i < TURN; i++) {
+		struct reset *reset = find_next(list);
+
+		if (reset == NULL || reset->look_ms > now)
+			break;
+		if (reset->state == RESET_DELIVERING)
+			check_delivery(reset);
+		else
+			check_answer(reset);
+	}
+	arm(list);
+	if (list->count == 0 && list->on_empty != NULL)
 		list->on_empty(list->on_empty_arg);
 }
 
-void reset_list_init(struct reset_list *list, struct event_base *base, void (*on_empty)(void *arg),
-		     void *arg)
+void reset_list_init(struct reset_list *list, struct event_base *base, size_t count_max,
+		     void (*on_empty)(void *arg), void *arg)
 {
-	list->base = base;
+	evtimer_assign(&list->timer, base, on_timer, list);
+	exact_reset_raw_init(&list->raw);
+	TAILQ_INIT(&list->held);
+	for (size_t i = 0; i < RESET_PAUSES; i++)
+		TAILQ_INIT(&list->pauses[i]);
+	list->count = 0;
+	list->count_max = count_max;
+	list->stopping = false;
 	list->on_empty = on_empty;
 	list->on_empty_arg = arg;
-	LIST_INIT(&list->entries);
 }
 
-/* Without the loop: one round for all that are left. */
-static void finish_round(struct reset_list *list)
+static void hurry(struct reset *reset)
 {
-	struct reset *reset = LIST_FIRST(&list->entries);
+	int64_t limit_ms = clock_now_ms() + STOP_MS;
 
+	if (reset->state == RESET_DELIVERING)
+		return;
+	if (reset->deadline_ms > limit_ms)
+		reset->deadline_ms = limit_ms;
+	change_pause(reset, 0);
+}
+
+void reset_list_stop(struct reset_list *list)
+{
+	struct reset *reset = TAILQ_FIRST(&list->held);
+
+	list->stopping = true;
 	while (reset != NULL) {
-		struct reset *next = LIST_NEXT(reset, entry);
+		struct reset *next = TAILQ_NEXT(reset, entry);
 
-		if (!reset->foreign || !ask(reset))
-			reset_free(reset);
+		hurry(reset);
 		reset = next;
 	}
+	arm(list);
+}
+
+bool reset_list_is_empty(const struct reset_list *list)
+{
+	return list->count == 0;
 }
 
 void reset_list_fini(struct reset_list *list)
 {
-	static const struct timespec pause = {.tv_nsec = CHECK_FIRST_MS * 1000 * 1000};
-	int64_t deadline_ms = clock_now_ms() + STOP_MS;
-	struct reset *reset;
-
-	LIST_FOREACH(reset, &list->entries, entry)
-	reset->deadline_ms = deadline_ms;
-	finish_round(list);
-	while (!LIST_EMPTY(&list->entries)) {
-		(void)nanosleep(&pause, NULL);
-		finish_round(list);
-	}
+	while (list->count > 0)
+		give_up(TAILQ_FIRST(&list->held));
+	event_del(&list->timer);
 }
 
-void reset_take(struct reset_list *list, int fd, struct evbuffer *undelivered, bool foreign,
-		uint32_t mark)
+static void make_room(struct reset_list *list)
 {
-	struct reset *reset = NULL;
+	if (list->count >= list->count_max)
+		give_up(TAILQ_FIRST(&list->held));
+}
 
-	if (!is_settled(fd, undelivered))
-		reset = calloc(1, sizeof(*reset));
+bool reset_take(struct reset_list *list, int fd, bool foreign, uint32_t mark,
+		struct service *service)
+{
+	struct reset *reset = is_settled(fd) ? NULL : calloc(1, sizeof(*reset));
+
 	if (reset == NULL) {
-		if (undelivered != NULL)
-			evbuffer_free(undelivered);
 		sock_abort(fd);
-		return;
+		return false;
 	}
+	make_room(list);
 	reset->list = list;
+	reset->service = service;
 	reset->fd = fd;
-	reset->undelivered = undelivered;
 	reset->foreign = foreign;
 	reset->mark = mark;
 	reset->state = RESET_DELIVERING;
-	reset->check_ms = CHECK_FIRST_MS;
 	reset->deadline_ms = clock_now_ms() + DELIVERY_MS;
-	LIST_INSERT_HEAD(&list->entries, reset, entry);
-	reset->timer = evtimer_new(list->base, on_timer, reset);
-	if (reset->timer == NULL)
-		reset_free(reset);
-	else
-		arm(reset, reset->check_ms);
+	TAILQ_INSERT_TAIL(&list->held, reset, entry);
+	list->count++;
+	begin_pause(reset, 0);
+	/* Otherwise the timer is set for another one. */
+	if (find_next(list) == reset)
+		arm(list);
+	return true;
 }

@@ -100,14 +100,15 @@ void session_close(struct session *session, enum close_reason reason)
 {
 	struct tcp_listener *listener = session->listener;
 	struct session_end end;
+	unsigned held;
 
 	/* Before its descriptors are closed: their numbers are other connections' then. */
 	session_stop_waiting(session);
-	session_end_take(session, reason, &end);
+	session_end_take(session, &end);
 	session_log_end(session, reason, &end.progress);
 	if (reason == REASON_BACKEND_TIMEOUT && addr_is_set(&session->source))
 		service_explain_routes(listener->service, &session->target);
-	session_end_close(session, reason, &end);
+	held = session_end_close(session, reason, &end);
 	if (session->payload != NULL)
 		evbuffer_free(session->payload);
 
@@ -115,7 +116,11 @@ void session_close(struct session *session, enum close_reason reason)
 	stats_add(&listener->stats.closed[reason], 1);
 	stats_add(&listener->stats.bytes[STATS_UP], end.progress.bytes[RELAY_UP]);
 	stats_add(&listener->stats.bytes[STATS_DOWN], end.progress.bytes[RELAY_DOWN]);
-	service_leave(listener->service);
+	/* The first connection that is held keeps the session's place, a second takes another. */
+	if (held == 0)
+		service_leave(listener->service);
+	else if (held > 1)
+		service_enter(listener->service);
 	LIST_REMOVE(session, entry);
 	tlv_copy_free(session->tlvs);
 	header_reader_fini(&session->header);

@@ -32,10 +32,13 @@ static void on_backend_answer(evutil_socket_t fd, short what, void *arg)
 
 	(void)what;
 	session->error = sock_take_error(fd);
-	if (session->error != 0)
-		session_close(session, dial_reason(session->error));
+	if (session->error == 0)
+		session_relay_start(session, false);
+	/* It was connected, and has been reset since: what it said meanwhile is for the client. */
+	else if (dial_reason(session->error) == REASON_BACKEND_RESET)
+		session_relay_start(session, true);
 	else
-		session_relay_start(session);
+		session_close(session, dial_reason(session->error));
 }
 
 /* The source port is taken: wait a little, then do as source_port says. */
@@ -86,7 +89,7 @@ static void dial_backend(struct session *session)
 	session->backend_fd = fd;
 	if (sock_is_connected(fd)) {
 		/* On loopback the handshake is over when connect(2) returns. */
-		session_relay_start(session);
+		session_relay_start(session, false);
 		return;
 	}
 	session->state = SESSION_DIALLING;

@@ -92,13 +92,17 @@ static const struct relay_events relay_events = {
     .on_ended = on_relay_ended,
 };
 
-static struct relay *start_engine(struct session *session)
+static struct relay *start_engine(struct session *session, bool backend_reset)
 {
 	const struct relay_engine *engine =
 	    session_conf(session)->relay == CONF_RELAY_BUFFERED ? &relay_buffered : &relay_splice;
 	struct relay_end client = {.fd = session->client_fd};
 	/* What came behind the header goes out before anything that comes later. */
-	struct relay_end backend = {.fd = session->backend_fd, .undelivered = session->payload};
+	struct relay_end backend = {
+	    .fd = session->backend_fd,
+	    .undelivered = session->payload,
+	    .reset = backend_reset,
+	};
 	struct relay *relay =
 	    engine->start(session->listener->relays, &client, &backend, &relay_events, session);
 
@@ -106,12 +110,12 @@ static struct relay *start_engine(struct session *session)
 	return relay;
 }
 
-void session_relay_start(struct session *session)
+void session_relay_start(struct session *session, bool backend_reset)
 {
 	session->connected_ms = clock_now_ms();
 	session_stop_waiting(session);
 	session_log_step(session, "connected");
-	session->relay = start_engine(session);
+	session->relay = start_engine(session, backend_reset);
 	if (session->relay == NULL) {
 		session_close(session, REASON_INTERNAL);
 		return;

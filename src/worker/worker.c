@@ -31,6 +31,7 @@ struct worker {
 	pthread_t thread;
 	bool running;
 	bool draining;
+	bool stopping;
 	atomic_bool drained;
 };
 
@@ -45,7 +46,9 @@ static void check_drained(void *arg)
 {
 	struct worker *worker = arg;
 
-	if (!worker->draining || worker->drained || !LIST_EMPTY(&worker->resets.entries))
+	if (worker->stopping && reset_list_is_empty(&worker->resets))
+		event_base_loopbreak(worker->base);
+	if (!worker->draining || worker->drained || !reset_list_is_empty(&worker->resets))
 		return;
 	for (size_t i = 0; i < worker->listeners_count; i++)
 		if (!is_idle(&worker->listeners[i]))
@@ -74,6 +77,8 @@ static void close_sessions(struct worker *worker)
 		else
 			tcp_listener_close_sessions(worker->listeners[i].tcp, REASON_SHUTDOWN);
 	}
+	/* Here and not when the worker is freed, so that all wait for answers side by side. */
+	reset_list_stop(&worker->resets);
 }
 
 static void on_message(unsigned message, void *arg)
@@ -96,7 +101,8 @@ static void on_message(unsigned message, void *arg)
 		break;
 	case WORKER_STOP:
 		close_sessions(worker);
-		event_base_loopbreak(worker->base);
+		worker->stopping = true;
+		check_drained(worker);
 		break;
 	}
 }
@@ -137,7 +143,7 @@ struct worker *worker_new(struct mailbox *notify, unsigned drained_message)
 		free(worker);
 		return NULL;
 	}
-	reset_list_init(&worker->resets, worker->base, check_drained, worker);
+	reset_list_init(&worker->resets, worker->base, RESET_HELD_MAX, check_drained, worker);
 	if (relay_context_init(&worker->relays, worker->base) < 0) {
 		event_base_free(worker->base);
 		free(worker);

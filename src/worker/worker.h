@@ -18,8 +18,8 @@
 /* What a worker can be told. */
 enum worker_message {
 	WORKER_DRAIN = 1 << 0, /* nothing new; say so when the last session and flow have ended */
-	WORKER_CLOSE = 1 << 1, /* end all of them now, as WORKER_DRAIN otherwise */
-	WORKER_STOP = 1 << 2,  /* leave the loop */
+	WORKER_CLOSE = 1 << 1, /* end all of them within a second, as WORKER_DRAIN otherwise */
+	WORKER_STOP = 1 << 2,  /* the same, and leave the loop then */
 	WORKER_LOOK_ROUND = 1 << 3, /* another worker asks for room, or has made some */
 };
 

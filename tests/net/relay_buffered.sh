@@ -16,5 +16,5 @@ run()
 
 export -f run
 export MMPROXY_TEST_RELAY=buffered
-printf "${top_builddir:-.}/tests/net/check_net_%s\n" abort close handoff header pressure relay slow_end timeouts |
+printf "${top_builddir:-.}/tests/net/check_net_%s\n" abort close handoff header pressure relay reset slow_end timeouts urgent |
 	xargs -P 2 -I '{}' bash -c 'run {}'

@@ -13,8 +13,8 @@
 #include "tcp/relay.h"
 #include "tcp/relay_context.h"
 
-/* More than a relay may move for one connection before others have their turn. */
-#define TURN_MAX (768u * 1024)
+/* What a direction may move in one pass of the loop, before others have their turn. */
+#define TURN_MAX (256u * 1024)
 
 /* One relayed connection: the ends are the test's, the middle is the relay's. */
 struct bridge {

@@ -117,7 +117,7 @@ static void open_all(int backlog)
 	base = event_base_new();
 	ck_assert_ptr_nonnull(base);
 	ck_assert_int_eq(relay_context_init(&relays, base), 0);
-	reset_list_init(&resets, base, NULL, NULL);
+	reset_list_init(&resets, base, RESET_HELD_MAX, NULL, NULL);
 	fd = listening_socket(&own, 16);
 	backend_listener = listening_socket(&block.target_ipv4, backlog);
 	block.name = (char *)(uintptr_t) "t";

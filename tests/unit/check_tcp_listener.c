@@ -105,7 +105,7 @@ static void set_up(void)
 	base = event_base_new();
 	ck_assert_ptr_nonnull(base);
 	ck_assert_int_eq(relay_context_init(&relays, base), 0);
-	reset_list_init(&resets, base, NULL, NULL);
+	reset_list_init(&resets, base, RESET_HELD_MAX, NULL, NULL);
 	for (int i = 0; i < 2; i++)
 		fds[i] = listening_socket(&own[i]);
 	block.name = (char *)(uintptr_t) "t";

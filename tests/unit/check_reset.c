@@ -1,0 +1,186 @@
+/* SPDX-License-Identifier: BSD-2-Clause */
+/* Unit tests of tcp/reset: what is held, for how long, and whose place it keeps. */
+#include <arpa/inet.h>
+#include <errno.h>
+#include <fcntl.h>
+#include <string.h>
+#include <sys/socket.h>
+#include <unistd.h>
+
+#include <check.h>
+#include <event2/event.h>
+
+#include "tcp/reset.h"
+
+/* Held at one time in these tests. */
+#define HELD_MAX 3
+
+/* A connection with bytes on their way to a peer that does not read. */
+struct pair {
+	int ours;
+	int peers;
+};
+
+static struct event_base *base;
+static struct reset_list list;
+static struct conf_listener block = {.max_connections = 100};
+static struct service service = {.conf = &block};
+static unsigned emptied;
+
+static void on_empty(void *arg)
+{
+	(void)arg;
+	emptied++;
+}
+
+static void pair_open(struct pair *pair)
+{
+	struct sockaddr_in address = {.sin_family = AF_INET};
+	socklen_t len = sizeof(address);
+	const int small = 4096;
+	int listener = socket(AF_INET, SOCK_STREAM | SOCK_CLOEXEC, 0);
+
+	address.sin_addr.s_addr = htonl(INADDR_LOOPBACK);
+	ck_assert_int_eq(setsockopt(listener, SOL_SOCKET, SO_RCVBUF, &small, sizeof(small)), 0);
+	ck_assert_int_eq(bind(listener, (struct sockaddr *)&address, len), 0);
+	ck_assert_int_eq(listen(listener, 1), 0);
+	ck_assert_int_eq(getsockname(listener, (struct sockaddr *)&address, &len), 0);
+	pair->ours = socket(AF_INET, SOCK_STREAM | SOCK_CLOEXEC, 0);
+	ck_assert_int_eq(connect(pair->ours, (struct sockaddr *)&address, len), 0);
+	pair->peers = accept(listener, NULL, NULL);
+	ck_assert_int_ge(pair->peers, 0);
+	ck_assert_int_eq(fcntl(pair->ours, F_SETFL, O_NONBLOCK), 0);
+	ck_assert_int_eq(fcntl(pair->peers, F_SETFL, O_NONBLOCK), 0);
+	close(listener);
+}
+
+static void fill(const struct pair *pair)
+{
+	static char zeros[65536];
+
+	while (send(pair->ours, zeros, sizeof(zeros), MSG_NOSIGNAL) > 0)
+		continue;
+}
+
+/* Whether the peer has heard of the reset; reads what came before it. */
+static bool is_reset(const struct pair *pair)
+{
+	char bytes[65536];
+	ssize_t got;
+
+	do
+		got = recv(pair->peers, bytes, sizeof(bytes), 0);
+	while (got > 0);
+	return got < 0 && errno == ECONNRESET;
+}
+
+static bool take(const struct pair *pair)
+{
+	service_enter(&service);
+	if (reset_take(&list, pair->ours, false, 0, &service))
+		return true;
+	service_leave(&service);
+	return false;
+}
+
+static unsigned active(void)
+{
+	return atomic_load(&service.active);
+}
+
+static void setup(void)
+{
+	base = event_base_new();
+	ck_assert_ptr_nonnull(base);
+	emptied = 0;
+	reset_list_init(&list, base, HELD_MAX, on_empty, NULL);
+	ck_assert(reset_list_is_empty(&list));
+}
+
+static void teardown(void)
+{
+	reset_list_fini(&list);
+	ck_assert_uint_eq(active(), 0);
+	event_base_free(base);
+}
+
+START_TEST(what_is_acknowledged_is_reset_at_once)
+{
+	struct pair pair;
+
+	pair_open(&pair);
+	ck_assert(!take(&pair));
+	ck_assert(is_reset(&pair));
+	ck_assert(reset_list_is_empty(&list));
+	close(pair.peers);
+}
+END_TEST
+
+START_TEST(what_is_held_keeps_its_place_until_it_is_over)
+{
+	struct pair pair;
+
+	pair_open(&pair);
+	fill(&pair);
+	ck_assert(take(&pair));
+	ck_assert_uint_eq(active(), 1);
+	ck_assert(!reset_list_is_empty(&list));
+	/* Ends when no timer is left, though the peer never reads. */
+	(void)event_base_dispatch(base);
+	ck_assert_uint_eq(active(), 0);
+	ck_assert_uint_eq(emptied, 1);
+	ck_assert(is_reset(&pair));
+	close(pair.peers);
+}
+END_TEST
+
+START_TEST(beyond_the_limit_the_oldest_goes_at_once)
+{
+	struct pair pairs[HELD_MAX + 2];
+
+	for (size_t i = 0; i < HELD_MAX + 2; i++) {
+		pair_open(&pairs[i]);
+		fill(&pairs[i]);
+		ck_assert(take(&pairs[i]));
+	}
+	ck_assert_uint_eq(active(), HELD_MAX);
+	for (size_t i = 0; i < HELD_MAX + 2; i++)
+		ck_assert(is_reset(&pairs[i]) == (i < 2));
+	for (size_t i = 0; i < HELD_MAX + 2; i++)
+		close(pairs[i].peers);
+}
+END_TEST
+
+START_TEST(what_is_left_at_the_end_is_reset)
+{
+	struct pair pair;
+
+	pair_open(&pair);
+	fill(&pair);
+	ck_assert(take(&pair));
+	reset_list_fini(&list);
+	ck_assert_uint_eq(active(), 0);
+	ck_assert(is_reset(&pair));
+	close(pair.peers);
+}
+END_TEST
+
+int main(void)
+{
+	Suite *suite = suite_create("reset");
+	TCase *resets = tcase_create("resets");
+	SRunner *runner = srunner_create(suite);
+	int failed;
+
+	suite_add_tcase(suite, resets);
+	tcase_add_checked_fixture(resets, setup, teardown);
+	tcase_set_timeout(resets, 30);
+	tcase_add_test(resets, what_is_acknowledged_is_reset_at_once);
+	tcase_add_test(resets, what_is_held_keeps_its_place_until_it_is_over);
+	tcase_add_test(resets, beyond_the_limit_the_oldest_goes_at_once);
+	tcase_add_test(resets, what_is_left_at_the_end_is_reset);
+	srunner_run_all(runner, CK_ENV);
+	failed = srunner_ntests_failed(runner);
+	srunner_free(runner);
+	return failed != 0;
+}
