@@ -42,8 +42,9 @@ struct header_reading {
 
 /*
  * Read from a non-blocking socket, once. header_max: bytes of a v2 header accepted. buffer has
- * HEADER_READER_FIRST_MAX bytes or more, for this call and for what *reading points to. A byte of
- * urgent data within the header is skipped; from the header's end on it stays in the socket.
+ * HEADER_READER_FIRST_MAX bytes or more, for this call and for what *reading points to. A
+ * read ends before an urgent byte (SO_OOBINLINE): one within the header is part of it, and the
+ * first one behind it stays in the socket, as what came after it does.
  */
 enum header_status header_reader_read(struct header_reader *reader, int fd, size_t header_max,
 				      uint8_t *buffer, struct header_reading *reading)

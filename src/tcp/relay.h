@@ -16,7 +16,6 @@
 #include <stdint.h>
 
 #include <event2/buffer.h>
-#include <event2/bufferevent.h>
 
 #include "base/reason.h"
 
@@ -101,11 +100,5 @@ extern const struct relay_engine relay_splice;
 
 /* libevent's bufferevents all the way: works anywhere, copies every byte through user memory. */
 extern const struct relay_engine relay_buffered;
-
-/*
- * Take the descriptor out of a bufferevent and free it with what its buffers hold. Safe in the
- * bufferevent's own callbacks: libevent frees late, so the events must leave the descriptor first.
- */
-int relay_release(struct bufferevent *bev);
 
 #endif

@@ -53,6 +53,8 @@ void session_end_take(struct session *session, struct session_end *end)
 	*end = (struct session_end){
 	    .client.fd = session->client_fd,
 	    .backend.fd = session->backend_fd,
+	    /* What was read of it that no backend has got. */
+	    .client.lost = session->payload != NULL,
 	};
 	if (session->relay != NULL) {
 		relay_measure(session->relay, &end->progress);
@@ -66,12 +68,9 @@ unsigned session_end_close(struct session *session, enum close_reason reason,
 {
 	const struct conf_listener *conf = session_conf(session);
 	bool orderly = is_orderly(reason) && !end->client.reset && !end->backend.reset;
-	/* Bytes were taken from the client that no backend has got. */
-	bool lost = session->payload != NULL;
 	unsigned held = 0;
 
-	held += close_side(session, &end->client, reason, orderly && !lost,
-			   conf->listen_transparent, 0);
+	held += close_side(session, &end->client, reason, orderly, conf->listen_transparent, 0);
 	held += close_side(session, &end->backend, reason, orderly, addr_is_set(&session->source),
 			   conf->mark);
 	return held;

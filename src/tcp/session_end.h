@@ -14,7 +14,7 @@ struct session_end {
 	struct relay_progress progress;
 };
 
-/* Take both connections out of relay and bufferevents. */
+/* Take both connections out of the session, and out of its relay. */
 void session_end_take(struct session *session, struct session_end *end);
 
 /*

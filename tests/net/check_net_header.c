@@ -184,22 +184,38 @@ START_TEST(a_byte_at_a_time_is_as_good_as_whole)
 }
 END_TEST
 
-/* Urgent data is no part of the stream: it does not keep a header from becoming whole. */
-START_TEST(an_urgent_byte_within_the_header_stalls_nothing)
+/* Reading stops short before an urgent byte, which is neither the end nor an empty socket. */
+START_TEST(an_urgent_byte_of_the_header_stalls_nothing)
 {
 	struct connection connection;
 	int backend = peer_listen(BACKEND_V4);
-	size_t at = _i == 0 ? 1 : 20;
+	size_t at = _i == 0 ? 0 : 20;
 
 	daemon_start("");
 	sender_v1(&header, CONNECTION_CLIENT, NULL);
 	connection.client = peer_connect("127.0.0.1:0", LISTEN_V4);
 	peer_send(connection.client, header.bytes, at);
-	ck_assert_int_eq(send(connection.client, "!", 1, MSG_OOB), 1);
-	peer_send(connection.client, header.bytes + at, header.len - at);
+	ck_assert_int_eq(send(connection.client, header.bytes + at, 1, MSG_OOB), 1);
+	peer_send(connection.client, header.bytes + at + 1, header.len - at - 1);
 	connection.backend = peer_accept_from(backend, CONNECTION_CLIENT);
 	connection_check(&connection);
 	connection_finish(&connection);
+}
+END_TEST
+
+START_TEST(an_urgent_byte_too_many_makes_the_header_invalid)
+{
+	int backend = peer_listen(BACKEND_V4);
+	int client;
+
+	daemon_start("");
+	sender_v1(&header, CONNECTION_CLIENT, NULL);
+	client = peer_connect("127.0.0.1:0", LISTEN_V4);
+	peer_send(client, header.bytes, 20);
+	ck_assert_int_eq(send(client, "!", 1, MSG_OOB), 1);
+	peer_expect_closed(client);
+	daemon_log_await("warn listener=t", "reason=header_invalid", NULL);
+	peer_assert_no_connection(backend);
 }
 END_TEST
 
@@ -339,7 +355,8 @@ static Suite *header_suite(void)
 	tcase_add_loop_test(identity, without_a_client_mmproxy_is_the_source, 0, OWN_KINDS);
 	tcase_add_loop_test(splits, split_at_every_byte_is_as_good_as_whole, 0, SPLIT_KINDS);
 	tcase_add_loop_test(splits, a_byte_at_a_time_is_as_good_as_whole, 0, SPLIT_KINDS);
-	tcase_add_loop_test(splits, an_urgent_byte_within_the_header_stalls_nothing, 0, 2);
+	tcase_add_loop_test(splits, an_urgent_byte_of_the_header_stalls_nothing, 0, 2);
+	tcase_add_test(splits, an_urgent_byte_too_many_makes_the_header_invalid);
 	tcase_add_loop_test(payload, a_header_alone_connects_and_the_server_speaks_first, 0, 2);
 	tcase_add_loop_test(payload, payload_behind_the_header_comes_first, 0, SPLIT_KINDS);
 	tcase_add_test(payload, much_payload_behind_the_header_arrives_whole);
