@@ -226,6 +226,11 @@ bool addr_is_loopback(const struct addr *addr)
 	return addr_family(addr) == AF_INET6 && IN6_IS_ADDR_LOOPBACK(&addr->in6.sin6_addr);
 }
 
+bool addr_is_link_local(const struct addr *addr)
+{
+	return addr_family(addr) == AF_INET6 && IN6_IS_ADDR_LINKLOCAL(&addr->in6.sin6_addr);
+}
+
 bool addr_is_martian_source(const struct addr *addr)
 {
 	if (addr_family(addr) == AF_INET) {

@@ -90,6 +90,9 @@ bool addr_is_wildcard(const struct addr *addr);
 /* 127.0.0.0/8 or ::1 */
 bool addr_is_loopback(const struct addr *addr);
 
+/* fe80::/10, which means nothing without an interface (RFC 4007, section 6) */
+bool addr_is_link_local(const struct addr *addr);
+
 /*
  * Whether no host may send from this address: "this network" (0.0.0.0/8, RFC 1122 section 3.2.1.3;
  * ::), multicast, and limited broadcast.

@@ -50,7 +50,7 @@ const char *conf_addr_misuse(const struct addr *addr, bool wildcard_ok)
 	} else if (addr_is_martian_source(addr)) {
 		return "is a multicast, broadcast or 0.0.0.0/8 address, which no server has";
 	}
-	if (addr_family(addr) == AF_INET6 && IN6_IS_ADDR_LINKLOCAL(&addr->in6.sin6_addr))
+	if (addr_is_link_local(addr))
 		return "is a link-local address, which means nothing without an interface, and "
 		       "none can be named here: use another address";
 	if (addr_port(addr) == 0)

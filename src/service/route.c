@@ -35,7 +35,7 @@ static enum close_reason find_destination(const struct service *service,
 	/* Part of what the log shows of a refusal. */
 	route->target = *destination;
 	if (addr_family(destination) != addr_family(&header->src) || addr_port(destination) == 0 ||
-	    addr_is_wildcard(destination))
+	    addr_is_wildcard(destination) || addr_is_link_local(destination))
 		return REASON_DESTINATION_DENIED;
 	if (conf->allowed_destinations != NULL &&
 	    !netset_contains(conf->allowed_destinations, destination))

@@ -194,6 +194,27 @@ START_TEST(test_kinds)
 }
 END_TEST
 
+START_TEST(test_link_local)
+{
+	static const char *const local[] = {"[fe80::1]:1", "[febf:ffff::]:1"};
+	static const char *const others[] = {"[fe7f::1]:1", "[fec0::1]:1", "[2001:db8::1]:1",
+					     "169.254.0.1:1"};
+	const struct addr none = {.sa.sa_family = AF_UNSPEC};
+
+	ck_assert(!addr_is_link_local(&none));
+	for (size_t i = 0; i < sizeof(local) / sizeof(local[0]); i++) {
+		struct addr addr = parsed(local[i]);
+
+		ck_assert_msg(addr_is_link_local(&addr), "%s", local[i]);
+	}
+	for (size_t i = 0; i < sizeof(others) / sizeof(others[0]); i++) {
+		struct addr addr = parsed(others[i]);
+
+		ck_assert_msg(!addr_is_link_local(&addr), "%s", others[i]);
+	}
+}
+END_TEST
+
 int main(void)
 {
 	Suite *suite = suite_create("addr");
@@ -209,6 +230,7 @@ int main(void)
 	tcase_add_test(tcase, test_from_sockaddr);
 	tcase_add_test(tcase, test_equality);
 	tcase_add_test(tcase, test_kinds);
+	tcase_add_test(tcase, test_link_local);
 	suite_add_tcase(suite, tcase);
 	srunner_run_all(runner, CK_ENV);
 	failed = srunner_ntests_failed(runner);

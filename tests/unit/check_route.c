@@ -183,6 +183,12 @@ START_TEST(test_dynamic_destination)
 	assert_route("203.0.113.7:1", "11.0.0.2:443");
 	ck_assert_int_eq(find("10.0.0.1:5", "203.0.113.7:1", "10.0.0.2:0"),
 			 REASON_DESTINATION_DENIED);
+	/* An address of some interface, but a header does not say which. */
+	netset_free(listener.allowed_destinations);
+	listener.allowed_destinations = set_of("::/0");
+	ck_assert_int_eq(find("10.0.0.1:5", "[2001:db8::7]:1", "[fe80::1]:443"),
+			 REASON_DESTINATION_DENIED);
+	ck_assert_int_eq(find("10.0.0.1:5", "[2001:db8::7]:1", "[2001:db8::1]:443"), REASON_DONE);
 	/* Without a destination the targets serve. */
 	ck_assert_int_eq(find_unnamed("10.0.0.1:5", PROXY_COMMAND_LOCAL), REASON_DONE);
 	assert_route("-", "127.0.0.1:8000");
