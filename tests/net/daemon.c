@@ -86,6 +86,69 @@ static void watch_children(void)
 	ck_assert_int_eq(sigaction(SIGCHLD, &action, NULL), 0);
 }
 
+/* What /proc tells of the thread that writes the log. */
+struct log_thread {
+	bool asleep;
+	unsigned long switches; /* how often it went to sleep */
+};
+
+static bool read_log_thread(const char *task, struct log_thread *thread)
+{
+	static const char key[] = "\nvoluntary_ctxt_switches:";
+	char path[320];
+	char *text;
+	const char *at;
+	bool found;
+
+	snprintf(path, sizeof(path), "/proc/%d/task/%s/status", (int)running, task);
+	text = harness_read(path);
+	at = strstr(text, key);
+	found = strncmp(text, "Name:\tmmproxy-log\n", 18) == 0 && at != NULL;
+	if (found) {
+		thread->asleep = strstr(text, "\nState:\tS") != NULL;
+		thread->switches = strtoul(at + strlen(key), NULL, 10);
+	}
+	free(text);
+	return found;
+}
+
+static bool find_log_thread(struct log_thread *thread)
+{
+	char path[64];
+	bool found = false;
+	DIR *dir;
+
+	snprintf(path, sizeof(path), "/proc/%d/task", (int)running);
+	dir = opendir(path);
+	if (dir == NULL)
+		return false;
+	for (struct dirent *entry = readdir(dir); entry != NULL && !found; entry = readdir(dir))
+		found = read_log_thread(entry->d_name, thread);
+	closedir(dir);
+	return found;
+}
+
+/*
+ * What the daemon logged up to now is in its file once the log's thread has slept for longer than
+ * its pause between lines (1 ms), without waking: there is nothing more to write.
+ */
+static void await_log_written(void)
+{
+	int64_t deadline = harness_now_ms() + harness_patience_ms();
+	struct log_thread before;
+	struct log_thread now;
+
+	if (running == 0 || !find_log_thread(&before))
+		return;
+	do {
+		harness_sleep_ms(daemon_is_wrapped() ? 100 : 5);
+		now = before;
+		if (!find_log_thread(&before))
+			return;
+	} while ((!now.asleep || !before.asleep || now.switches != before.switches) &&
+		 harness_now_ms() < deadline);
+}
+
 static char *read_log(void)
 {
 	return harness_read(harness_path(DAEMON_LOG_NAME));
@@ -292,6 +355,7 @@ static unsigned search_log(const char *a, const char *b, const char *c, char *fi
 
 unsigned daemon_log_count(const char *a, const char *b)
 {
+	await_log_written();
 	return search_log(a, b, NULL, NULL, 0);
 }
 

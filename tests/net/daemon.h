@@ -84,7 +84,7 @@ pid_t daemon_pid(void);
  * call. */
 const char *daemon_log_await(const char *a, const char *b, const char *c);
 
-/* Lines of its log that hold both texts (NULL: any). */
+/* Lines of its log that hold both texts (NULL: any), with all that it has logged up to now. */
 unsigned daemon_log_count(const char *a, const char *b);
 
 /* From /proc: resident memory and the most it ever was, open descriptors, processor time, threads.
