@@ -59,8 +59,9 @@ who=()
 if [ "$(id -u)" != 0 ]; then
 	who=(--user --map-root-user)
 fi
+# The examples are for both families.
 can_unshare=no
-if unshare "${who[@]}" --net true 2>/dev/null; then
+if [ -n "$(unshare "${who[@]}" --net sh -c 'ip link set lo up && ip -6 addr show dev lo' 2>/dev/null)" ]; then
 	can_unshare=yes
 fi
 
@@ -70,9 +71,7 @@ set -e
 ip link set lo up
 . "$1/$2.routes"
 ip route get 203.0.113.7 from "$3" | grep -q '^local ' || ! echo "no way back to $3"
-if [ -e /proc/sys/net/ipv6 ]; then
-	ip -6 route get 2001:db8:c::7 from "$4" | grep -q '^local ' || ! echo "no way back to $4"
-fi
+ip -6 route get 2001:db8:c::7 from "$4" | grep -q '^local ' || ! echo "no way back to $4"
 : >"$1/$2.log"
 "$MMPROXY" -c "$1/$2.conf" >"$1/$2.log" 2>&1 &
 tries=600
