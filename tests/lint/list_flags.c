@@ -7,45 +7,46 @@
 #include "daemon/cli.h"
 
 #include <stdio.h>
-#include <stdlib.h>
 #include <string.h>
+#include <unistd.h>
 
 #define WORD_MAX 128
 
-/* Whether the command line of this one flag is accepted; what was complained of is in complaint. */
-static bool accepts(const char *name, char complaint[static 256])
+/* Whether the command line of this one flag is accepted. If not, complaint is what was written to
+ * standard error, which has to be a file. */
+static bool accepts(const char *name, int standard_error, char complaint[static 256])
 {
 	char program[] = "mmproxy";
 	char flag[WORD_MAX + 2];
 	char *argv[] = {program, flag, NULL};
-	FILE *standard = stderr;
 	struct cli cli;
-	int result;
+	ssize_t len;
 
 	snprintf(flag, sizeof(flag), "-%s", name);
-	memset(complaint, 0, 256);
-	/* glibc's stderr is a variable. */
-	stderr = fmemopen(complaint, 255, "w");
-	if (stderr == NULL) {
-		stderr = standard;
-		abort();
-	}
-	result = cli_parse(&cli, 2, argv);
-	fclose(stderr);
-	stderr = standard;
-	if (result == 0)
+	if (ftruncate(standard_error, 0) < 0 || lseek(standard_error, 0, SEEK_SET) < 0)
+		return false;
+	if (cli_parse(&cli, 2, argv) == 0) {
 		cli_fini(&cli);
-	return result == 0;
+		return true;
+	}
+	len = pread(standard_error, complaint, 255, 0);
+	complaint[len > 0 ? len : 0] = '\0';
+	return false;
 }
 
 int main(void)
 {
-	char complaint[256];
+	FILE *file = tmpfile();
+	char complaint[256] = "";
 	char word[WORD_MAX];
 
+	if (file == NULL || dup2(fileno(file), STDERR_FILENO) < 0) {
+		perror("list_flags");
+		return 1;
+	}
 	while (fgets(word, sizeof(word), stdin) != NULL) {
 		word[strcspn(word, "\n")] = '\0';
-		if (accepts(word, complaint))
+		if (accepts(word, STDERR_FILENO, complaint))
 			printf("%s\talone\n", word);
 		else if (strstr(complaint, "needs a value") != NULL)
 			printf("%s\tvalue\n", word);
@@ -53,5 +54,6 @@ int main(void)
 			 strstr(complaint, "not in this version") == NULL)
 			printf("%s\tother\n", word);
 	}
+	fclose(file);
 	return 0;
 }
