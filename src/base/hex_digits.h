@@ -49,9 +49,13 @@ static inline size_t hex_count(const char *at, const char *end)
 __attribute__((warn_unused_result)) static inline int hex_put_pairs(struct hex_sink *sink,
 								    const char *at, size_t count)
 {
-	for (size_t i = 0; i < count; i += 2)
-		if (hex_put(sink, (unsigned)(hex_value(at[i]) << 4 | hex_value(at[i + 1]))) < 0)
+	for (size_t i = 0; i < count; i += 2) {
+		unsigned high = (unsigned)hex_value(at[i]);
+		unsigned low = (unsigned)hex_value(at[i + 1]);
+
+		if (hex_put(sink, high << 4 | low) < 0)
 			return -1;
+	}
 	return 0;
 }
 

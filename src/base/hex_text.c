@@ -172,9 +172,10 @@ static bool has_more(const struct hex_text *text)
 int hex_text_next(struct hex_text *text, uint8_t *bytes, size_t room, size_t *len)
 {
 	struct hex_dump dump = {text->at, text->end};
-	struct hex_sink sink = {bytes, 0, room};
+	struct hex_sink sink = {.room = room};
 	int status = -1;
 
+	sink.bytes = bytes;
 	if (!has_more(text))
 		return 0;
 	switch (text->form) {

@@ -151,7 +151,9 @@ static bool read_link(const uint8_t *bytes, size_t len, size_t type_at, size_t h
 		return false;
 	type = read_be16(&bytes[type_at]);
 	while ((type == ETHERTYPE_VLAN || type == ETHERTYPE_QINQ) && rest.len >= VLAN_LEN) {
-		type = read_be16(&rest.at[2]);
+		const uint8_t *tag = rest.at;
+
+		type = read_be16(tag + 2);
 		(void)skip(&rest, VLAN_LEN);
 	}
 	if (type == ETHERTYPE_IPV4)

@@ -25,10 +25,8 @@ static const char *const hints[PROXY_ERROR_COUNT] = {
     [PROXY_ERROR_V2_FAMILY] = "UNSPEC (0), INET (1), INET6 (2) or UNIX (3) in the upper half",
     [PROXY_ERROR_V2_TRANSPORT] = "UNSPEC (0), STREAM (1) or DGRAM (2) in the lower half",
     [PROXY_ERROR_TRANSPORT_MISMATCH] = "UNSPEC (0) or STREAM (1) in the lower half",
-    [PROXY_ERROR_V2_LENGTH] = "bytes 14 and 15 count those behind them: 12 or more for INET, "
-			      "36 for INET6, 216 for UNIX",
-    [PROXY_ERROR_V2_TOO_LONG] = "bytes 14 and 15 count those behind them, header_max all 16 "
-				"more",
+    [PROXY_ERROR_V2_LENGTH] = "in bytes 14 and 15, 12 or more for INET, 36 for INET6, 216 for UNIX",
+    [PROXY_ERROR_V2_TOO_LONG] = "in bytes 14 and 15, what header_max leaves beside the first 16",
     [PROXY_ERROR_V2_TLV] = "a type, a length of two bytes, and as many bytes as it says",
     [PROXY_ERROR_V2_CRC32C] = "one CRC32c of the whole header, taken with zeros in its place",
     [PROXY_ERROR_V1_DATAGRAM] = "version 2, as version 1 knows no datagrams",
