@@ -134,12 +134,14 @@ offers '' x
 offers FILES -c ''
 offers FILES -c = f
 offers FILES --config f
+offers FILES --decode ''
+offers '' --decode f ''
 offers FILES -c=f
 offers FILES -a ''
 offers FILES -allowed-networks f
 offers FILES --allowed-subnets = f
-offers '-dynamic-destination -do-not-sandbox' -d
-offers '--dynamic-destination --do-not-sandbox' --d
+offers '-decode -dynamic-destination -do-not-sandbox' -d
+offers '--decode --dynamic-destination --do-not-sandbox' --d
 offers '--dynamic-destination' -p tcp --dy
 offers '-t --test --show-config -V --version -h --help' -c f ''
 offers '--show-config' -c f -t --sh

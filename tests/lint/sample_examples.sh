@@ -49,7 +49,7 @@ for name in "${examples[@]}"; do
 		complain "$name: has to be filled in"
 	# Whoever may connect may claim any address.
 	"$MMPROXY" --show-config -c "$work/$name.conf" >"$work/$name.shown"
-	[ "$(grep -c 'listen = ' "$work/$name.shown")" = "$(grep -c 'allowed_subnets = ' "$work/$name.shown")" ] ||
+	[ "$(grep -c 'listen = ' "$work/$name.shown")" = "$(grep -c -E 'allowed_subnets(_file)? = ' "$work/$name.shown")" ] ||
 		complain "$name: anybody may connect"
 done
 
