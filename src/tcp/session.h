@@ -64,6 +64,7 @@ struct session {
 /*
  * Begin with an accepted, non-blocking socket that may stay; headerless: its peer sends no header.
  * Returns 0 with the socket taken, or -1 when memory is out and the socket is still the caller's.
+ * The session may have ended already when this returns.
  */
 int session_open(struct tcp_listener *listener, int fd, const struct addr *peer, bool headerless)
     __attribute__((warn_unused_result));

@@ -92,7 +92,7 @@ static const struct relay_events relay_events = {
     .on_ended = on_relay_ended,
 };
 
-static struct relay *start_engine(struct session *session, bool backend_reset)
+static void start_engine(struct session *session, bool backend_reset)
 {
 	const struct relay_engine *engine =
 	    session_conf(session)->relay == CONF_RELAY_BUFFERED ? &relay_buffered : &relay_splice;
@@ -103,11 +103,10 @@ static struct relay *start_engine(struct session *session, bool backend_reset)
 	    .undelivered = session->payload,
 	    .reset = backend_reset,
 	};
-	struct relay *relay =
-	    engine->start(session->listener->relays, &client, &backend, &relay_events, session);
 
+	session->relay =
+	    engine->start(session->listener->relays, &client, &backend, &relay_events, session);
 	session->payload = backend.undelivered;
-	return relay;
 }
 
 void session_relay_start(struct session *session, bool backend_reset)
@@ -115,7 +114,7 @@ void session_relay_start(struct session *session, bool backend_reset)
 	session->connected_ms = clock_now_ms();
 	session_stop_waiting(session);
 	session_log_step(session, "connected");
-	session->relay = start_engine(session, backend_reset);
+	start_engine(session, backend_reset);
 	if (session->relay == NULL) {
 		session_close(session, REASON_INTERNAL);
 		return;
