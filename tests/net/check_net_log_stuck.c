@@ -382,9 +382,9 @@ START_TEST(a_disk_that_has_room_again_says_what_is_missing)
 
 	if (!enter_mounts())
 		return;
-	harness_shell("mkdir %s && mount -t tmpfs -o size=128k,mode=0777 none %s",
+	harness_shell("mkdir %s && mount -t tmpfs -o size=8m,mode=0777 none %s",
 		      harness_path("disk"), harness_path("disk"));
-	harness_shell("head -c 64k /dev/zero >%s", harness_path("disk/ballast"));
+	harness_shell("head -c 8128k /dev/zero >%s", harness_path("disk/ballast"));
 	start_with_target(path, 2);
 	connect_times(backend, CONNECTIONS / 4);
 	ck_assert_int_eq(unlink(harness_path("disk/ballast")), 0);
