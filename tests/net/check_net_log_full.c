@@ -1,0 +1,160 @@
+/* SPDX-License-Identifier: BSD-2-Clause */
+/* A log on a disk that is full, and a syslog that has stopped: traffic goes on, the daemon ends,
+ * every line is accounted for. */
+#include <errno.h>
+#include <fcntl.h>
+#include <sched.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/socket.h>
+#include <sys/stat.h>
+#include <sys/un.h>
+#include <unistd.h>
+
+#include "daemon.h"
+#include "harness.h"
+#include "long_lines.h"
+#include "peer.h"
+
+static bool file_has(const char *path, const char *text)
+{
+	char *content = harness_read(path);
+	bool found = strstr(content, text) != NULL;
+
+	free(content);
+	return found;
+}
+
+/* ---- files ---- */
+
+START_TEST(a_disk_that_is_always_full_stops_nothing)
+{
+	int backend = peer_listen(BACKEND_V4);
+
+	long_lines_start("/dev/full", 2);
+	long_lines_connect(backend, LONG_LINES_MANY);
+	long_lines_expect_end();
+}
+END_TEST
+
+/* Whether this process may mount; the mounts are its own and its children's. */
+static bool enter_mounts(void)
+{
+	if (unshare(CLONE_NEWNS) == 0) {
+		harness_shell("mount --make-rprivate /");
+		return true;
+	}
+	printf("SKIP: no mount namespace (%s), so a test did not run\n", strerror(errno));
+	return false;
+}
+
+START_TEST(a_disk_that_has_room_again_says_what_is_missing)
+{
+	int backend = peer_listen(BACKEND_V4);
+	const char *path = harness_path("disk/target.log");
+	int fd;
+
+	if (!enter_mounts())
+		return;
+	harness_shell("mkdir %s && mount -t tmpfs -o size=8m,mode=0777 none %s",
+		      harness_path("disk"), harness_path("disk"));
+	harness_shell("head -c 8128k /dev/zero >%s", harness_path("disk/ballast"));
+	long_lines_start(path, 2);
+	long_lines_connect(backend, LONG_LINES_MANY / 4);
+	ck_assert_int_eq(unlink(harness_path("disk/ballast")), 0);
+	/* Without a further line. */
+	HARNESS_AWAIT(file_has(path, "log lines were left out"));
+	long_lines_connect(backend, 5);
+	fd = open(path, O_RDONLY | O_CLOEXEC);
+	ck_assert_int_ge(fd, 0);
+	HARNESS_AWAIT(long_lines_all_read(peer_adopt(fd), LONG_LINES_MANY / 4 + 5));
+	ck_assert_uint_gt(long_lines_left_out(), 0);
+	daemon_stop();
+}
+END_TEST
+
+/* ---- syslog ---- */
+
+/* A /dev of this process's own with what the daemon may want, and a socket that nobody reads. */
+static int make_syslog(void)
+{
+	struct sockaddr_un addr = {.sun_family = AF_UNIX};
+	const char *dev = harness_path("dev");
+	int fd = socket(AF_UNIX, SOCK_DGRAM | SOCK_NONBLOCK | SOCK_CLOEXEC, 0);
+
+	harness_shell("mkdir %s && mount -t tmpfs -o mode=0755 none %s", dev, dev);
+	harness_shell("for node in null zero full random urandom; do "
+		      "touch %s/$node && mount --bind /dev/$node %s/$node; done",
+		      dev, dev);
+	snprintf(addr.sun_path, sizeof(addr.sun_path), "%s/log", dev);
+	ck_assert_int_ge(fd, 0);
+	ck_assert_int_eq(bind(fd, (const struct sockaddr *)&addr, sizeof(addr)), 0);
+	ck_assert_int_eq(chmod(addr.sun_path, 0666), 0);
+	harness_shell("mount --move %s /dev", dev);
+	return peer_adopt(fd);
+}
+
+/* A message of syslog: <PRIORITY>TIME mmproxy[PID]: LINE. */
+static bool read_message(int fd)
+{
+	static char message[8192];
+	ssize_t got = recv(fd, message, sizeof(message) - 1, 0);
+	char *line;
+
+	if (got < 0)
+		return false;
+	message[got] = '\0';
+	/* The facility daemon is 3 << 3; LOG_INFO is 6, LOG_WARNING 4. */
+	line = strstr(message, "]: ");
+	ck_assert_msg(line != NULL && strstr(message, " mmproxy[") != NULL, "%s", message);
+	ck_assert_msg(strncmp(message, strstr(message, "]: warn ") != NULL ? "<28>" : "<30>", 4) ==
+			  0,
+		      "%s", message);
+	long_lines_count(line + strlen("]: "));
+	return true;
+}
+
+static bool has_all_messages(int fd, unsigned long count)
+{
+	while (read_message(fd))
+		;
+	return long_lines_ends() + long_lines_left_out() == count;
+}
+
+START_TEST(a_syslog_that_is_not_read_stops_nothing)
+{
+	int backend = peer_listen(BACKEND_V4);
+	int fd;
+
+	if (!enter_mounts())
+		return;
+	fd = make_syslog();
+	long_lines_start("syslog", 2);
+	long_lines_connect(backend, LONG_LINES_MANY);
+	if (_i == 1) {
+		long_lines_expect_end();
+		return;
+	}
+	HARNESS_AWAIT(has_all_messages(fd, LONG_LINES_MANY));
+	ck_assert_uint_gt(long_lines_left_out(), 0);
+	daemon_stop();
+}
+END_TEST
+
+static Suite *log_full_suite(void)
+{
+	Suite *suite = suite_create("net_log_full");
+	TCase *files = harness_case(suite, "files", 120);
+	TCase *syslog = harness_case(suite, "syslog", 120);
+
+	tcase_add_test(files, a_disk_that_is_always_full_stops_nothing);
+	tcase_add_test(files, a_disk_that_has_room_again_says_what_is_missing);
+	tcase_add_loop_test(syslog, a_syslog_that_is_not_read_stops_nothing, 0, 2);
+	return suite;
+}
+
+int main(void)
+{
+	return harness_run(log_full_suite());
+}
