@@ -151,9 +151,9 @@ void flow_update_reply(struct flow *flow)
 		flow->client_path_version = client_path_get(flow->client_path, &flow->reply);
 }
 
-static int watch_for(const struct flow *flow, uint32_t events)
+static int watch_for(struct flow *flow, uint32_t events)
 {
-	struct epoll_event event = {.events = events, .data.ptr = (void *)(uintptr_t)flow};
+	struct epoll_event event = {.events = events, .data.ptr = flow};
 
 	return epoll_ctl(flow->group->epoll_fd, EPOLL_CTL_MOD, flow->fd, &event);
 }
