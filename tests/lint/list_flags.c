@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
 /*
  * Of the words on standard input, print those that are flags of the command line, for
- * tests/lint/completions.sh: NAME, and "value" where one has to follow, "alone" where none does, or
- * "other" where that depends on what else is there.
+ * tests/lint/completions.sh: NAME, and "value" where one has to follow, "alone" where none may, or
+ * "other" where one may or where that depends on what else is there.
  */
 #include "daemon/cli.h"
 
@@ -12,38 +12,27 @@
 
 #define WORD_MAX 128
 
-/* Whether it is one flag of this name, and not several letters of which each is one. */
-static bool is_one(const struct cli *cli, const char *name)
-{
-	return cli->flags_count == 0 ||
-	       (cli->flags_count == 1 && strcmp(cli->flags[0].name, name) == 0);
-}
-
 /*
- * Whether the command line of this one flag, with a value or without, is accepted. If not,
- * complaint is what was written to standard error, which has to be a file.
+ * Whether the command line of this one flag is accepted, with a value behind it unless that is
+ * NULL. If not, complaint is what was written to standard error, which has to be a file.
  */
-static bool accepts(const char *name, bool with_value, int standard_error,
-		    char complaint[static 256])
+static bool accepts(const char *name, char *value, char complaint[static 256])
 {
 	char program[] = "mmproxy";
-	char flag[WORD_MAX + 2];
-	char value[] = "1";
-	char *argv[] = {program, flag, with_value ? value : NULL, NULL};
+	char flag[WORD_MAX + 3];
+	char *argv[] = {program, flag, value, NULL};
 	struct cli cli;
 	ssize_t len;
 
-	snprintf(flag, sizeof(flag), "-%s", name);
-	if (ftruncate(standard_error, 0) < 0 || lseek(standard_error, 0, SEEK_SET) < 0)
+	/* Behind one dash a word can be several letters. */
+	snprintf(flag, sizeof(flag), "%s%s", strlen(name) > 1 ? "--" : "-", name);
+	if (ftruncate(STDERR_FILENO, 0) < 0 || lseek(STDERR_FILENO, 0, SEEK_SET) < 0)
 		return false;
-	if (cli_parse(&cli, with_value ? 3 : 2, argv) == 0) {
-		bool one = is_one(&cli, name);
-
+	if (cli_parse(&cli, value != NULL ? 3 : 2, argv) == 0) {
 		cli_fini(&cli);
-		complaint[0] = '\0';
-		return one;
+		return true;
 	}
-	len = pread(standard_error, complaint, 255, 0);
+	len = pread(STDERR_FILENO, complaint, 255, 0);
 	complaint[len > 0 ? len : 0] = '\0';
 	return false;
 }
@@ -53,6 +42,7 @@ int main(void)
 	FILE *file = tmpfile();
 	char complaint[256] = "";
 	char word[WORD_MAX];
+	char value[] = "1";
 
 	if (file == NULL || dup2(fileno(file), STDERR_FILENO) < 0) {
 		perror("list_flags");
@@ -60,15 +50,10 @@ int main(void)
 	}
 	while (fgets(word, sizeof(word), stdin) != NULL) {
 		word[strcspn(word, "\n")] = '\0';
-		if (accepts(word, false, STDERR_FILENO, complaint)) {
-			bool either = accepts(word, true, STDERR_FILENO, complaint);
-
-			printf("%s\t%s\n", word, either ? "other" : "alone");
-			continue;
-		}
-		if (complaint[0] == '\0')
-			continue;
-		if (strstr(complaint, "needs a value") != NULL)
+		if (accepts(word, NULL, complaint))
+			printf("%s\t%s\n", word,
+			       accepts(word, value, complaint) ? "other" : "alone");
+		else if (strstr(complaint, "needs a value") != NULL)
 			printf("%s\tvalue\n", word);
 		else if (strstr(complaint, "unknown flag") == NULL &&
 			 strstr(complaint, "not in this version") == NULL)
