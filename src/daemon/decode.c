@@ -79,20 +79,25 @@ static bool unpack(struct subject *subject)
 	return subject->len == 0;
 }
 
-/* Take the first run that is more than headers of packets; buffer holds it. */
+/*
+ * Take the first run that may have been meant as a header, or the last one; buffer holds it.
+ * Packets without payload are not, nor is what has neither a signature nor the form of a packet,
+ * like ARP.
+ */
 static void read_text(struct hex_text *text, uint8_t *buffer, struct subject *subject)
 {
-	bool is_empty = true;
+	bool is_other = true;
 	size_t run = 0;
 	size_t len;
 
-	while (is_empty && hex_text_next(text, buffer, DECODE_INPUT_MAX, &len) == 1) {
+	while (is_other && hex_text_next(text, buffer, DECODE_INPUT_MAX, &len) == 1) {
 		memset(subject, 0, sizeof(*subject));
 		subject->form = text->form;
 		subject->bytes = buffer;
 		subject->len = len;
 		subject->run = ++run;
-		is_empty = unpack(subject);
+		is_other = unpack(subject) || (!subject->in_packet && has_no_signature(subject) &&
+					       !is_taken(subject->bytes, subject->len));
 	}
 	if (run == 1 && hex_text_next(text, buffer, 0, &len) == 0)
 		subject->run = 0;
@@ -138,8 +143,8 @@ static void tell_subject(FILE *out, const struct subject *subject)
 	show_len(out, subject->skipped_len + subject->len);
 	fprintf(out, ", from %s\n", form_name(subject->form));
 	if (subject->run > 0)
-		fprintf(out, "packet: number %zu of the dump, the %s\n", subject->run,
-			subject->len > 0 ? "first that carries anything" : "last");
+		fprintf(out, "packet: number %zu of the dump%s\n", subject->run,
+			subject->run > 1 ? "; those before it carry nothing" : "");
 	if (!subject->in_packet)
 		return;
 	fputs("skipped: ", out);

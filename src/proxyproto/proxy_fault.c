@@ -50,6 +50,7 @@ static void find_accepted(enum proxy_reader reader, const uint8_t *bytes, size_t
 			  struct proxy_fault *fault)
 {
 	uint8_t tried[JUDGED_MAX];
+	size_t count = 0;
 
 	if (fault->at >= JUDGED_MAX)
 		return;
@@ -58,8 +59,9 @@ static void find_accepted(enum proxy_reader reader, const uint8_t *bytes, size_t
 		tried[fault->at] = (uint8_t)value;
 		fault->accepted[value] =
 		    judge(reader, tried, fault->at + 1, header_max) == PROXY_ERROR_NONE;
+		count += fault->accepted[value] ? 1 : 0;
 	}
-	fault->has_accepted = true;
+	fault->has_accepted = count <= UINT8_MAX;
 }
 
 /* TLVs are judged together, once the header is whole: find the one that is to blame. */
@@ -109,9 +111,8 @@ void proxy_fault_find(enum proxy_reader reader, const uint8_t *bytes, size_t len
 	(void)!proxy_reader_parse(reader, bytes, len, header_max, &header, &error);
 	fault->error = error;
 	fault->at = len;
-	if (error == PROXY_ERROR_NONE || error == PROXY_ERROR_TRUNCATED)
-		return;
-	fault->at = shortest_wrong(reader, bytes, len, header_max) - 1;
+	if (error != PROXY_ERROR_NONE && error != PROXY_ERROR_TRUNCATED)
+		fault->at = shortest_wrong(reader, bytes, len, header_max) - 1;
 	if (error == PROXY_ERROR_V2_TLV || error == PROXY_ERROR_V2_CRC32C)
 		find_tlv(bytes, len, header_max, fault);
 	else

@@ -21,7 +21,7 @@ enum proxy_status proxy_reader_parse(enum proxy_reader reader, const uint8_t *by
 struct proxy_fault {
 	enum proxy_error error; /* NONE: a stream that goes on is a header still */
 	size_t at;		/* the first byte that is wrong; len: the next one, not there */
-	bool has_accepted;	/* whether one byte is to blame, and accepted is known */
+	bool has_accepted;	/* whether accepted is known, and not any byte would do */
 	bool accepted[UINT8_MAX + 1]; /* the bytes that could stand there */
 };
 

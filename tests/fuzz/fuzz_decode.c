@@ -56,7 +56,7 @@ static void check_fault(const uint8_t *data, size_t size)
 		proxy_fault_find(reader, data, size, HEADER_MAX, &fault);
 		require(fault.error == error, "another error");
 		require(fault.at <= size, "a fault outside of the bytes");
-		require(!fault.has_accepted || !fault.accepted[data[fault.at]],
+		require(!fault.has_accepted || fault.at == size || !fault.accepted[data[fault.at]],
 			"the wrong byte could stand there");
 	}
 }

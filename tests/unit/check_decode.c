@@ -449,6 +449,11 @@ START_TEST(an_end_within_the_header)
 	expect_line("on UDP: refused, reason=header_invalid error=truncated");
 	ck_assert_int_eq(DECODE("PROXY TCP4 1.1.1.1"), 1);
 	expect_line("incomplete at: byte 18, counted from 0");
+	expect_line("accepted there: 0x20, 0x30 (0) to 0x39 (9)");
+	/* As an editor or echo leaves a line. */
+	ck_assert_int_eq(DECODE("PROXY TCP4 1.1.1.1 2.2.2.2 1 2\n"), 1);
+	expect_line("accepted there: 0x0d, 0x30 (0) to 0x39 (9)");
+	expect_line("error: v1_line_end: *");
 	ck_assert_int_eq(decode("", 0), 1);
 	expect_line("input: 0 bytes, from raw bytes");
 	expect_line("error: there are no bytes");
@@ -537,16 +542,22 @@ START_TEST(packets_are_unpacked)
 				"12:00:01 IP 198.51.100.1.40000 > 198.51.100.2.7000:\n" IP_TCP),
 			 0);
 	expect_line("input: 80 bytes, from a hexadecimal dump");
-	expect_line("packet: number 2 of the dump, the first that carries anything");
+	expect_line("packet: number 2 of the dump; those before it carry nothing");
 	expect_line("skipped: 40 bytes of headers: IP, TCP from 198.51.100.1:40000 to "
 		    "198.51.100.2:7000");
 	expect_line("header: PROXY protocol version 2, 28 bytes");
 	expect_line("payload: 12 bytes: \"SSH-2.0\\r\\n\\r\\n\\n\"");
 	ck_assert_int_eq(DECODE(SYN SYN), 1);
-	expect_line("packet: number 2 of the dump, the last");
+	expect_line("packet: number 2 of the dump; those before it carry nothing");
 	expect_line("error: the packet carries no payload");
 	ck_assert_int_eq(DECODE(SYN), 1);
 	expect_no("packet: ");
+	/* An ARP request is no packet of IP. */
+	ck_assert_int_eq(DECODE("\t0x0000:  0001 0800 0604 0001 0202 0202 0202 c633  ...\n" IP_TCP),
+			 0);
+	expect_line("packet: number 2 of the dump; those before it carry nothing");
+	ck_assert_int_eq(DECODE(IP_TCP SYN), 0);
+	expect_line("packet: number 1 of the dump");
 }
 END_TEST
 

@@ -109,9 +109,12 @@ START_TEST(streams)
 			      "abcd",
 		    "v2_crc32c", 31),
 	    /* The end is what is wrong with these. */
-	    NO_BYTE("PROXY TCP4 1.1.", "none", 15),
-	    NO_BYTE(SIGNATURE "\x21\x11", "none", 14),
-	    NO_BYTE("", "none", 0),
+	    ONE_BYTE("PROXY TCP4 1.1.", "none", 15, "0129", ". \r"),
+	    ONE_BYTE("PROXY TCP4 1.1.1.1 2.2.2.2 80 81", "none", 32, "\r09", "\n "),
+	    ONE_BYTE(SIGNATURE "\x21\x11", "none", 14, "\x00\x0f", "\x10\xff"),
+	    ONE_BYTE("", "none", 0, "P\r", "S\n"),
+	    /* Any byte is part of an address. */
+	    NO_BYTE(SIGNATURE "\x21\x11\x00\x0c\xcb", "none", 17),
 	};
 	const struct fault_case long_line = {TEXT(too_long), "v1_too_long", 106, "", 0, "-\r\n"};
 
@@ -127,7 +130,7 @@ START_TEST(datagrams)
 	    ONE_BYTE("quake", "signature", 0, "\r", "Pq"),
 	    ONE_BYTE(SIGNATURE "\x21\x13\x00\x0c", "v2_transport", 13, "\x11\x12", "\x13"),
 	    NO_BYTE(SIGNATURE "\x21\x12\x00\x0c\xcb", "truncated", 17),
-	    NO_BYTE("", "truncated", 0),
+	    ONE_BYTE("", "truncated", 0, "\r", "P"),
 	    NO_BYTE(SIGNATURE "\x21\x12\x00\x0d" ADDRESSES "x", "v2_tlv", 28),
 	};
 
