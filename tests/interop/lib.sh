@@ -249,7 +249,7 @@ start_mmproxy()
 {
 	{
 		echo 'log = { level = "info"; connections = true; };'
-		echo 'drain_timeout = "10s";'
+		echo 'drain_timeout = "60s";'
 		cat
 	} >"$dir/mmproxy.conf"
 	# The wrapper is a command with arguments.
