@@ -2,10 +2,10 @@
 /* The configuration as an immutable, counted snapshot. */
 #include "conf/conf.h"
 
+#include <stdlib.h>
+
 #include "conf/conf_keys.h"
 #include "conf/conf_value.h"
-
-#include <stdlib.h>
 
 static void release(struct conf *conf)
 {

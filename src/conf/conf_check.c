@@ -2,14 +2,14 @@
 /* Checks across keys and across listeners. */
 #include "conf/conf_check.h"
 
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
 #include "conf/conf_access.h"
 #include "conf/conf_loop.h"
 #include "conf/conf_overlap.h"
 #include "conf/conf_protocol.h"
-
-#include <stdio.h>
-#include <stdlib.h>
-#include <string.h>
 
 /* "listener" and twenty digits */
 #define DEFAULT_NAME_MAX 32

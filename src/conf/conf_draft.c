@@ -2,10 +2,10 @@
 /* A snapshot in the making. */
 #include "conf/conf_draft.h"
 
-#include "conf/conf_value.h"
-
 #include <stdlib.h>
 #include <string.h>
+
+#include "conf/conf_value.h"
 
 static const enum conf_scope top_scopes[] = {CONF_SCOPE_TOP, CONF_SCOPE_LOG, CONF_SCOPE_ADMIN,
 					     CONF_SCOPE_ROUTING};

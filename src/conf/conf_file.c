@@ -2,6 +2,10 @@
 /* From a libconfig file to a snapshot. */
 #include "conf/conf.h"
 
+#include <string.h>
+
+#include <libconfig.h>
+
 #include "conf/conf_check.h"
 #include "conf/conf_draft.h"
 #include "conf/conf_errors.h"
@@ -9,9 +13,6 @@
 #include "conf/conf_setting.h"
 #include "conf/conf_source.h"
 #include "conf/conf_tree.h"
-
-#include <libconfig.h>
-#include <string.h>
 
 /* A block of listener keys: a listener's or "defaults". */
 struct block {

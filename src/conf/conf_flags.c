@@ -8,14 +8,14 @@
  */
 #include "conf/conf.h"
 
+#include <stdlib.h>
+#include <string.h>
+
 #include "conf/conf_check.h"
 #include "conf/conf_draft.h"
 #include "conf/conf_errors.h"
 #include "conf/conf_keys.h"
 #include "conf/conf_subnets.h"
-
-#include <stdlib.h>
-#include <string.h>
 
 enum flag_kind {
 	FLAG_KEY,     /* sets a key to its value */

@@ -2,10 +2,10 @@
 /* The option table. */
 #include "conf/conf_keys.h"
 
-#include "conf/conf.h"
-
 #include <stdio.h>
 #include <string.h>
+
+#include "conf/conf.h"
 
 #define SECOND_MS 1000U
 #define MINUTE_MS (60 * SECOND_MS)

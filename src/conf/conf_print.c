@@ -2,12 +2,12 @@
 /* The effective configuration as a file. */
 #include "conf/conf.h"
 
-#include "conf/conf_keys.h"
-#include "conf/conf_value.h"
-
 #include <stdint.h>
 #include <stdlib.h>
 #include <string.h>
+
+#include "conf/conf_keys.h"
+#include "conf/conf_value.h"
 
 /* The widest integer that libconfig reads without an "L". */
 #define PLAIN_INTEGER_MAX INT32_MAX

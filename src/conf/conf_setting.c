@@ -2,10 +2,10 @@
 /* One libconfig setting: its place, its value as text, and its way into a field. */
 #include "conf/conf_setting.h"
 
-#include "conf/conf_subnets.h"
-
 #include <stdio.h>
 #include <stdlib.h>
+
+#include "conf/conf_subnets.h"
 
 /* A number or a bool as text. */
 #define SCALAR_MAX 32

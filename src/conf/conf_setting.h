@@ -3,10 +3,10 @@
 #ifndef MMPROXY_CONF_SETTING_H
 #define MMPROXY_CONF_SETTING_H
 
+#include <libconfig.h>
+
 #include "conf/conf_draft.h"
 #include "conf/conf_source.h"
-
-#include <libconfig.h>
 
 /* One file being read, includes and all. */
 struct conf_reading {

@@ -2,13 +2,13 @@
 /* The text of a configuration file and of the files it includes. */
 #include "conf/conf_source.h"
 
-#include "conf/conf_text.h"
-
 #include <ctype.h>
 #include <stdint.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+
+#include "conf/conf_text.h"
 
 static const char directive[] = "@include";
 

@@ -2,15 +2,15 @@
 /* Files of networks. */
 #include "conf/conf_subnets.h"
 
-#include "base/netset.h"
-#include "conf/conf_text.h"
-#include "conf/conf_value.h"
-
 #include <errno.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 #include <unistd.h>
+
+#include "base/netset.h"
+#include "conf/conf_text.h"
+#include "conf/conf_value.h"
 
 #define BLANKS " \t\r\v\f"
 

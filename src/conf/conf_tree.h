@@ -3,9 +3,9 @@
 #ifndef MMPROXY_CONF_TREE_H
 #define MMPROXY_CONF_TREE_H
 
-#include "conf/conf_source.h"
-
 #include <libconfig.h>
+
+#include "conf/conf_source.h"
 
 /*
  * Parse the source. Returns 0 with a tree, for config_destroy(), in which every member of a group

@@ -2,14 +2,14 @@
 /* Values: one parser a type, for file, flags and defaults alike. */
 #include "conf/conf_value.h"
 
-#include "conf/conf.h"
-#include "conf/conf_addr.h"
-
 #include <ctype.h>
 #include <errno.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+
+#include "conf/conf.h"
+#include "conf/conf_addr.h"
 
 #define NAME_LEN_MAX 64
 

@@ -2,10 +2,10 @@
 /* The command line. */
 #include "daemon/cli.h"
 
-#include "config.h"
-
 #include <stdlib.h>
 #include <string.h>
+
+#include "config.h"
 
 #define HINT "; see mmproxy --help"
 

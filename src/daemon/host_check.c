@@ -2,8 +2,6 @@
 /* Whether this host has what a configuration names. */
 #include "daemon/host_check.h"
 
-#include "config.h"
-
 #include <errno.h>
 #include <fcntl.h>
 #include <grp.h>
@@ -13,6 +11,7 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
+#include "config.h"
 #include "daemon/report.h"
 
 struct host_check {

@@ -2,8 +2,6 @@
 /* What the process may do, and giving up the rest. */
 #include "daemon/privileges.h"
 
-#include "config.h"
-
 #include <errno.h>
 #include <grp.h>
 #include <pwd.h>
@@ -12,6 +10,8 @@
 #include <string.h>
 #include <sys/resource.h>
 #include <unistd.h>
+
+#include "config.h"
 
 #ifdef HAVE_CAP_NG
 #include <cap-ng.h>

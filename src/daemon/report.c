@@ -2,13 +2,12 @@
 /* What the daemon says of itself when it starts and when it ends. */
 #include "daemon/report.h"
 
-#include "config.h"
-
 #include <stdio.h>
 #include <stdlib.h>
 #include <sys/resource.h>
 
 #include "conf/conf_keys.h"
+#include "config.h"
 
 /* A sentence about a listener, with its name of 64 characters and an address. */
 #define SENTENCE_MAX 512

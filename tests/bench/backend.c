@@ -7,10 +7,10 @@
  *
  * It runs until it is killed, and ends with its parent.
  */
-#include "backend_role.h"
-#include "backend_udp.h"
-
+#include <arpa/inet.h>
 #include <errno.h>
+#include <netinet/in.h>
+#include <netinet/tcp.h>
 #include <pthread.h>
 #include <signal.h>
 #include <stdbool.h>
@@ -18,15 +18,14 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
-#include <unistd.h>
-
-#include <arpa/inet.h>
-#include <netinet/in.h>
-#include <netinet/tcp.h>
 #include <sys/epoll.h>
 #include <sys/prctl.h>
 #include <sys/resource.h>
 #include <sys/socket.h>
+#include <unistd.h>
+
+#include "backend_role.h"
+#include "backend_udp.h"
 
 #define BUFFER_LEN  (128 * 1024)
 #define BACKLOG	    4096

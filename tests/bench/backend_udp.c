@@ -2,18 +2,17 @@
 /* The backend's UDP side: batches in, batches out. */
 #include "backend_udp.h"
 
-#include "backend_role.h"
-
+#include <arpa/inet.h>
 #include <errno.h>
+#include <netinet/udp.h>
 #include <pthread.h>
 #include <stdint.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
-
-#include <arpa/inet.h>
-#include <netinet/udp.h>
 #include <sys/socket.h>
+
+#include "backend_role.h"
 
 #define BATCH	     64
 #define DATAGRAM_MAX 2048

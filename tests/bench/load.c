@@ -9,19 +9,18 @@
  */
 #include "load.h"
 
-#include "clock_ns.h"
-#include "cpu_time.h"
-
 #include <errno.h>
 #include <poll.h>
 #include <signal.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
-#include <unistd.h>
-
 #include <sys/prctl.h>
 #include <sys/resource.h>
+#include <unistd.h>
+
+#include "clock_ns.h"
+#include "cpu_time.h"
 
 /* How often the main thread looks whether all connections are open. */
 #define LOOK_MS 2

@@ -2,15 +2,14 @@
 /* What is about connections themselves: how many a second, many idle ones, and whose they are. */
 #include "load.h"
 
-#include "backend_role.h"
-#include "clock_ns.h"
-
+#include <arpa/inet.h>
 #include <errno.h>
 #include <stdio.h>
 #include <string.h>
-
-#include <arpa/inet.h>
 #include <sys/socket.h>
+
+#include "backend_role.h"
+#include "clock_ns.h"
 
 /* --- connect: one byte there and one back, and the next connection ------------------------------
  */

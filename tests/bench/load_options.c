@@ -2,16 +2,15 @@
 /* The command line of the load generator, with getopt_long(3). */
 #include "load_options.h"
 
-#include "backend_role.h"
-#include "load.h"
-
+#include <arpa/inet.h>
 #include <getopt.h>
 #include <stdbool.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 
-#include <arpa/inet.h>
+#include "backend_role.h"
+#include "load.h"
 
 #define CONNECTIONS_MAX 100000
 #define THREADS_MAX	64

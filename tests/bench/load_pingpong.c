@@ -2,13 +2,12 @@
 /* Ping-pong: a message at a time on each connection, through the echo; its time is the latency. */
 #include "load.h"
 
-#include "backend_role.h"
-#include "clock_ns.h"
-
 #include <errno.h>
 #include <string.h>
-
 #include <sys/socket.h>
+
+#include "backend_role.h"
+#include "clock_ns.h"
 
 /* A message is its number, and zeros. */
 static int send_message(struct load_thread *thread, struct load_conn *conn)

@@ -7,12 +7,11 @@
  */
 #include "load.h"
 
-#include "backend_role.h"
-
 #include <errno.h>
-
 #include <sys/epoll.h>
 #include <sys/socket.h>
+
+#include "backend_role.h"
 
 #define WINDOW ((uint64_t)1024 * 1024)
 

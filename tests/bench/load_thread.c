@@ -3,19 +3,18 @@
  */
 #include "load.h"
 
-#include "clock_ns.h"
-
+#include <arpa/inet.h>
 #include <errno.h>
+#include <netinet/tcp.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
-#include <unistd.h>
-
-#include <arpa/inet.h>
-#include <netinet/tcp.h>
 #include <sys/epoll.h>
 #include <sys/eventfd.h>
 #include <sys/socket.h>
+#include <unistd.h>
+
+#include "clock_ns.h"
 
 #define EVENTS 256
 

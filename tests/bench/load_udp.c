@@ -8,14 +8,13 @@
  */
 #include "load.h"
 
+#include <errno.h>
+#include <netinet/udp.h>
+#include <string.h>
+#include <sys/socket.h>
+
 #include "backend_role.h"
 #include "clock_ns.h"
-
-#include <errno.h>
-#include <string.h>
-
-#include <netinet/udp.h>
-#include <sys/socket.h>
 
 /* Long beside what a datagram takes on a machine that is busy, short beside a measurement. */
 #define LOST_NS ((uint64_t)200 * 1000 * 1000)

@@ -2,10 +2,9 @@
 /* A client is a number: its address and port are the quotient and the rest. */
 #include "tuple.h"
 
+#include <arpa/inet.h>
 #include <stdio.h>
 #include <string.h>
-
-#include <arpa/inet.h>
 
 #define FIRST_PORT	  20000 /* the ports below are left to connect(2): see the script "run" */
 #define PORTS		  (65536 - FIRST_PORT)

@@ -6,11 +6,10 @@
 #ifndef MMPROXY_TEST_TUPLE_H
 #define MMPROXY_TEST_TUPLE_H
 
+#include <netinet/in.h>
 #include <stdbool.h>
 #include <stddef.h>
 #include <stdint.h>
-
-#include <netinet/in.h>
 
 /* The longest header that tuple_header() writes. */
 #define TUPLE_HEADER_MAX 108

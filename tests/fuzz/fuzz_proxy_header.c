@@ -5,9 +5,8 @@
 #include <stdio.h>
 #include <stdlib.h>
 
-#include "proxyproto/proxy_tlv.h"
-
 #include "../unit/proxy_splits.h"
+#include "proxyproto/proxy_tlv.h"
 
 /* The default of the configuration key, and one so small that the fuzzer finds it often. */
 #define HEADER_MAX	 4096

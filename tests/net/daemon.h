@@ -9,10 +9,10 @@
 #ifndef MMPROXY_TEST_DAEMON_H
 #define MMPROXY_TEST_DAEMON_H
 
-#include "config.h"
-
 #include <stdbool.h>
 #include <sys/types.h>
+
+#include "config.h"
 
 #include "command.h"
 

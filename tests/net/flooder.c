@@ -11,6 +11,7 @@
 #include <check.h>
 
 #include "base/addr.h"
+
 #include "harness.h"
 #include "peer.h"
 

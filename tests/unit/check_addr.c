@@ -2,10 +2,11 @@
 /* Unit tests of base/addr. */
 #include "base/addr.h"
 
-#include <check.h>
 #include <errno.h>
 #include <stdlib.h>
 #include <string.h>
+
+#include <check.h>
 
 static struct addr parsed(const char *text)
 {

@@ -2,9 +2,10 @@
 /* Unit tests of daemon/cli. */
 #include "daemon/cli.h"
 
-#include <check.h>
 #include <stdlib.h>
 #include <string.h>
+
+#include <check.h>
 
 #define ARGUMENTS_MAX 16
 

@@ -2,11 +2,12 @@
 /* Unit tests of service/client_path. */
 #include "service/client_path.h"
 
-#include <check.h>
 #include <errno.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+
+#include <check.h>
 
 /* uthash's own hash, which the clients of a test are chosen by. */
 #include <uthash.h>

@@ -3,12 +3,13 @@
 #ifndef MMPROXY_TEST_CHECK_CONF_H
 #define MMPROXY_TEST_CHECK_CONF_H
 
-#include <check.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/stat.h>
 #include <unistd.h>
+
+#include <check.h>
 
 #include "conf/conf.h"
 

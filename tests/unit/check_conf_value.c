@@ -2,10 +2,11 @@
 /* Unit tests of the option table and of the parsers of its types. */
 #include "conf/conf_value.h"
 
-#include <check.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+
+#include <check.h>
 
 #include "conf/conf.h"
 

@@ -2,9 +2,10 @@
 /* Tests of proxyproto/crc32c: published sums, and both implementations against the definition. */
 #include "proxyproto/crc32c.h"
 
-#include <check.h>
 #include <stdlib.h>
 #include <string.h>
+
+#include <check.h>
 
 /* The polynomial 0x1EDC6F41 with its bits reflected. */
 #define POLYNOMIAL 0x82F63B78u

@@ -3,11 +3,12 @@
  */
 #include "daemon/decode.h"
 
-#include <check.h>
 #include <ctype.h>
 #include <stdbool.h>
 #include <stdlib.h>
 #include <string.h>
+
+#include <check.h>
 
 #include "conf/conf.h"
 #include "proxyproto/proxy_fault.h"

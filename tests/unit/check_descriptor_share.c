@@ -2,11 +2,12 @@
 /* Unit tests of service/descriptor_share. */
 #include "service/descriptor_share.h"
 
-#include <check.h>
 #include <fcntl.h>
 #include <stdlib.h>
 #include <sys/resource.h>
 #include <unistd.h>
+
+#include <check.h>
 
 static struct descriptor_share share;
 static struct rlimit before;

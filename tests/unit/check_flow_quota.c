@@ -2,9 +2,10 @@
 /* Unit tests of service/flow_quota: what workers know of each other. */
 #include "service/flow_quota.h"
 
-#include <check.h>
 #include <stdlib.h>
 #include <string.h>
+
+#include <check.h>
 
 static struct flow_quota quota;
 static struct flow_quota_slot *slots[3];

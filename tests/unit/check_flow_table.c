@@ -2,10 +2,11 @@
 /* Unit tests of udp/flow_table. */
 #include "udp/flow_table.h"
 
-#include <check.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+
+#include <check.h>
 
 /* Enough for the table to grow several times. */
 #define MANY 5000

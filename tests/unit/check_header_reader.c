@@ -1,5 +1,7 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
 /* Unit tests of tcp/header_reader: every case split everywhere, no memory, urgent data. */
+#include "tcp/header_reader.h"
+
 #include <arpa/inet.h>
 #include <fcntl.h>
 #include <stdbool.h>
@@ -14,7 +16,6 @@
 
 #include "base/addr.h"
 #include "proxyproto/proxy_header.h"
-#include "tcp/header_reader.h"
 
 /* The README of the cases: what a v2 header may have. */
 #define HEADER_MAX 4096

@@ -2,11 +2,12 @@
 /* Tests of base/hex_text: bytes out of what people and programs write. */
 #include "base/hex_text.h"
 
-#include <check.h>
 #include <stdbool.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+
+#include <check.h>
 
 #define ROOM 4096
 

@@ -2,11 +2,12 @@
 /* Unit tests of base/keyed_hash, and of the tables that are keyed by it. */
 #include "base/keyed_hash.h"
 
-#include <check.h>
 #include <stdbool.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+
+#include <check.h>
 
 #include "udp/flow_table.h"
 

@@ -2,13 +2,14 @@
 /* Unit tests of base/log, base/log_limit, base/reason and base/stats. */
 #include "base/log.h"
 
-#include <check.h>
 #include <fcntl.h>
 #include <limits.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 #include <unistd.h>
+
+#include <check.h>
 
 #include "base/log_limit.h"
 #include "base/reason.h"

@@ -2,10 +2,11 @@
 /* Unit tests of base/log_queue. */
 #include "base/log_queue.h"
 
-#include <check.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+
+#include <check.h>
 
 static struct log_queue queue;
 static struct log_batch batch;

@@ -2,7 +2,6 @@
 /* Unit tests of base/log_target and base/log_writer. */
 #include "base/log.h"
 
-#include <check.h>
 #include <fcntl.h>
 #include <limits.h>
 #include <pthread.h>
@@ -14,6 +13,8 @@
 #include <sys/stat.h>
 #include <time.h>
 #include <unistd.h>
+
+#include <check.h>
 
 #define THREADS	    4
 #define THREAD_MAX  20000

@@ -2,9 +2,10 @@
 /* Unit tests of worker/mailbox. */
 #include "worker/mailbox.h"
 
-#include <check.h>
 #include <pthread.h>
 #include <stdlib.h>
+
+#include <check.h>
 
 static struct event_base *base;
 static struct mailbox mailbox;

@@ -2,12 +2,13 @@
 /* Unit tests of base/netset, among them random sets against a check that cannot be wrong. */
 #include "base/netset.h"
 
-#include <check.h>
 #include <errno.h>
 #include <stdint.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+
+#include <check.h>
 
 #define RANDOM_SETS	60
 #define RANDOM_NETWORKS 80

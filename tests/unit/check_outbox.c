@@ -2,11 +2,12 @@
 /* Unit tests of udp/outbox, over a pair of sockets on loopback. */
 #include "udp/outbox.h"
 
-#include <check.h>
 #include <errno.h>
 #include <stdlib.h>
 #include <string.h>
 #include <unistd.h>
+
+#include <check.h>
 
 #define BIG 70000
 

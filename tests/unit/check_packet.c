@@ -2,9 +2,10 @@
 /* Tests of net/packet: what captured packets carry. */
 #include "net/packet.h"
 
-#include <check.h>
 #include <stdlib.h>
 #include <string.h>
+
+#include <check.h>
 
 #define BYTES_MAX 2048
 

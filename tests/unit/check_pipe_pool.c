@@ -1,5 +1,7 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
 /* Unit tests of tcp/pipe_pool. */
+#include "tcp/pipe_pool.h"
+
 #include <fcntl.h>
 #include <stdio.h>
 #include <sys/resource.h>
@@ -7,8 +9,6 @@
 #include <unistd.h>
 
 #include <check.h>
-
-#include "tcp/pipe_pool.h"
 
 /* A user that nothing else runs as. */
 #define NOBODY_ELSE 54321

@@ -2,9 +2,10 @@
 /* Tests of proxyproto/proxy_fault: the byte that is wrong, and what could stand there. */
 #include "proxyproto/proxy_fault.h"
 
-#include <check.h>
 #include <stdlib.h>
 #include <string.h>
+
+#include <check.h>
 
 #define HEADER_MAX 4096
 

@@ -2,10 +2,11 @@
 /* Tests of proxyproto/proxy_header: errors and their bytes, addresses, splits, mutations. */
 #include "proxyproto/proxy_header.h"
 
-#include <check.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+
+#include <check.h>
 
 #include "proxyproto/crc32c.h"
 #include "proxyproto/proxy_datagram.h"

@@ -2,9 +2,10 @@
 /* Unit tests of proxyproto/proxy_spp and proxyproto/proxy_datagram. */
 #include "proxyproto/proxy_spp.h"
 
-#include <check.h>
 #include <stdlib.h>
 #include <string.h>
+
+#include <check.h>
 
 #include "proxyproto/proxy_datagram.h"
 

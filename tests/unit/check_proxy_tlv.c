@@ -2,9 +2,10 @@
 /* Tests of proxyproto/proxy_tlv: the walk, and the known TLVs taken apart. */
 #include "proxyproto/proxy_tlv.h"
 
-#include <check.h>
 #include <stdlib.h>
 #include <string.h>
+
+#include <check.h>
 
 #define BYTES(...) ((const uint8_t[]){__VA_ARGS__}), sizeof((const uint8_t[]){__VA_ARGS__})
 

@@ -3,11 +3,12 @@
  * byte. */
 #include "proxyproto/proxy_header.h"
 
-#include <check.h>
 #include <ctype.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+
+#include <check.h>
 
 #include "proxyproto/proxy_datagram.h"
 #include "proxyproto/proxy_spp.h"

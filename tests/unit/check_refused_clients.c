@@ -2,8 +2,9 @@
 /* Unit tests of udp/refused_clients. */
 #include "udp/refused_clients.h"
 
-#include <check.h>
 #include <stdlib.h>
+
+#include <check.h>
 
 #define NOW 1000
 

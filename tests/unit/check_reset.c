@@ -1,5 +1,7 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
 /* Unit tests of tcp/reset: what is held, for how long, and whose place it keeps. */
+#include "tcp/reset.h"
+
 #include <arpa/inet.h>
 #include <errno.h>
 #include <fcntl.h>
@@ -9,8 +11,6 @@
 
 #include <check.h>
 #include <event2/event.h>
-
-#include "tcp/reset.h"
 
 /* Held at one time in these tests. */
 #define HELD_MAX 3

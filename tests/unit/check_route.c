@@ -2,9 +2,10 @@
 /* Unit tests of service/route and service/service. */
 #include "service/route.h"
 
-#include <check.h>
 #include <stdlib.h>
 #include <string.h>
+
+#include <check.h>
 
 static struct conf conf;
 static struct conf_listener listener;

@@ -2,13 +2,14 @@
 /* Unit tests of net/route_lookup, each in a network namespace with the routes that it needs. */
 #include "net/route_lookup.h"
 
-#include <check.h>
 #include <errno.h>
 #include <pthread.h>
 #include <stdatomic.h>
 #include <stdbool.h>
 #include <stdio.h>
 #include <sys/socket.h>
+
+#include <check.h>
 
 #include "../net/harness.h"
 #include "../net/netns.h"

@@ -1,5 +1,7 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
 /* Unit tests of tcp/tcp_listener: its turns, its pauses, and what the errors of accept(2) do. */
+#include "tcp/tcp_listener.h"
+
 #include <errno.h>
 #include <fcntl.h>
 #include <stdlib.h>
@@ -14,7 +16,6 @@
 #include "net/sock.h"
 #include "tcp/relay_context.h"
 #include "tcp/reset.h"
-#include "tcp/tcp_listener.h"
 
 /* More than a pass accepts, and less than the kernel's queue holds. */
 #define CROWD 200

@@ -1,5 +1,7 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
 /* Unit tests of udp/udp_listener: what a datagram costs. Behaviour is tested in tests/net. */
+#include "udp/udp_listener.h"
+
 #include <stdlib.h>
 #include <string.h>
 #include <sys/socket.h>
@@ -10,7 +12,6 @@
 
 #include "net/sock.h"
 #include "net/udp_sock.h"
-#include "udp/udp_listener.h"
 
 #define BALANCERS 3
 #define ROUNDS	  200
