@@ -23,14 +23,12 @@ static void serve_batch(struct relay_poll *poll)
 	}
 }
 
-/* Those that queue again meanwhile stand behind the last, and wait for the next pass. */
+/* Those that queue in this very pass stand behind all others, and wait for the next one. */
 static void serve_queue(struct relay_poll *poll)
 {
-	struct relay_socket *last = TAILQ_LAST(&poll->queue, relay_sockets);
-	struct relay_socket *socket = NULL;
+	struct relay_socket *socket;
 
-	while (last != NULL && socket != last && !TAILQ_EMPTY(&poll->queue)) {
-		socket = TAILQ_FIRST(&poll->queue);
+	while ((socket = TAILQ_FIRST(&poll->queue)) != NULL && socket->queued_in != poll->pass) {
 		TAILQ_REMOVE(&poll->queue, socket, later);
 		socket->queued = false;
 		socket->on_ready(socket, 0);
@@ -126,8 +124,10 @@ void relay_poll_again(struct relay_poll *poll, struct relay_socket *socket)
 {
 	static const struct timeval at_once = {0};
 
-	if (!socket->queued)
+	if (!socket->queued) {
 		TAILQ_INSERT_TAIL(&poll->queue, socket, later);
+		socket->queued_in = poll->pass;
+	}
 	socket->queued = true;
 	/*
 	 * Through the timers: a plain activation, which is for want of memory, is served before the

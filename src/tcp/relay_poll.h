@@ -25,7 +25,8 @@
 struct relay_socket {
 	TAILQ_ENTRY(relay_socket) later;
 	int fd;
-	bool queued; /* its turn comes again */
+	bool queued;	    /* its turn comes again */
+	uint32_t queued_in; /* the pass in which it was queued */
 
 	/*
 	 * EPOLLIN, EPOLLPRI, EPOLLOUT, EPOLLRDHUP, EPOLLHUP, EPOLLERR as they came; 0: its turn has

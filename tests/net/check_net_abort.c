@@ -30,10 +30,10 @@
 	"listeners = ( { name = \"t\"; listen = \"" LISTEN_V4 "\"; " DAEMON_TARGETS " } );\n"
 
 /*
- * How long after the last reset the backend may still hold connections. What is left behind for
- * good stays for a quarter of an hour.
+ * How long after the last reset the backend may still hold connections: one that does not read is
+ * given a second and a half. What is left behind for good stays for a quarter of an hour.
  */
-#define CLEAN_MS 2000
+#define CLEAN_MS 10000
 
 static int clients[BATCH];
 static uint32_t seed;

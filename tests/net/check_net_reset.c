@@ -27,8 +27,8 @@
 #define RSTS_MAX 20
 
 /* A worker that stops waits a second for the answers to its resets, all of them at one time. */
-#define WORKERS	    16
-#define STOP_MAX_MS 3000
+#define WORKERS	    32
+#define STOP_MAX_MS 6000
 
 static char zeros[65536];
 static int clients[CLIENTS];

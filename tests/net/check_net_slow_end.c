@@ -1,5 +1,7 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
 /* The end of a connection whose last bytes wait for a slow receiver. */
+#include <stdio.h>
+
 #include "connection.h"
 #include "daemon.h"
 #include "harness.h"
@@ -97,6 +99,22 @@ START_TEST(a_reset_behind_unread_bytes_is_noticed)
 }
 END_TEST
 
+/* What came before the reset stays with the kernel, and goes out at the receiver's pace. */
+START_TEST(unread_bytes_before_a_reset_arrive)
+{
+	char counted[64];
+	uint64_t sent;
+
+	open_slow();
+	sent = send_until_unread();
+	peer_reset(connection.client);
+	expect_stream(connection.backend, sent);
+	peer_expect_reset(connection.backend);
+	snprintf(counted, sizeof(counted), " up=%llu ", (unsigned long long)sent);
+	daemon_log_await("reason=client_reset", counted, NULL);
+}
+END_TEST
+
 int main(void)
 {
 	Suite *suite = suite_create("slow end");
@@ -104,5 +122,6 @@ int main(void)
 
 	tcase_add_test(tcase, bytes_that_wait_behind_both_fins_arrive);
 	tcase_add_test(tcase, a_reset_behind_unread_bytes_is_noticed);
+	tcase_add_test(tcase, unread_bytes_before_a_reset_arrive);
 	return harness_run(suite);
 }

@@ -2,7 +2,9 @@
 /* Unit tests of tcp/relay_splice: its turns, and what it gives back when it is stopped. */
 #include <arpa/inet.h>
 #include <fcntl.h>
+#include <linux/sockios.h>
 #include <string.h>
+#include <sys/ioctl.h>
 #include <sys/socket.h>
 #include <unistd.h>
 
@@ -212,6 +214,47 @@ START_TEST(what_was_not_delivered_is_given_back)
 }
 END_TEST
 
+/* The receiver's kernel is full before the relay begins. */
+START_TEST(an_urgent_byte_that_waits_stays_urgent)
+{
+	struct bridge bridge;
+	struct relay_end client = {.fd = -1};
+	struct relay_end backend = {.fd = -1, .urgent = true};
+	uint64_t filled;
+	char byte = 0;
+	int at_mark = 0;
+
+	tcp_pair(&bridge.client_end, &client.fd);
+	tcp_pair(&bridge.backend_end, &backend.fd);
+	filled = fill(backend.fd);
+	backend.undelivered = evbuffer_new();
+	ck_assert_int_eq(evbuffer_add(backend.undelivered, "!", 1), 0);
+	bridge.relay = relay_splice.start(&context, &client, &backend, &events, &bridge);
+	ck_assert_ptr_nonnull(bridge.relay);
+	(void)event_base_loop(base, EVLOOP_NONBLOCK);
+	relay_stop(bridge.relay, &client, &backend);
+	ck_assert(backend.urgent);
+	ck_assert(!backend.lost);
+	ck_assert_uint_eq(evbuffer_get_length(backend.undelivered), 1);
+	ck_assert_uint_eq(backend.delivered, 0);
+	bridge.relay = relay_splice.start(&context, &client, &backend, &events, &bridge);
+	ck_assert_ptr_nonnull(bridge.relay);
+	while (filled > 0) {
+		ssize_t got = recv(bridge.backend_end, zeros, sizeof(zeros), 0);
+
+		(void)event_base_loop(base, EVLOOP_NONBLOCK);
+		filled -= got > 0 ? (uint64_t)got : 0;
+	}
+	while (at_mark == 0 || recv(bridge.backend_end, &byte, 1, MSG_OOB) != 1) {
+		(void)event_base_loop(base, EVLOOP_NONBLOCK);
+		ck_assert_int_eq(ioctl(bridge.backend_end, SIOCATMARK, &at_mark), 0);
+	}
+	ck_assert_int_eq(byte, '!');
+	ck_assert_uint_eq(moved_up(&bridge), 1);
+	bridge_close(&bridge);
+}
+END_TEST
+
 START_TEST(the_end_comes_when_both_sides_have_finished)
 {
 	struct bridge bridge;
@@ -243,6 +286,7 @@ int main(void)
 	tcase_add_test(relay, a_bulk_stream_gives_others_their_turn);
 	tcase_add_test(relay, a_turn_that_is_over_comes_again);
 	tcase_add_test(relay, what_was_not_delivered_is_given_back);
+	tcase_add_test(relay, an_urgent_byte_that_waits_stays_urgent);
 	tcase_add_test(relay, the_end_comes_when_both_sides_have_finished);
 	srunner_run_all(runner, CK_ENV);
 	failed = srunner_ntests_failed(runner);
