@@ -35,6 +35,7 @@
  * direct_lock. */
 struct outlet {
 	uint64_t unsaid;	  /* lines left out that no line has told of yet */
+	size_t rest_start;	  /* in rest */
 	size_t rest_len;	  /* of a line that the target has the beginning of */
 	unsigned rest_generation; /* of the target that has it */
 	char rest[LOG_LINE_MAX];
@@ -77,6 +78,7 @@ static void keep_rest(const char *text, size_t done, size_t len)
 		const char *end = memchr(text + done, '\n', len - done);
 
 		outlet.rest_len = (size_t)(end + 1 - (text + done));
+		outlet.rest_start = 0;
 		outlet.rest_generation = log_target_generation();
 		memcpy(outlet.rest, text + done, outlet.rest_len);
 		done += outlet.rest_len;
@@ -97,9 +99,9 @@ static bool write_rest(void)
 		leave_out(1);
 		return true;
 	}
-	done = log_target_write(outlet.rest, outlet.rest_len);
+	done = log_target_write(outlet.rest + outlet.rest_start, outlet.rest_len);
+	outlet.rest_start += done;
 	outlet.rest_len -= done;
-	memmove(outlet.rest, outlet.rest + done, outlet.rest_len);
 	return outlet.rest_len == 0;
 }
 
