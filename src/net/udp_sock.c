@@ -4,6 +4,7 @@
 
 #include <errno.h>
 #include <linux/errqueue.h>
+#include <linux/sock_diag.h>
 #include <netinet/ip_icmp.h>
 #include <netinet/udp.h>
 #include <string.h>
@@ -202,6 +203,22 @@ void udp_sock_write_control(struct msghdr *message, uint8_t buf[static UDP_SOCK_
 		put_control(&at, SOL_UDP, UDP_SEGMENT, &segment, sizeof(segment));
 	message->msg_control = at == buf ? NULL : buf;
 	message->msg_controllen = (size_t)(at - buf);
+}
+
+size_t udp_sock_send_room(int fd, bool *empty)
+{
+	uint32_t info[SK_MEMINFO_VARS] = {0};
+	socklen_t len = sizeof(info);
+
+	*empty = true;
+	/* Older kernels know fewer of them. */
+	if (getsockopt(fd, SOL_SOCKET, SO_MEMINFO, info, &len) < 0 ||
+	    len <= SK_MEMINFO_SNDBUF * sizeof(info[0]))
+		return SIZE_MAX;
+	*empty = info[SK_MEMINFO_WMEM_ALLOC] == 0;
+	if (info[SK_MEMINFO_WMEM_ALLOC] >= info[SK_MEMINFO_SNDBUF])
+		return 0;
+	return info[SK_MEMINFO_SNDBUF] - info[SK_MEMINFO_WMEM_ALLOC];
 }
 
 int udp_sock_take_icmp(int fd)

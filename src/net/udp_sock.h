@@ -84,6 +84,13 @@ void udp_sock_write_control(struct msghdr *message, uint8_t buf[static UDP_SOCK_
 			    const struct udp_path *path, size_t segment_len);
 
 /*
+ * Bytes of kernel memory that the socket's send buffer has room for (SO_MEMINFO, Linux 4.12), which
+ * count more for a datagram than its length; SIZE_MAX where the kernel cannot say. *empty: nothing
+ * is in it.
+ */
+size_t udp_sock_send_room(int fd, bool *empty);
+
+/*
  * Take one error off the socket's error queue: its errno, 0 for one that no ICMP message brought,
  * or -1 when the queue is empty.
  */

@@ -98,7 +98,7 @@ static inline void relay_stop(struct relay *relay, struct relay_end *client,
 /* The default: copies what is small, and lets the kernel move what is not. */
 extern const struct relay_engine relay_splice;
 
-/* libevent's bufferevents all the way: works anywhere, copies every byte through user memory. */
+/* libevent's events and buffers: works anywhere, copies every byte through user memory. */
 extern const struct relay_engine relay_buffered;
 
 #endif

@@ -11,6 +11,15 @@
 #define READ_BATCH_MAX	      16
 #define READ_BATCH_JOINED_MAX 4
 
+/*
+ * What a datagram takes of a send buffer, at most: twice its length, since the kernel rounds up to
+ * powers of 2, and what describes it.
+ */
+#define DATAGRAM_COST 1024u
+
+/* The same for a message: the longest, as a run of as many datagrams as the kernel joins. */
+#define MESSAGE_COST_MAX (2u * UDP_SOCK_PAYLOAD_MAX + 64u * DATAGRAM_COST)
+
 /* ICMP errors taken from one flow a turn. */
 #define ICMP_MAX 16
 
@@ -159,6 +168,33 @@ static void put_reply(struct flow *flow, struct reply_socket *socket, const stru
 	} while (full);
 }
 
+/*
+ * How many messages may be read, so that the socket that they leave by takes all of them: what is
+ * not read waits in the flow's own buffer, and what has been read and finds no room is lost. The
+ * kernel is asked only when as much has been sent as there was room for.
+ */
+static size_t limit_by_room(struct flow_group *group, struct reply_socket *socket, size_t want)
+{
+	bool empty = false;
+
+	if (socket->room < MESSAGE_COST_MAX) {
+		flow_down_flush(group);
+		socket->room = udp_sock_send_room(socket->fd, &empty);
+	}
+	if (socket->room / MESSAGE_COST_MAX < want)
+		want = socket->room / MESSAGE_COST_MAX;
+	/* A buffer that is too small for a long message takes short ones. */
+	return want == 0 && empty ? 1 : want;
+}
+
+static void use_room(struct reply_socket *socket, size_t len, size_t segment_len)
+{
+	size_t datagrams = segment_len != 0 ? (len + segment_len - 1) / segment_len : 1;
+	size_t cost = 2 * len + datagrams * DATAGRAM_COST;
+
+	socket->room -= cost < socket->room ? cost : socket->room;
+}
+
 /* How many messages to ask for next time, after it were so many. */
 static uint8_t next_batch(size_t want, size_t got, bool joined)
 {
@@ -173,6 +209,7 @@ void flow_down_read(struct flow *flow, uint32_t events, size_t *used, int64_t no
 	struct flow_group *group = flow->group;
 	struct udp_context *context = group->context;
 	struct reply_socket *socket;
+	size_t want = flow->read_batch;
 	bool joined = false;
 	int error;
 	int got;
@@ -185,15 +222,20 @@ void flow_down_read(struct flow *flow, uint32_t events, size_t *used, int64_t no
 	flow_update_reply(flow);
 	socket = find_socket(flow);
 	error = errno;
+	if (socket != NULL && !socket->full) {
+		want = limit_by_room(group, socket, want);
+		if (want == 0)
+			reply_socket_set_full(socket);
+	}
 	if (socket != NULL && socket->full) {
 		flow_wait(flow, socket);
 		return;
 	}
-	if (flow->read_batch > UDP_CONTEXT_MESSAGES - *used) {
+	if (want > UDP_CONTEXT_MESSAGES - *used) {
 		flow_down_flush(group);
 		*used = 0;
 	}
-	got = udp_context_receive(context, flow->fd, *used, flow->read_batch, false);
+	got = udp_context_receive(context, flow->fd, *used, want, false);
 	if (got <= 0)
 		return;
 	flow_table_touch(&group->table, &flow->links, now_ms);
@@ -204,10 +246,12 @@ void flow_down_read(struct flow *flow, uint32_t events, size_t *used, int64_t no
 
 		joined |= segment_len != 0 && segment_len < message->msg_len;
 		if (socket != NULL)
+			use_room(socket, message->msg_len, segment_len);
+		if (socket != NULL)
 			put_reply(flow, socket, message, segment_len);
 		else
 			count_unsent(flow, message->msg_len, segment_len, error);
 	}
 	*used += (size_t)got;
-	flow->read_batch = next_batch(flow->read_batch, (size_t)got, joined);
+	flow->read_batch = next_batch(want, (size_t)got, joined);
 }

@@ -35,6 +35,7 @@ struct flow;
 struct reply_socket {
 	int fd;
 	size_t join_max; /* as outbox.h has it */
+	size_t room;	 /* bytes of its buffer that are certainly free */
 	bool full;	 /* its buffer was full: flows whose replies leave by it wait */
 	struct event *writable;
 	TAILQ_HEAD(, flow) waiting; /* not read until it is writable */

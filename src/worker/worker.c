@@ -172,8 +172,6 @@ void worker_free(struct worker *worker)
 	reset_list_fini(&worker->resets);
 	relay_context_fini(&worker->relays);
 	mailbox_fini(&worker->mailbox);
-	/* libevent frees bufferevents in the loop; let it. */
-	(void)event_base_loop(worker->base, EVLOOP_NONBLOCK);
 	event_base_free(worker->base);
 	free(worker);
 }

@@ -6,6 +6,7 @@
 #include <stdlib.h>
 #include <string.h>
 #include <sys/socket.h>
+#include <sys/socket.h>
 
 #include "connection.h"
 #include "daemon.h"
@@ -91,6 +92,7 @@ END_TEST
  */
 static bool is_place_kept(int listener, unsigned round)
 {
+	static struct sender_header header;
 	struct connection connection;
 	unsigned refused = daemon_log_count("reason=connection_limit", NULL);
 	char client[64];
@@ -101,7 +103,10 @@ static bool is_place_kept(int listener, unsigned round)
 	connection_open(&connection, listener, client);
 	(void)peer_fill(connection.client, 200);
 	peer_reset(connection.client);
-	other = sender_open_v2("203.0.113.8:40000");
+	other = peer_connect("127.0.0.1:0", LISTEN_V4);
+	sender_v2(&header, "203.0.113.8:40000", NULL);
+	/* Fails where it has been refused already. */
+	(void)!send(other, header.bytes, header.len, MSG_NOSIGNAL);
 	/* It is refused, or reaches the backend. */
 	HARNESS_AWAIT((kept = daemon_log_count("reason=connection_limit", NULL) > refused) ||
 		      peer_is_readable(listener));
