@@ -153,6 +153,10 @@ static void report_listener(const struct conf_listener *listener, const struct s
 	log_line_u64(&line, "up", stats_get(&sum->bytes[STATS_UP]));
 	log_line_u64(&line, "down", stats_get(&sum->bytes[STATS_DOWN]));
 	log_line_u64(&line, "source_fallbacks", stats_get(&sum->source_fallbacks));
+	if (udp)
+		log_line_u64(&line, "displaced", stats_get(&sum->displaced));
+	else
+		log_line_u64(&line, "accept_pauses", stats_get(&sum->accept_pauses));
 	for (size_t i = 0; i < REASON_COUNT; i++)
 		if (stats_get(&sum->closed[i]) != 0)
 			log_line_u64(&line, reason_name((enum close_reason)i),
