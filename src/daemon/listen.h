@@ -15,8 +15,8 @@ struct listen_set {
 };
 
 /*
- * Bind and listen for one listener block of the snapshot. Returns 0, or -1 having logged the
- * address and why, with nothing left open.
+ * Bind, and for TCP listen, for one listener block of the snapshot. Returns 0, or -1 having logged
+ * the address and why, with nothing left open.
  */
 int listen_set_open(struct listen_set *set, const struct conf *conf,
 		    const struct conf_listener *listener, size_t workers)

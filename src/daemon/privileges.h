@@ -15,10 +15,10 @@ int privileges_check(const struct conf *conf) __attribute__((warn_unused_result)
 void privileges_raise_descriptors(void);
 
 /*
- * As root, become the configured user and group, keeping the capabilities that dialling needs and
- * no other. The default user may be missing, which leaves root with a warning; a configured one may
- * not. Built without libcap-ng, root stays root with a warning, and a configured user or group is
- * an error. Returns 0, or -1 having logged why.
+ * As root, become the configured user and group, keeping the capabilities that dialling and
+ * listening need and no other. The default user may be missing, which leaves root with a warning; a
+ * configured one may not. Built without libcap-ng, root stays root with a warning, and a configured
+ * user or group is an error. Returns 0, or -1 having logged why.
  */
 int privileges_drop(const struct conf *conf) __attribute__((warn_unused_result));
 

@@ -4,6 +4,8 @@
 
 #include <string.h>
 
+#include "base/be16.h"
+
 #define ETHERTYPE_IPV4 0x0800
 #define ETHERTYPE_IPV6 0x86DD
 #define ETHERTYPE_VLAN 0x8100
@@ -39,11 +41,6 @@ struct rest {
 	size_t missing; /* bytes behind them that a header counts */
 };
 
-static size_t read_be16(const uint8_t *bytes)
-{
-	return (size_t)bytes[0] << 8 | bytes[1];
-}
-
 static bool skip(struct rest *rest, size_t len)
 {
 	if (rest->len < len)
@@ -72,11 +69,11 @@ static bool read_transport(struct rest *rest, unsigned protocol, struct packet *
 		if (header_len < TCP_LEN_MIN)
 			return false;
 	} else if (protocol != IPPROTO_UDP || rest->len < UDP_LEN ||
-		   read_be16(&rest->at[4]) != rest->len + rest->missing) {
+		   be16_read(&rest->at[4]) != rest->len + rest->missing) {
 		return false;
 	}
-	addr_set_port(&packet->src, (uint16_t)read_be16(&rest->at[0]));
-	addr_set_port(&packet->dst, (uint16_t)read_be16(&rest->at[2]));
+	addr_set_port(&packet->src, be16_read(&rest->at[0]));
+	addr_set_port(&packet->dst, be16_read(&rest->at[2]));
 	if (!skip(rest, header_len))
 		return false;
 	packet->payload = rest->at;
@@ -94,8 +91,8 @@ static bool read_ipv4(struct rest rest, struct packet *packet)
 	if (rest.len < IPV4_LEN_MIN || header[0] >> 4 != 4)
 		return false;
 	header_len = (size_t)(header[0] & 0x0F) * 4;
-	total_len = read_be16(&header[2]);
-	if (header_len < IPV4_LEN_MIN || (read_be16(&header[6]) & FRAGMENT_OFFSET) != 0)
+	total_len = be16_read(&header[2]);
+	if (header_len < IPV4_LEN_MIN || (be16_read(&header[6]) & FRAGMENT_OFFSET) != 0)
 		return false;
 	/* Longer than the field can say: segments that the network card is to cut. */
 	if (total_len != 0) {
@@ -119,8 +116,8 @@ static bool read_ipv6(struct rest rest, struct packet *packet)
 		return false;
 	next = header[6];
 	(void)skip(&rest, IPV6_LEN);
-	if (read_be16(&header[4]) != 0)
-		cut(&rest, read_be16(&header[4]));
+	if (be16_read(&header[4]) != 0)
+		cut(&rest, be16_read(&header[4]));
 	for (size_t i = 0; i < EXTENSIONS_MAX; i++) {
 		if (next != IPV6_HOP_BY_HOP && next != IPV6_ROUTING && next != IPV6_DEST)
 			break;
@@ -149,11 +146,11 @@ static bool read_link(const uint8_t *bytes, size_t len, size_t type_at, size_t h
 
 	if (!skip(&rest, header_len))
 		return false;
-	type = read_be16(&bytes[type_at]);
+	type = be16_read(&bytes[type_at]);
 	while ((type == ETHERTYPE_VLAN || type == ETHERTYPE_QINQ) && rest.len >= VLAN_LEN) {
 		const uint8_t *tag = rest.at;
 
-		type = read_be16(tag + 2);
+		type = be16_read(tag + 2);
 		(void)skip(&rest, VLAN_LEN);
 	}
 	if (type == ETHERTYPE_IPV4)

@@ -24,6 +24,20 @@ enum proxy_status proxy_header_parse(const uint8_t *bytes, size_t len, size_t he
 	return proxy_v2_parse(bytes, len, header_max, PROXY_CARRIER_STREAM, header, error);
 }
 
+const char *proxy_version_name(int version)
+{
+	switch (version) {
+	case 1:
+		return "v1";
+	case 2:
+		return "v2";
+	case PROXY_VERSION_SPP:
+		return "spp";
+	default:
+		return "none";
+	}
+}
+
 const char *proxy_error_name(enum proxy_error error)
 {
 	return errors[error].name;

@@ -109,6 +109,9 @@ enum proxy_status proxy_header_parse(const uint8_t *bytes, size_t len, size_t he
 				     struct proxy_header *header, enum proxy_error *error)
     __attribute__((warn_unused_result));
 
+/* What logs call a version of proxy_header: "v1", "v2", "spp"; "none" for 0. */
+const char *proxy_version_name(int version);
+
 /* "v1_source_port" and its sentence, for logs and metrics. */
 const char *proxy_error_name(enum proxy_error error);
 const char *proxy_error_sentence(enum proxy_error error);

@@ -4,6 +4,7 @@
 
 #include <string.h>
 
+#include "base/be16.h"
 #include "proxyproto/proxy_addr.h"
 
 #define MAGIC_LEN 2
@@ -19,17 +20,6 @@ _Static_assert(PROXY_PORT_AT + 2 == PROXY_SPP_LEN, "two addresses, two ports");
 
 static const uint8_t magic[MAGIC_LEN] = {PROXY_VERSION_SPP >> 8, PROXY_VERSION_SPP & 0xFF};
 
-static uint16_t read_be16(const uint8_t *bytes)
-{
-	return (uint16_t)(bytes[0] << 8 | bytes[1]);
-}
-
-static void write_be16(uint8_t *bytes, uint16_t value)
-{
-	bytes[0] = (uint8_t)(value >> 8);
-	bytes[1] = (uint8_t)value;
-}
-
 enum proxy_status proxy_spp_parse(const uint8_t *bytes, size_t len, struct proxy_header *header,
 				  enum proxy_error *error)
 {
@@ -43,8 +33,8 @@ enum proxy_status proxy_spp_parse(const uint8_t *bytes, size_t len, struct proxy
 	}
 	header->version = PROXY_VERSION_SPP;
 	header->command = PROXY_COMMAND_PROXY;
-	proxy_addr_from_ipv6(&header->src, &bytes[CLIENT_IP_AT], read_be16(&bytes[CLIENT_PORT_AT]));
-	proxy_addr_from_ipv6(&header->dst, &bytes[PROXY_IP_AT], read_be16(&bytes[PROXY_PORT_AT]));
+	proxy_addr_from_ipv6(&header->src, &bytes[CLIENT_IP_AT], be16_read(&bytes[CLIENT_PORT_AT]));
+	proxy_addr_from_ipv6(&header->dst, &bytes[PROXY_IP_AT], be16_read(&bytes[PROXY_PORT_AT]));
 	header->family = proxy_addr_family(&header->src);
 	header->header_len = PROXY_SPP_LEN;
 	header->tlvs = NULL;
@@ -58,6 +48,6 @@ void proxy_spp_write(uint8_t bytes[static PROXY_SPP_LEN], const struct addr *cli
 	memcpy(bytes, magic, MAGIC_LEN);
 	addr_write_ip(client, &bytes[CLIENT_IP_AT]);
 	addr_write_ip(proxy, &bytes[PROXY_IP_AT]);
-	write_be16(&bytes[CLIENT_PORT_AT], addr_port(client));
-	write_be16(&bytes[PROXY_PORT_AT], addr_port(proxy));
+	be16_write(&bytes[CLIENT_PORT_AT], addr_port(client));
+	be16_write(&bytes[PROXY_PORT_AT], addr_port(proxy));
 }

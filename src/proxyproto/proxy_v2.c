@@ -5,6 +5,7 @@
 #include <stdbool.h>
 #include <string.h>
 
+#include "base/be16.h"
 #include "proxyproto/crc32c.h"
 #include "proxyproto/proxy_addr.h"
 #include "proxyproto/proxy_tlv.h"
@@ -52,14 +53,9 @@ struct fixed {
 	size_t header_len;
 };
 
-static unsigned read_be16(const uint8_t *bytes)
-{
-	return (unsigned)bytes[0] << 8 | bytes[1];
-}
-
 static uint32_t read_be32(const uint8_t *bytes)
 {
-	return (uint32_t)read_be16(bytes) << 16 | read_be16(bytes + 2);
+	return (uint32_t)be16_read(bytes) << 16 | be16_read(bytes + 2);
 }
 
 static enum proxy_status fail(enum proxy_error *error, enum proxy_error reason)
@@ -120,7 +116,7 @@ PART_OF_PARSER enum proxy_status parse_fixed(const uint8_t *bytes, size_t len, s
 		return fail(error, PROXY_ERROR_V2_TOO_LONG);
 	if (len < PROXY_V2_FIXED_LEN)
 		return PROXY_NEED_MORE;
-	block_len = read_be16(&bytes[LENGTH_AT]);
+	block_len = be16_read(&bytes[LENGTH_AT]);
 	fixed->header_len = PROXY_V2_FIXED_LEN + block_len;
 	if (fixed->header_len > header_max)
 		return fail(error, PROXY_ERROR_V2_TOO_LONG);
@@ -166,12 +162,12 @@ PART_OF_PARSER void read_addresses(const uint8_t *block, unsigned family,
 	switch (family) {
 	case FAMILY_INET:
 		header->family = PROXY_FAMILY_INET;
-		addr_from_ipv4(&header->src, &block[0], (uint16_t)read_be16(&block[8]));
-		addr_from_ipv4(&header->dst, &block[4], (uint16_t)read_be16(&block[10]));
+		addr_from_ipv4(&header->src, &block[0], be16_read(&block[8]));
+		addr_from_ipv4(&header->dst, &block[4], be16_read(&block[10]));
 		return;
 	case FAMILY_INET6:
-		proxy_addr_from_ipv6(&header->src, &block[0], (uint16_t)read_be16(&block[32]));
-		proxy_addr_from_ipv6(&header->dst, &block[16], (uint16_t)read_be16(&block[34]));
+		proxy_addr_from_ipv6(&header->src, &block[0], be16_read(&block[32]));
+		proxy_addr_from_ipv6(&header->dst, &block[16], be16_read(&block[34]));
 		header->family = proxy_addr_family(&header->src);
 		return;
 	case FAMILY_UNIX:

@@ -49,7 +49,7 @@ struct session {
 	struct addr peer;
 	struct addr source; /* the client's address, to be used towards the backend; may be none */
 	struct addr target;
-	bool any_port;	    /* the client's port could not be kept */
+	bool any_port;	    /* not the client's port: it is taken, or need not be kept */
 	bool keepalive;	    /* it has been set */
 	int header_version; /* 0: none */
 	enum proxy_error header_error;

@@ -8,18 +8,6 @@
 #include "proxyproto/proxy_header.h"
 #include "tcp/tcp_listener.h"
 
-static const char *header_text(const struct session *session)
-{
-	switch (session->header_version) {
-	case 1:
-		return "v1";
-	case 2:
-		return "v2";
-	default:
-		return "none";
-	}
-}
-
 static void put_ends(struct log_line *line, const struct session *session)
 {
 	log_line_str(line, "listener", session->listener->service->conf->name);
@@ -41,7 +29,7 @@ void session_log_end(const struct session *session, enum close_reason reason,
 	log_line_begin(&line, reason_level(reason));
 	put_ends(&line, session);
 	log_line_str(&line, "reason", reason_name(reason));
-	log_line_str(&line, "header", header_text(session));
+	log_line_str(&line, "header", proxy_version_name(session->header_version));
 	log_line_u64(&line, "up", progress->bytes[RELAY_UP]);
 	log_line_u64(&line, "down", progress->bytes[RELAY_DOWN]);
 	log_line_u64(&line, "connect_ms",

@@ -54,8 +54,8 @@ struct tcp_listener {
 };
 
 /*
- * Accept on sockets that listen already, and own them from now on (also on failure). service and
- * resets outlive the listener. Returns NULL when memory is out.
+ * Accept on sockets that listen already, and own them from now on (also on failure). service,
+ * resets and relays outlive the listener. Returns NULL when memory is out.
  */
 struct tcp_listener *tcp_listener_new(struct event_base *base, struct service *service,
 				      struct reset_list *resets, struct relay_context *relays,

@@ -4,8 +4,8 @@
  * connected to the target.
  *
  * Nothing that the network does ends a flow; udp_listener does, when it has been idle for
- * close_after, when another needs its place or its descriptor, and at the end. The worker's thread
- * only.
+ * close_after, when another needs its place or its descriptor, and at the end; and intake, when the
+ * load balancer has given its port to another client. The worker's thread only.
  */
 #ifndef MMPROXY_FLOW_H
 #define MMPROXY_FLOW_H
@@ -22,7 +22,7 @@
 #include "service/tlv_copy.h"
 #include "udp/flow_group.h"
 
-/* Its fields are flow.c's and flow_log.c's own, but for the links. */
+/* Its fields belong to the rooms whose names begin with flow. */
 struct flow {
 	struct flow_links links; /* first: the table knows no more of a flow */
 	struct flow_group *group;
@@ -37,7 +37,7 @@ struct flow {
 	uint32_t first_segment;		  /* UDP_SEGMENT_NONE: it has none */
 	uint32_t last_segment;
 	uint8_t read_batch; /* messages to ask for at the next reading */
-	bool any_port;	    /* the client's port could not be kept */
+	bool any_port;	    /* not the client's port: it is taken, or need not be kept */
 	int header_version; /* of the datagram that started it; 0: none */
 	struct addr source; /* the client's address; AF_UNSPEC: mmproxy's own is used */
 	struct addr target;

@@ -5,18 +5,6 @@
 #include "base/clock.h"
 #include "base/stats.h"
 
-static const char *header_text(const struct flow *flow)
-{
-	switch (flow->header_version) {
-	case 2:
-		return "v2";
-	case PROXY_VERSION_SPP:
-		return "spp";
-	default:
-		return "none";
-	}
-}
-
 void flow_log_end(const struct flow *flow, enum close_reason reason)
 {
 	struct service *service = flow->group->service;
@@ -33,7 +21,7 @@ void flow_log_end(const struct flow *flow, enum close_reason reason)
 	log_line_addr(&line, "client", &flow->source);
 	log_line_addr(&line, "backend", &flow->target);
 	log_line_str(&line, "reason", reason_name(reason));
-	log_line_str(&line, "header", header_text(flow));
+	log_line_str(&line, "header", proxy_version_name(flow->header_version));
 	log_line_u64(&line, "up", flow->bytes[STATS_UP]);
 	log_line_u64(&line, "down", flow->bytes[STATS_DOWN]);
 	log_line_u64(&line, "up_datagrams", flow->datagrams[STATS_UP]);
