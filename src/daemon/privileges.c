@@ -110,19 +110,25 @@ static int find_ids(const struct conf *conf, uid_t *uid, gid_t *gid)
 	return 0;
 }
 
-/* Those of the three that the process has: root of a container may lack some. */
-static void choose_capabilities(void)
+/*
+ * Those of the three that the process has: root of a container may lack some. Returns 0, or -1 when
+ * the kernel cannot be asked.
+ */
+static int choose_capabilities(void)
 {
 	static const unsigned wanted[] = {CAP_NET_RAW, CAP_NET_ADMIN, CAP_NET_BIND_SERVICE};
 	bool has[sizeof(wanted) / sizeof(wanted[0])];
 
-	capng_get_caps_process();
+	if (capng_get_caps_process() != 0)
+		return -1;
 	for (size_t i = 0; i < sizeof(wanted) / sizeof(wanted[0]); i++)
 		has[i] = capng_have_capability(CAPNG_PERMITTED, wanted[i]) != 0;
 	capng_clear(CAPNG_SELECT_BOTH);
 	for (size_t i = 0; i < sizeof(wanted) / sizeof(wanted[0]); i++)
-		if (has[i])
-			capng_update(CAPNG_ADD, CAPNG_EFFECTIVE | CAPNG_PERMITTED, wanted[i]);
+		if (has[i] &&
+		    capng_update(CAPNG_ADD, CAPNG_EFFECTIVE | CAPNG_PERMITTED, wanted[i]) != 0)
+			return -1;
+	return 0;
 }
 
 int privileges_drop(const struct conf *conf)
@@ -138,7 +144,10 @@ int privileges_drop(const struct conf *conf)
 		return result < 0 ? -1 : 0;
 	if (uid == 0)
 		return 0;
-	choose_capabilities();
+	if (choose_capabilities() < 0) {
+		log_msg(LOG_LEVEL_ERROR, "cannot tell which capabilities this process has");
+		return -1;
+	}
 	result = capng_change_id((int)uid, (int)gid, CAPNG_DROP_SUPP_GRP | CAPNG_NO_FLAG);
 	if (result == 0)
 		return 0;

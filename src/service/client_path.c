@@ -72,7 +72,7 @@ static void set_key(struct pair_key *key, const struct client_pair *pair, enum p
 
 static size_t chain_of(const struct client_path_table *table, const struct pair_key *key)
 {
-	return keyed_hash(key, sizeof(*key)) & (table->chains_count - 1);
+	return (size_t)keyed_hash(key, sizeof(*key)) & (table->chains_count - 1);
 }
 
 static pthread_mutex_t *lock_of(struct client_path_table *table, size_t chain)

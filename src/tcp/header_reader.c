@@ -39,7 +39,7 @@ static int make_room(struct header_reader *reader, const uint8_t *bytes, size_t 
 
 	if (size > most)
 		size = most;
-	if (size <= reader->size)
+	if (reader->bytes != NULL && size <= reader->size)
 		return 0;
 	grown = realloc(reader->bytes, size);
 	if (grown == NULL)

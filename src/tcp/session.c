@@ -82,7 +82,7 @@ int session_wait(struct session *session, int fd, short what, event_callback_fn 
 		 int64_t deadline_ms)
 {
 	session->waiting =
-	    event_new(session->listener->base, fd, what | EV_PERSIST, on_ready, session);
+	    event_new(session->listener->base, fd, (short)(what | EV_PERSIST), on_ready, session);
 	if (session->waiting == NULL || event_add(session->waiting, NULL) < 0)
 		return -1;
 	return session_arm(session, deadline_ms);

@@ -7,6 +7,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/mount.h>
 #include <sys/socket.h>
 #include <sys/stat.h>
 #include <sys/un.h>
@@ -41,10 +42,9 @@ END_TEST
 /* Whether this process may mount; the mounts are its own and its children's. */
 static bool enter_mounts(void)
 {
-	if (unshare(CLONE_NEWNS) == 0) {
-		harness_shell("mount --make-rprivate /");
+	/* In a chroot, the root is no mount that could be made private. */
+	if (unshare(CLONE_NEWNS) == 0 && mount(NULL, "/", NULL, MS_REC | MS_PRIVATE, NULL) == 0)
 		return true;
-	}
 	printf("SKIP: no mount namespace (%s), so a test did not run\n", strerror(errno));
 	return false;
 }

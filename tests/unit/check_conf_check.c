@@ -152,6 +152,7 @@ START_TEST(test_udp_first_needs_peers)
 }
 END_TEST
 
+#define LOOPBACK "listen = [ \"127.0.0.1:7000\", \"[::1]:7000\" ]; " TARGETS
 #define ANYWHERE "listen = \"0.0.0.0:7000\"; " TARGETS
 #define NEEDS_PEERS                                                                         \
 	"it needs allowed_subnets: whoever may send a header can send one that passes, so " \
@@ -192,7 +193,7 @@ START_TEST(test_allowed_clients_with_peers)
 	    ANYWHERE "headerless_subnets = [ \"0.0.0.0/0\" ]; ",
 	    /* Only this host's own programs can send one. */
 	    BASICS,
-	    "listen = [ \"127.0.0.1:7000\", \"[::1]:7000\" ]; " TARGETS,
+	    LOOPBACK,
 	};
 	char text[512];
 

@@ -368,7 +368,7 @@ START_TEST(an_urgent_byte_within_the_header_is_part_of_it)
 		ck_assert_int_eq(reading.error, PROXY_ERROR_V1_SOURCE);
 	} else {
 		send_urgent("PROXY TCP4 203.");
-		ck_assert_int_gt(send(sender, LINE + 15, strlen(LINE) - 15, 0), 0);
+		ck_assert_int_gt(send(sender, &LINE[15], strlen(LINE) - 15, 0), 0);
 		ck_assert_int_eq(read_until_certain(&reader, &reading), HEADER_WHOLE);
 		ck_assert_uint_eq(reading.header.header_len, strlen(LINE));
 	}
