@@ -6,6 +6,8 @@
 #include <sys/resource.h>
 #include <sys/wait.h>
 
+#include <libconfig.h>
+
 #include "check_conf.h"
 
 /* A listener's keys that every small file here has. */
@@ -19,7 +21,10 @@ static bool must_fail(void)
 	return until_failure >= 0 && until_failure-- == 0;
 }
 
-/* The linker puts these around the library's own calls, and leaves libconfig's alone. */
+/*
+ * The linker puts these around calls of our library and, where libconfig is linked statically, of
+ * that as well, which does not bear it.
+ */
 void *__real_malloc(size_t size);
 void *__real_calloc(size_t count, size_t size);
 void *__real_realloc(void *memory, size_t size);
@@ -30,6 +35,10 @@ void *__wrap_calloc(size_t count, size_t size);
 void *__wrap_realloc(void *memory, size_t size);
 void *__wrap_reallocarray(void *memory, size_t count, size_t size);
 char *__wrap_strdup(const char *text);
+void __real_config_init(config_t *config);
+void __wrap_config_init(config_t *config);
+int __real_config_read_string(config_t *config, const char *text);
+int __wrap_config_read_string(config_t *config, const char *text);
 
 static void *fail_allocation(void)
 {
@@ -60,6 +69,26 @@ void *__wrap_reallocarray(void *memory, size_t count, size_t size)
 char *__wrap_strdup(const char *text)
 {
 	return must_fail() ? fail_allocation() : __real_strdup(text);
+}
+
+void __wrap_config_init(config_t *config)
+{
+	long left = until_failure;
+
+	until_failure = -1;
+	__real_config_init(config);
+	until_failure = left;
+}
+
+int __wrap_config_read_string(config_t *config, const char *text)
+{
+	long left = until_failure;
+	int result;
+
+	until_failure = -1;
+	result = __real_config_read_string(config, text);
+	until_failure = left;
+	return result;
 }
 
 /* Whichever allocation of ours fails, the file is refused: it never means something else. */
