@@ -91,7 +91,8 @@ static int make_syslog(void)
 	ck_assert_int_ge(fd, 0);
 	ck_assert_int_eq(bind(fd, (const struct sockaddr *)&addr, sizeof(addr)), 0);
 	ck_assert_int_eq(chmod(addr.sun_path, 0666), 0);
-	harness_shell("mount --move %s /dev", dev);
+	/* mount(8) would look at what it has moved, which not every user may. */
+	ck_assert_int_eq(mount(dev, "/dev", NULL, MS_MOVE, NULL), 0);
 	return peer_adopt(fd);
 }
 

@@ -16,7 +16,7 @@
 #define BUCKETS 4096
 
 /* uthash takes more buckets when one has over ten entries, which helps against chance only. */
-#define CHAIN_MAX 16
+#define CHAIN_MAX 64
 
 /* CPython 3.11 computed these: hash(bytes(range(n))) with PYTHONHASHSEED=0, a key of zeros. */
 START_TEST(test_known_values)

@@ -271,13 +271,14 @@ END_TEST
 START_TEST(what_is_missing_is_said_without_a_further_line)
 {
 	int64_t deadline = now_ms() + 20000;
+	uint64_t before = log_left_out();
 	struct crowd crowd;
 
 	fill_disk(100);
 	start(LOG_FORMAT_TEXT);
 	for (unsigned i = 0; i < 20; i++)
 		log_msg(LOG_LEVEL_INFO, "thread 0 line %u.", i);
-	await_left_out(1);
+	await_left_out(before + 1);
 	limit_files(RLIM_INFINITY);
 	while (strstr(read_log(), "left out") == NULL) {
 		ck_assert_int_lt(now_ms(), deadline);

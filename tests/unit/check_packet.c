@@ -15,6 +15,11 @@
 static uint8_t bytes[BYTES_MAX];
 static size_t len;
 
+static void begin_packet(void)
+{
+	len = 0;
+}
+
 static void put(const void *part, size_t part_len)
 {
 	ck_assert_uint_le(len + part_len, BYTES_MAX);
@@ -258,6 +263,7 @@ int main(void)
 	SRunner *runner = srunner_create(suite);
 	int failed;
 
+	tcase_add_checked_fixture(tcase, begin_packet, NULL);
 	tcase_add_test(tcase, ip_alone);
 	tcase_add_test(tcase, links_before_ip);
 	tcase_add_test(tcase, padding_is_no_payload);
