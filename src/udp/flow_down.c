@@ -56,12 +56,16 @@ static void on_sent_down(void *owner, uint32_t datagrams, uint64_t bytes, int er
 	flow_count_sent(owner, STATS_DOWN, datagrams, bytes, error);
 }
 
+/* In a message, which may be a run of datagrams of this length. */
+static uint32_t count_datagrams(size_t len, size_t segment_len)
+{
+	return segment_len != 0 ? (uint32_t)((len + segment_len - 1) / segment_len) : 1;
+}
+
 /* A message that could not even be put into the outbox. */
 static void count_unsent(struct flow *flow, size_t len, size_t segment_len, int error)
 {
-	size_t datagrams = segment_len != 0 ? (len + segment_len - 1) / segment_len : 1;
-
-	flow_count_sent(flow, STATS_DOWN, (uint32_t)datagrams, len, error);
+	flow_count_sent(flow, STATS_DOWN, count_datagrams(len, segment_len), len, error);
 }
 
 void flow_down_flush(struct flow_group *group)
@@ -189,8 +193,7 @@ static size_t limit_by_room(struct flow_group *group, struct reply_socket *socke
 
 static void use_room(struct reply_socket *socket, size_t len, size_t segment_len)
 {
-	size_t datagrams = segment_len != 0 ? (len + segment_len - 1) / segment_len : 1;
-	size_t cost = 2 * len + datagrams * DATAGRAM_COST;
+	size_t cost = 2 * len + (size_t)count_datagrams(len, segment_len) * DATAGRAM_COST;
 
 	socket->room -= cost < socket->room ? cost : socket->room;
 }
@@ -245,12 +248,12 @@ void flow_down_read(struct flow *flow, uint32_t events, size_t *used, int64_t no
 		size_t segment_len = udp_sock_read_control(&message->msg_hdr, &unused);
 
 		joined |= segment_len != 0 && segment_len < message->msg_len;
-		if (socket != NULL)
-			use_room(socket, message->msg_len, segment_len);
-		if (socket != NULL)
-			put_reply(flow, socket, message, segment_len);
-		else
+		if (socket == NULL) {
 			count_unsent(flow, message->msg_len, segment_len, error);
+			continue;
+		}
+		use_room(socket, message->msg_len, segment_len);
+		put_reply(flow, socket, message, segment_len);
 	}
 	*used += (size_t)got;
 	flow->read_batch = next_batch(want, (size_t)got, joined);
