@@ -14,27 +14,40 @@
 
 #define DEFAULT_CONFIG SYSCONFDIR "/mmproxy.conf"
 
-static struct conf *load(const struct cli *cli, const char *file)
+static const char *file_of(const struct cli *cli)
+{
+	return cli->config != NULL ? cli->config : DEFAULT_CONFIG;
+}
+
+/* Read the configuration, from flags or from the file. Again on each reload. */
+static struct conf *read_conf(void *arg, struct conf_errors *errors)
+{
+	const struct cli *cli = arg;
+
+	if (cli->flags_count > 0)
+		return conf_from_flags(cli->flags, cli->flags_count, errors);
+	return conf_load(file_of(cli), errors);
+}
+
+static struct conf *load(struct cli *cli)
 {
 	struct conf_errors *errors = conf_errors_new();
-	struct conf *conf = NULL;
+	struct conf *conf;
 
 	if (errors == NULL) {
 		fprintf(stderr, "mmproxy: out of memory\n");
 		return NULL;
 	}
-	if (cli->flags_count > 0)
-		conf = conf_from_flags(cli->flags, cli->flags_count, errors);
-	else
-		conf = conf_load(file, errors);
+	conf = read_conf(cli, errors);
 	for (size_t i = 0; i < conf_errors_count(errors); i++)
 		fprintf(stderr, "%s\n", conf_errors_text(errors, i));
 	conf_errors_free(errors);
 	return conf;
 }
 
-static enum exit_code run(struct conf *conf)
+static enum exit_code run(struct cli *cli, struct conf *conf)
 {
+	const struct reload_source source = {.load = read_conf, .arg = cli};
 	enum exit_code code;
 
 	if (log_open(conf->log_target, conf->log_level, conf->log_format) < 0) {
@@ -42,7 +55,7 @@ static enum exit_code run(struct conf *conf)
 			strerror(errno));
 		return EXIT_RUNTIME;
 	}
-	code = daemon_run(conf);
+	code = daemon_run(conf, &source);
 	log_close();
 	return code;
 }
@@ -68,9 +81,8 @@ static enum exit_code decode(const char *file)
 	}
 }
 
-static enum exit_code act(const struct cli *cli)
+static enum exit_code act(struct cli *cli)
 {
-	const char *file = cli->config != NULL ? cli->config : DEFAULT_CONFIG;
 	enum exit_code code = EXIT_STOPPED;
 	struct conf *conf;
 
@@ -84,15 +96,15 @@ static enum exit_code act(const struct cli *cli)
 	}
 	if (cli->mode == CLI_DECODE)
 		return decode(cli->decode_file);
-	conf = load(cli, file);
+	conf = load(cli);
 	if (conf == NULL)
 		return EXIT_USAGE;
 	if (cli->mode == CLI_TEST)
-		code = test(conf, cli->flags_count > 0 ? "the command line" : file);
+		code = test(conf, cli->flags_count > 0 ? "the command line" : file_of(cli));
 	else if (cli->mode == CLI_SHOW_CONFIG)
 		conf_print(conf, stdout);
 	else
-		code = run(conf);
+		code = run(cli, conf);
 	conf_unref(conf);
 	return code;
 }

@@ -3,77 +3,48 @@
 #include "daemon/daemon.h"
 
 #include <errno.h>
-#include <sched.h>
-#include <stdlib.h>
 #include <string.h>
 
 #include <event2/event.h>
 
 #include "base/clock.h"
-#include "daemon/listen.h"
 #include "daemon/privileges.h"
 #include "daemon/report.h"
+#include "daemon/serving.h"
 #include "daemon/signals.h"
-#include "service/flow_registry.h"
-#include "service/service.h"
-#include "worker/worker.h"
 
-/* How often log lines that were left out are looked for. */
-#define LIMITS_INTERVAL_MS 1000
-
-/* A worker's drain has come to its end. */
-#define MESSAGE_DRAINED (1u << 0)
+/* How often the daemon looks at what is due. */
+#define TICK_MS 1000
 
 enum daemon_state { DAEMON_RUNNING, DAEMON_DRAINING, DAEMON_CLOSING };
 
 struct daemon {
-	struct conf *conf;
+	const struct reload_source *source;
 	struct event_base *base;
 	struct mailbox mailbox;
 	struct signals *signals;
-	struct event *limits_timer;
+	struct event *tick;
 	struct event *drain_timer;
-	struct service **services; /* one a listener block */
-	struct flow_registry *flows;
-	struct listen_set *sockets;
-	struct worker **workers;
-	size_t workers_count;
+	struct serving serving;
 	enum daemon_state state;
+	bool reload_due; /* asked for while a change was under way */
 };
-
-static size_t count_workers(const struct conf *conf)
-{
-	cpu_set_t cpus;
-
-	if (conf->workers != 0)
-		return conf->workers;
-	if (sched_getaffinity(0, sizeof(cpus), &cpus) < 0)
-		return 1;
-	return (size_t)CPU_COUNT(&cpus);
-}
-
-static void tell_workers(struct daemon *daemon, enum worker_message message)
-{
-	for (size_t i = 0; i < daemon->workers_count; i++)
-		worker_tell(daemon->workers[i], message);
-}
 
 /* ---- running ---- */
 
-static void on_limits_timer(evutil_socket_t fd, short what, void *arg)
+static void on_tick(evutil_socket_t fd, short what, void *arg)
 {
 	struct daemon *daemon = arg;
 
 	(void)fd;
 	(void)what;
-	for (size_t i = 0; i < daemon->conf->listeners_count; i++)
-		service_log_suppressed(daemon->services[i], clock_now_ms());
+	serving_tick(&daemon->serving, clock_now_ms());
 }
 
 static void close_now(struct daemon *daemon)
 {
 	daemon->state = DAEMON_CLOSING;
-	tell_workers(daemon, WORKER_CLOSE);
+	serving_tell_workers(&daemon->serving, WORKER_CLOSE);
 }
 
 static void on_drain_timer(evutil_socket_t fd, short what, void *arg)
@@ -88,14 +59,33 @@ static void on_drain_timer(evutil_socket_t fd, short what, void *arg)
 
 static void drain(struct daemon *daemon)
 {
-	uint32_t timeout_ms = daemon->conf->drain_timeout_ms;
+	uint32_t timeout_ms = daemon->serving.conf->drain_timeout_ms;
 	const struct timeval timeout = clock_timeval(timeout_ms);
 
 	log_msg(LOG_LEVEL_INFO, "stopping: no new connections, %u s for those that are open",
 		(unsigned)(timeout_ms / 1000));
 	daemon->state = DAEMON_DRAINING;
-	tell_workers(daemon, WORKER_DRAIN);
+	serving_tell_workers(&daemon->serving, WORKER_DRAIN);
 	(void)evtimer_add(daemon->drain_timer, &timeout);
+}
+
+static void start_reload(struct daemon *daemon)
+{
+	if (daemon->state != DAEMON_RUNNING) {
+		log_msg(LOG_LEVEL_WARN, "SIGHUP: not reloaded, since this process is stopping");
+		return;
+	}
+	daemon->reload_due = serving_is_changing(&daemon->serving);
+	if (!daemon->reload_due)
+		(void)reload(&daemon->serving, daemon->source);
+}
+
+static void on_changed(void *arg)
+{
+	struct daemon *daemon = arg;
+
+	if (daemon->reload_due)
+		start_reload(daemon);
 }
 
 static void on_request(enum signals_request request, void *arg)
@@ -112,14 +102,13 @@ static void on_request(enum signals_request request, void *arg)
 			event_base_loopbreak(daemon->base);
 		break;
 	case SIGNALS_RELOAD:
-		log_msg(LOG_LEVEL_WARN, "SIGHUP: this version cannot reload; restart to change the "
-					"configuration");
+		start_reload(daemon);
 		break;
 	case SIGNALS_REOPEN_LOGS:
 		if (log_reopen() < 0)
 			log_msg(LOG_LEVEL_ERROR,
 				"cannot open %s again: %s; going on with the former file",
-				daemon->conf->log_target, strerror(errno));
+				daemon->serving.conf->log_target, strerror(errno));
 		break;
 	case SIGNALS_UPGRADE:
 		log_msg(LOG_LEVEL_WARN,
@@ -128,83 +117,59 @@ static void on_request(enum signals_request request, void *arg)
 	}
 }
 
-static void on_message(unsigned message, void *arg)
+static void on_news(unsigned news, void *arg)
 {
 	struct daemon *daemon = arg;
 
-	(void)message;
-	for (size_t i = 0; i < daemon->workers_count; i++)
-		if (!worker_is_drained(daemon->workers[i]))
-			return;
-	event_base_loopbreak(daemon->base);
-}
-
-/* ---- starting ---- */
-
-static int open_sockets(struct daemon *daemon)
-{
-	const struct conf *conf = daemon->conf;
-
-	for (size_t i = 0; i < conf->listeners_count; i++)
-		if (listen_set_open(&daemon->sockets[i], conf, &conf->listeners[i],
-				    daemon->workers_count) < 0)
-			return -1;
-	return 0;
-}
-
-static int make_worker(struct daemon *daemon, size_t index)
-{
-	struct worker *worker = worker_new(daemon->flows, &daemon->mailbox, MESSAGE_DRAINED);
-
-	if (worker == NULL)
-		return -1;
-	daemon->workers[index] = worker;
-	for (size_t i = 0; i < daemon->conf->listeners_count; i++) {
-		struct listen_set *set = &daemon->sockets[i];
-		const int *fds = listen_set_of(set, index);
-		int result = worker_add_listener(worker, daemon->services[i], fds, set->count);
-
-		listen_set_taken(set, index);
-		if (result < 0)
-			return -1;
+	switch ((enum worker_news)news) {
+	case WORKER_HAS_RELEASED:
+		/* Not before the last worker has: a connection to what is closed is refused. */
+		if (serving_has_released(&daemon->serving))
+			listen_close_tcp(&daemon->serving.room);
+		break;
+	case WORKER_IS_DRAINED:
+		if (serving_is_drained(&daemon->serving))
+			event_base_loopbreak(daemon->base);
+		break;
 	}
-	return 0;
 }
+
+/* ---- starting and stopping ---- */
 
 /* Returns 0, or -1 when memory or descriptors are out. */
 static int make_parts(struct daemon *daemon)
 {
-	static const struct timeval interval = {.tv_sec = LIMITS_INTERVAL_MS / 1000};
-	struct conf *conf = daemon->conf;
+	static const struct timeval interval = {.tv_sec = TICK_MS / 1000};
 
 	daemon->base = event_base_new();
-	daemon->flows = flow_registry_new();
-	if (daemon->base == NULL || daemon->flows == NULL ||
-	    mailbox_init(&daemon->mailbox, daemon->base, on_message, daemon) < 0)
+	if (daemon->base == NULL ||
+	    mailbox_init(&daemon->mailbox, daemon->base, on_news, daemon) < 0)
 		return -1;
 	daemon->signals = signals_new(daemon->base, on_request, daemon);
 	daemon->drain_timer = evtimer_new(daemon->base, on_drain_timer, daemon);
-	daemon->limits_timer = event_new(daemon->base, -1, EV_PERSIST, on_limits_timer, daemon);
-	if (daemon->signals == NULL || daemon->drain_timer == NULL ||
-	    daemon->limits_timer == NULL || event_add(daemon->limits_timer, &interval) < 0)
+	daemon->tick = event_new(daemon->base, -1, EV_PERSIST, on_tick, daemon);
+	if (daemon->signals == NULL || daemon->drain_timer == NULL || daemon->tick == NULL ||
+	    event_add(daemon->tick, &interval) < 0)
 		return -1;
-	for (size_t i = 0; i < conf->listeners_count; i++) {
-		daemon->services[i] = service_new(conf, &conf->listeners[i]);
-		if (daemon->services[i] == NULL)
-			return -1;
-	}
-	for (size_t i = 0; i < daemon->workers_count; i++)
-		if (make_worker(daemon, i) < 0)
-			return -1;
-	return 0;
+	daemon->serving.on_changed = on_changed;
+	daemon->serving.on_changed_arg = daemon;
+	return serving_make_workers(&daemon->serving, daemon->base, &daemon->mailbox);
 }
 
-static int start_workers(struct daemon *daemon)
+/* Behind the workers' threads: nobody posts any more. */
+static void free_loop(struct daemon *daemon)
 {
-	for (size_t i = 0; i < daemon->workers_count; i++)
-		if (worker_start(daemon->workers[i]) < 0)
-			return -1;
-	return 0;
+	/* First, since a signal that comes while the log is flushed is no reason to be killed by
+	 * it. */
+	log_stop_writer();
+	signals_free(daemon->signals);
+	if (daemon->tick != NULL)
+		event_free(daemon->tick);
+	if (daemon->drain_timer != NULL)
+		event_free(daemon->drain_timer);
+	mailbox_fini(&daemon->mailbox);
+	if (daemon->base != NULL)
+		event_base_free(daemon->base);
 }
 
 static void warn(const char *text, void *arg)
@@ -213,75 +178,38 @@ static void warn(const char *text, void *arg)
 	log_msg(LOG_LEVEL_WARN, "%s", text);
 }
 
-/* ---- stopping ---- */
-
-static void stop_workers(struct daemon *daemon)
+static void stop_workers(struct serving *serving)
 {
-	tell_workers(daemon, WORKER_STOP);
-	for (size_t i = 0; i < daemon->workers_count; i++)
-		worker_join(daemon->workers[i]);
-	for (size_t i = 0; i < daemon->conf->listeners_count; i++)
-		service_log_suppressed(daemon->services[i], LOG_LIMIT_NOW);
-	report_totals(daemon->conf, daemon->workers, daemon->workers_count);
+	serving_stop(serving);
+	roster_log_suppressed(&serving->roster, LOG_LIMIT_NOW);
+	report_totals(&serving->roster, serving->workers, serving->workers_count);
 }
 
-static void free_parts(struct daemon *daemon)
+enum exit_code daemon_run(struct conf *conf, const struct reload_source *source)
 {
-	for (size_t i = 0; i < daemon->workers_count && daemon->workers != NULL; i++)
-		worker_free(daemon->workers[i]);
-	for (size_t i = 0; i < daemon->conf->listeners_count; i++) {
-		if (daemon->services != NULL)
-			service_free(daemon->services[i]);
-		if (daemon->sockets != NULL)
-			listen_set_close(&daemon->sockets[i]);
-	}
-	flow_registry_free(daemon->flows);
-	free(daemon->workers);
-	free(daemon->services);
-	free(daemon->sockets);
-}
-
-/* Signals last: one that comes while the log is flushed is no reason to be killed by it. */
-static void free_loop(struct daemon *daemon)
-{
-	signals_free(daemon->signals);
-	if (daemon->limits_timer != NULL)
-		event_free(daemon->limits_timer);
-	if (daemon->drain_timer != NULL)
-		event_free(daemon->drain_timer);
-	mailbox_fini(&daemon->mailbox);
-	if (daemon->base != NULL)
-		event_base_free(daemon->base);
-}
-
-enum exit_code daemon_run(struct conf *conf)
-{
-	struct daemon daemon = {.conf = conf, .mailbox = {.fd = -1}};
+	struct daemon daemon = {.source = source, .mailbox = {.fd = -1}};
+	struct serving *serving = &daemon.serving;
 	enum exit_code code = EXIT_RUNTIME;
 
-	daemon.workers_count = count_workers(conf);
-	daemon.workers = calloc(daemon.workers_count, sizeof(struct worker *));
-	daemon.services = calloc(conf->listeners_count, sizeof(struct service *));
-	daemon.sockets = calloc(conf->listeners_count, sizeof(struct listen_set));
-	if (daemon.workers == NULL || daemon.services == NULL || daemon.sockets == NULL)
+	if (serving_init(serving, conf) < 0)
 		goto out_of_memory;
 	privileges_raise_descriptors();
-	report_descriptors(conf, daemon.workers_count);
-	if (privileges_check(conf) < 0 || open_sockets(&daemon) < 0 || privileges_drop(conf) < 0)
+	report_descriptors(conf, serving->workers_count);
+	if (privileges_check(conf) < 0 || serving_open(serving) < 0 || privileges_drop(conf) < 0)
 		goto out;
 	if (make_parts(&daemon) < 0 || log_start_writer() < 0)
 		goto out_of_memory;
-	if (start_workers(&daemon) < 0) {
+	if (serving_start(serving) < 0) {
 		log_msg(LOG_LEVEL_ERROR, "cannot start a thread: %s", strerror(errno));
 		goto stop;
 	}
 	report_open_listeners(conf, warn, NULL);
-	report_start(conf, daemon.workers_count);
+	report_start(conf, serving->workers_count);
 	(void)event_base_dispatch(daemon.base);
 	code = EXIT_STOPPED;
 
 stop:
-	stop_workers(&daemon);
+	stop_workers(serving);
 	if (code == EXIT_STOPPED)
 		log_msg(LOG_LEVEL_INFO, "stopped");
 	goto out;
@@ -289,8 +217,7 @@ stop:
 out_of_memory:
 	log_msg(LOG_LEVEL_ERROR, "cannot start: %s", strerror(errno));
 out:
-	free_parts(&daemon);
-	log_stop_writer();
+	serving_fini(serving);
 	free_loop(&daemon);
 	return code;
 }

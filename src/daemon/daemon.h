@@ -4,12 +4,15 @@
 #define MMPROXY_DAEMON_H
 
 #include "conf/conf.h"
+#include "daemon/reload.h"
 
 /* Exit codes of the program. */
 enum exit_code { EXIT_STOPPED = 0, EXIT_RUNTIME = 1, EXIT_USAGE = 2 };
 
-/* Run until told to stop. Takes no reference to keep; returns the exit code, having logged any
- * failure. */
-enum exit_code daemon_run(struct conf *conf);
+/*
+ * Serve the snapshot, and what source has on a reload, until told to stop. The log is open. Returns
+ * the exit code, having logged any failure.
+ */
+enum exit_code daemon_run(struct conf *conf, const struct reload_source *source);
 
 #endif

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
-/* Binding every address of the configuration. */
+/* The listening sockets of the process. */
 #include "daemon/listen.h"
 
 #include <errno.h>
@@ -12,6 +12,48 @@
 
 /* The kernel cuts it to net.core.somaxconn. */
 #define BACKLOG 65535
+
+_Static_assert(sizeof(struct listen_key) == sizeof(struct addr) + sizeof(uint32_t),
+	       "no padding: compared as bytes");
+
+static struct listen_key key_of(enum conf_protocol protocol, const struct addr *addr)
+{
+	struct listen_key key = {.addr = *addr, .protocol = protocol};
+
+	return key;
+}
+
+void listen_init(struct listen_room *room, size_t workers)
+{
+	*room = (struct listen_room){.workers = workers};
+}
+
+static void close_address(struct listen_room *room, struct listen_address *address)
+{
+	HASH_DEL(room->addresses, address);
+	for (size_t i = 0; i < room->workers; i++)
+		sock_close(address->fds[i]);
+	ledger_unref(address->ledger);
+	free(address);
+}
+
+void listen_fini(struct listen_room *room)
+{
+	while (room->addresses != NULL)
+		close_address(room, room->addresses);
+}
+
+struct listen_address *listen_find(const struct listen_room *room, enum conf_protocol protocol,
+				   const struct addr *addr)
+{
+	struct listen_key key = key_of(protocol, addr);
+	struct listen_address *address;
+
+	HASH_FIND(hh, room->addresses, &key, sizeof(key), address);
+	return address;
+}
+
+/* ---- opening ---- */
 
 static int open_tcp(const struct addr *addr, const struct sock_listen_options *options, bool first)
 {
@@ -28,92 +70,233 @@ static int open_udp(const struct addr *addr, const struct sock_listen_options *o
 }
 
 /* A client's datagrams go to one worker where the kernel can tell; nothing depends on it. */
-static void steer(const struct listen_set *set, size_t index, const struct conf_listener *listener)
+static void steer(const struct listen_room *room, struct listen_address *address,
+		  const struct conf_listener *listener)
 {
-	uint32_t workers = (uint32_t)set->workers;
-	int fd = set->fds[index];
+	uint32_t workers = (uint32_t)room->workers;
 	int result = 0;
 
-	if (listener->udp_header == CONF_UDP_EACH)
-		result = steer_by_proxy_v2(fd, workers);
-	else if (listener->udp_header == CONF_UDP_SPP)
-		result = steer_by_spp(fd, workers);
+	if (workers == 1 || listener->protocol != CONF_PROTOCOL_UDP ||
+	    address->steered_by == listener->udp_header)
+		return;
+	switch (listener->udp_header) {
+	case CONF_UDP_EACH:
+		result = steer_by_proxy_v2(address->fds[0], workers);
+		break;
+	case CONF_UDP_SPP:
+		result = steer_by_spp(address->fds[0], workers);
+		break;
+	case CONF_UDP_FIRST:
+		result = steer_by_port(address->fds[0]);
+		break;
+	}
+	address->steered_by = listener->udp_header;
 	if (result < 0)
 		log_msg(LOG_LEVEL_INFO,
 			"listener %s: the kernel cannot give each client to one worker (%s)",
 			listener->name, strerror(errno));
 }
 
-static int open_address(struct listen_set *set, size_t index, const struct conf_listener *listener,
-			const struct sock_listen_options *options)
+static int open_sockets(const struct listen_room *room, struct listen_address *address)
 {
-	const struct addr *addr = &listener->listen[index];
-	bool udp = listener->protocol == CONF_PROTOCOL_UDP;
+	const struct addr *addr = &address->key.addr;
+	bool udp = address->key.protocol == CONF_PROTOCOL_UDP;
+	const struct sock_listen_options options = {
+	    .transparent = address->transparent,
+	    .v6only = address->v6only,
+	};
 
-	for (size_t worker = 0; worker < set->workers; worker++) {
-		int *fd = &set->fds[worker * set->count + index];
-
-		*fd = udp ? open_udp(addr, options, worker == 0)
-			  : open_tcp(addr, options, worker == 0);
-		if (*fd < 0)
+	for (size_t i = 0; i < room->workers; i++) {
+		address->fds[i] =
+		    udp ? open_udp(addr, &options, i == 0) : open_tcp(addr, &options, i == 0);
+		if (address->fds[i] < 0)
 			return -1;
-		if (worker == 0 && set->workers > 1 && sock_share_port(*fd) < 0)
+		if (i == 0 && room->workers > 1 && sock_share_port(address->fds[i]) < 0)
 			return -1;
 	}
-	if (udp && set->workers > 1)
-		steer(set, index, listener);
 	return 0;
 }
 
-int listen_set_open(struct listen_set *set, const struct conf *conf,
-		    const struct conf_listener *listener, size_t workers)
+/* Whether the address takes IPv6 alone, since another one has its IPv4 port. */
+static bool is_v6only(const struct conf *conf, enum conf_protocol protocol, const struct addr *addr)
+{
+	return addr_family(addr) == AF_INET6 &&
+	       conf_listens_on_ipv4_port(conf, protocol, addr_port(addr));
+}
+
+static int open_address(struct listen_room *room, const struct conf *conf,
+			const struct conf_listener *listener, const struct addr *addr)
+{
+	struct listen_address *address =
+	    calloc(1, sizeof(*address) + room->workers * sizeof(address->fds[0]));
+
+	if (address == NULL)
+		return -1;
+	address->key = key_of(listener->protocol, addr);
+	address->transparent = listener->listen_transparent;
+	address->v6only = is_v6only(conf, listener->protocol, addr);
+	address->steered_by = CONF_UDP_FIRST;
+	address->fresh = true;
+	for (size_t i = 0; i < room->workers; i++)
+		address->fds[i] = -1;
+	HASH_ADD(hh, room->addresses, key, sizeof(address->key), address);
+	if (address->hh.tbl == NULL) {
+		free(address);
+		errno = ENOMEM;
+		return -1;
+	}
+	return open_sockets(room, address);
+}
+
+/* Whether a socket that is there can do what it is to do; says so if not. */
+static bool fits(const struct listen_address *address, const struct conf *conf,
+		 const struct conf_listener *listener)
+{
+	const struct addr *addr = &address->key.addr;
+	char text[ADDR_STRLEN];
+
+	if (address->v6only == is_v6only(conf, listener->protocol, addr))
+		return true;
+	log_msg(LOG_LEVEL_ERROR,
+		"listener %s: %s is open for IPv6 %s, and cannot be otherwise without a restart",
+		listener->name, addr_format(addr, text), address->v6only ? "alone" : "and IPv4");
+	return false;
+}
+
+static int open_block(struct listen_room *room, const struct conf *conf,
+		      const struct conf_listener *listener)
 {
 	char text[ADDR_STRLEN];
 
-	set->workers = workers;
-	set->count = listener->listen_count;
-	set->fds = reallocarray(NULL, workers * set->count, sizeof(int));
-	if (set->fds == NULL) {
-		log_msg(LOG_LEVEL_ERROR, "listener %s: out of memory", listener->name);
-		return -1;
-	}
-	for (size_t i = 0; i < workers * set->count; i++)
-		set->fds[i] = -1;
-	for (size_t i = 0; i < set->count; i++) {
+	for (size_t i = 0; i < listener->listen_count; i++) {
 		const struct addr *addr = &listener->listen[i];
-		const struct sock_listen_options options = {
-		    .transparent = listener->listen_transparent,
-		    .v6only = addr_family(addr) == AF_INET6 &&
-			      conf_listens_on_ipv4_port(conf, listener->protocol, addr_port(addr)),
-		};
+		const struct listen_address *address = listen_find(room, listener->protocol, addr);
 
-		if (open_address(set, i, listener, &options) < 0) {
+		if (address != NULL && !fits(address, conf, listener))
+			return -1;
+		if (address == NULL && open_address(room, conf, listener, addr) < 0) {
 			log_msg(LOG_LEVEL_ERROR, "listener %s: cannot listen on %s: %s",
 				listener->name, addr_format(addr, text), strerror(errno));
-			listen_set_close(set);
 			return -1;
 		}
 	}
 	return 0;
 }
 
-const int *listen_set_of(const struct listen_set *set, size_t worker)
+int listen_open(struct listen_room *room, const struct conf *conf)
 {
-	return &set->fds[worker * set->count];
+	struct listen_address *address;
+	struct listen_address *next;
+
+	HASH_ITER(hh, room->addresses, address, next)
+	address->fresh = false;
+	for (size_t i = 0; i < conf->listeners_count; i++) {
+		if (open_block(room, conf, &conf->listeners[i]) < 0) {
+			listen_undo(room);
+			return -1;
+		}
+	}
+	return 0;
 }
 
-void listen_set_taken(struct listen_set *set, size_t worker)
+void listen_undo(struct listen_room *room)
 {
-	for (size_t i = 0; i < set->count; i++)
-		set->fds[worker * set->count + i] = -1;
+	struct listen_address *address;
+	struct listen_address *next;
+
+	HASH_ITER(hh, room->addresses, address, next)
+	if (address->fresh)
+		close_address(room, address);
 }
 
-void listen_set_close(struct listen_set *set)
+/* ---- using ---- */
+
+static int set_transparent(const struct listen_address *address, int fd, bool transparent)
 {
-	if (set->fds == NULL)
-		return;
-	for (size_t i = 0; i < set->workers * set->count; i++)
-		sock_close(set->fds[i]);
-	free(set->fds);
-	set->fds = NULL;
+	const struct addr *addr = &address->key.addr;
+
+	if (address->key.protocol == CONF_PROTOCOL_UDP)
+		return udp_sock_set_listening_transparent(fd, addr, transparent);
+	return sock_set_listening_transparent(fd, addr_family(addr), transparent);
+}
+
+static void set_options(const struct listen_room *room, struct listen_address *address,
+			const struct conf_listener *listener)
+{
+	bool transparent = listener->listen_transparent;
+
+	for (size_t i = 0; i < room->workers && address->transparent != transparent; i++)
+		if (set_transparent(address, address->fds[i], transparent) < 0)
+			log_msg(LOG_LEVEL_WARN, "listener %s: listen_transparent: %s",
+				listener->name, strerror(errno));
+	address->transparent = transparent;
+	steer(room, address, listener);
+}
+
+void listen_commit(struct listen_room *room, const struct conf *conf, int64_t now_ms)
+{
+	struct listen_address *address;
+	struct listen_address *next;
+
+	HASH_ITER(hh, room->addresses, address, next)
+	address->wanted = false;
+	for (size_t i = 0; i < conf->listeners_count; i++) {
+		const struct conf_listener *listener = &conf->listeners[i];
+
+		for (size_t j = 0; j < listener->listen_count; j++) {
+			address = listen_find(room, listener->protocol, &listener->listen[j]);
+			address->wanted = true;
+			address->leaving_ms = 0;
+			set_options(room, address, listener);
+		}
+	}
+	HASH_ITER(hh, room->addresses, address, next)
+	{
+		address->fresh = false;
+		if (address->wanted)
+			continue;
+		if (address->key.protocol == CONF_PROTOCOL_UDP && address->leaving_ms == 0)
+			address->leaving_ms = now_ms;
+		if (address->key.protocol == CONF_PROTOCOL_TCP) {
+			ledger_unref(address->ledger);
+			address->ledger = NULL;
+		}
+	}
+}
+
+bool listen_leave(struct listen_room *room, int64_t until_ms)
+{
+	struct listen_address *address;
+	struct listen_address *next;
+	bool any = false;
+
+	HASH_ITER(hh, room->addresses, address, next)
+	{
+		if (address->wanted || address->ledger == NULL || address->leaving_ms > until_ms)
+			continue;
+		ledger_unref(address->ledger);
+		address->ledger = NULL;
+		any = true;
+	}
+	return any;
+}
+
+void listen_close_unwanted(struct listen_room *room)
+{
+	struct listen_address *address;
+	struct listen_address *next;
+
+	HASH_ITER(hh, room->addresses, address, next)
+	if (!address->wanted && address->ledger == NULL)
+		close_address(room, address);
+}
+
+void listen_close_tcp(struct listen_room *room)
+{
+	struct listen_address *address;
+	struct listen_address *next;
+
+	HASH_ITER(hh, room->addresses, address, next)
+	if (address->key.protocol == CONF_PROTOCOL_TCP)
+		close_address(room, address);
 }

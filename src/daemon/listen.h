@@ -1,34 +1,86 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
-/* Binding every address of the configuration, once for each worker. Main thread. */
+/*
+ * The listening sockets of the process, each worker's own for each address, for as long as mmproxy
+ * lives. Workers borrow them.
+ *
+ * They are found by protocol and address, so that a configuration that is read again keeps what it
+ * still names: bound sockets cannot be bound anew after the change of user, and closing them would
+ * reset the connections that wait in them. Main thread.
+ */
 #ifndef MMPROXY_LISTEN_H
 #define MMPROXY_LISTEN_H
 
+#include <stdbool.h>
 #include <stddef.h>
+#include <stdint.h>
+
+#define HASH_NONFATAL_OOM 1
+#include <uthash.h>
 
 #include "conf/conf.h"
+#include "service/ledger.h"
 
-/* The sockets of one listener block: worker w's are fds[w * count] to fds[(w + 1) * count - 1]. */
-struct listen_set {
-	int *fds; /* -1 once taken */
-	size_t workers;
-	size_t count; /* addresses of the block */
+/* What an address is known by; without padding, compared as bytes. */
+struct listen_key {
+	struct addr addr;
+	uint32_t protocol; /* enum conf_protocol */
 };
 
+struct listen_address {
+	struct listen_key key;
+	UT_hash_handle hh;
+	bool transparent;
+	bool v6only;
+	enum conf_udp_header steered_by; /* of UDP, and of several workers */
+	/* Whose it is, by which number that one's workers know it; NULL: nobody's yet. */
+	struct ledger *ledger;
+	uint32_t number;
+	bool fresh;	    /* opened by the last listen_open() */
+	bool wanted;	    /* in the configuration that was opened last */
+	int64_t leaving_ms; /* of UDP, not wanted: since when; 0: not yet */
+	int fds[];	    /* of each worker */
+};
+
+struct listen_room {
+	struct listen_address *addresses;
+	size_t workers;
+};
+
+void listen_init(struct listen_room *room, size_t workers);
+
+/* Close all of them. */
+void listen_fini(struct listen_room *room);
+
 /*
- * Bind, and for TCP listen, for one listener block of the snapshot. Returns 0, or -1 having logged
- * the address and why, with nothing left open.
+ * Bind, and for TCP listen on, each address of the snapshot that is not there yet. Returns 0; or -1
+ * having logged which and why, and then nothing has changed.
  */
-int listen_set_open(struct listen_set *set, const struct conf *conf,
-		    const struct conf_listener *listener, size_t workers)
+int listen_open(struct listen_room *room, const struct conf *conf)
     __attribute__((warn_unused_result));
 
-/* One worker's sockets, count of them; the caller hands them on and calls listen_set_taken(). */
-const int *listen_set_of(const struct listen_set *set, size_t worker);
+/* Close what the last listen_open() has opened: its snapshot will not be used. */
+void listen_undo(struct listen_room *room);
 
-/* The worker's sockets belong to somebody else now. */
-void listen_set_taken(struct listen_set *set, size_t worker);
+/* The address of a block; it has been opened. */
+struct listen_address *listen_find(const struct listen_room *room, enum conf_protocol protocol,
+				   const struct addr *addr);
 
-/* Close what was not taken. */
-void listen_set_close(struct listen_set *set);
+/*
+ * The snapshot of the last listen_open() is used from now on: what it names is wanted, and has the
+ * options that it says; other TCP addresses are no ledger's any more, UDP ones are leaving.
+ */
+void listen_commit(struct listen_room *room, const struct conf *conf, int64_t now_ms);
+
+/*
+ * Addresses of UDP that have been leaving since until_ms have no ledger any more. Returns whether
+ * there were any: a plan that has them no more is due.
+ */
+bool listen_leave(struct listen_room *room, int64_t until_ms);
+
+/* Close addresses of TCP that are not wanted, and those of UDP that have no ledger any more. */
+void listen_close_unwanted(struct listen_room *room);
+
+/* Close all addresses of TCP: no worker uses them. */
+void listen_close_tcp(struct listen_room *room);
 
 #endif

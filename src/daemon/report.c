@@ -141,7 +141,7 @@ static void put_datagrams(struct log_line *line, const struct stats *sum)
 	}
 }
 
-static void report_listener(const struct conf_listener *listener, const struct stats *sum)
+static void report_listener(const struct ledger *listener, const struct stats *sum)
 {
 	bool udp = listener->protocol == CONF_PROTOCOL_UDP;
 	struct log_line line;
@@ -232,14 +232,19 @@ void report_start(const struct conf *conf, size_t workers)
 	log_msg(LOG_LEVEL_INFO, "mmproxy %s is ready, workers: %zu", PACKAGE_VERSION, workers);
 }
 
-void report_totals(const struct conf *conf, struct worker *const *workers, size_t count)
+void report_ledger(const struct ledger *ledger)
 {
-	for (size_t i = 0; i < conf->listeners_count; i++) {
-		struct stats sum = {0};
+	struct stats sum = {0};
 
-		for (size_t j = 0; j < count; j++)
-			worker_stats(workers[j], i, &sum);
-		report_listener(&conf->listeners[i], &sum);
-	}
+	ledger_sum(ledger, &sum);
+	report_listener(ledger, &sum);
+}
+
+void report_totals(const struct roster *roster, struct worker *const *workers, size_t count)
+{
+	const struct roster_entry *entry;
+
+	TAILQ_FOREACH(entry, &roster->entries, entry)
+	report_ledger(entry->ledger);
 	report_pipe_shortages(workers, count);
 }

@@ -6,6 +6,7 @@
 #include <stddef.h>
 
 #include "conf/conf.h"
+#include "daemon/roster.h"
 #include "worker/worker.h"
 
 /*
@@ -24,7 +25,10 @@ void report_descriptors(const struct conf *conf, size_t workers);
 /* Log the addresses and that the daemon is ready. */
 void report_start(const struct conf *conf, size_t workers);
 
-/* Log what the workers have counted, once their threads have ended. */
-void report_totals(const struct conf *conf, struct worker *const *workers, size_t count);
+/* Log what the workers have counted of one listener. */
+void report_ledger(const struct ledger *ledger);
+
+/* The same of all, and what they have counted otherwise, once their threads have ended. */
+void report_totals(const struct roster *roster, struct worker *const *workers, size_t count);
 
 #endif

@@ -16,11 +16,16 @@ int sock_set_int(int fd, int level, int option, int value)
 	return setsockopt(fd, level, option, &value, sizeof(value));
 }
 
-int sock_set_transparent(int fd, int family)
+int sock_set_listening_transparent(int fd, int family, bool transparent)
 {
 	if (family == AF_INET6)
-		return sock_set_int(fd, SOL_IPV6, IPV6_TRANSPARENT, 1);
-	return sock_set_int(fd, SOL_IP, IP_TRANSPARENT, 1);
+		return sock_set_int(fd, SOL_IPV6, IPV6_TRANSPARENT, transparent);
+	return sock_set_int(fd, SOL_IP, IP_TRANSPARENT, transparent);
+}
+
+int sock_set_transparent(int fd, int family)
+{
+	return sock_set_listening_transparent(fd, family, true);
 }
 
 int sock_set_mark(int fd, uint32_t mark)

@@ -37,6 +37,10 @@ int sock_bind_tcp(const struct addr *addr, const struct sock_listen_options *opt
 int sock_bind_tcp_again(const struct addr *addr, const struct sock_listen_options *options)
     __attribute__((warn_unused_result));
 
+/* Change whether a listening socket of either protocol accepts what a TPROXY rule sends there. */
+int sock_set_listening_transparent(int fd, int family, bool transparent)
+    __attribute__((warn_unused_result));
+
 /* SO_REUSEPORT (Linux 3.9), set after bind(2): the first socket was bound exclusively. */
 int sock_share_port(int fd) __attribute__((warn_unused_result));
 

@@ -7,6 +7,13 @@
 #include <string.h>
 #include <sys/socket.h>
 
+#include "net/sock.h"
+
+/* Headers of Debian 10 lack it, of asm-generic/socket.h. */
+#ifndef SO_DETACH_REUSEPORT_BPF
+#define SO_DETACH_REUSEPORT_BPF 68
+#endif
+
 /* The program sees the datagram's payload, and its answer is the number of a socket. */
 #define LOAD8(at)	  BPF_STMT(BPF_LD | BPF_B | BPF_ABS, (at))
 #define LOAD16(at)	  BPF_STMT(BPF_LD | BPF_H | BPF_ABS, (at))
@@ -111,4 +118,9 @@ int steer_by_spp(int fd, uint32_t sockets)
 	};
 
 	return attach(fd, program, sizeof(program) / sizeof(program[0]));
+}
+
+int steer_by_port(int fd)
+{
+	return sock_set_int(fd, SOL_SOCKET, SO_DETACH_REUSEPORT_BPF, 0);
 }

@@ -20,4 +20,7 @@
 int steer_by_proxy_v2(int fd, uint32_t sockets) __attribute__((warn_unused_result));
 int steer_by_spp(int fd, uint32_t sockets) __attribute__((warn_unused_result));
 
+/* The kernel's choice again, after one of these (SO_DETACH_REUSEPORT_BPF, Linux 5.3). */
+int steer_by_port(int fd) __attribute__((warn_unused_result));
+
 #endif

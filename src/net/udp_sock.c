@@ -59,6 +59,20 @@ static int bind_udp(const struct addr *addr, const struct sock_listen_options *o
 	return fd;
 }
 
+int udp_sock_set_listening_transparent(int fd, const struct addr *addr, bool transparent)
+{
+	int family = addr_family(addr);
+
+	if (sock_set_listening_transparent(fd, family, transparent) < 0)
+		return -1;
+	/* The other way of reporting, if any, goes. */
+	(void)sock_set_int(fd, SOL_IP, transparent ? IP_PKTINFO : IP_RECVORIGDSTADDR, 0);
+	if (family == AF_INET6)
+		(void)sock_set_int(fd, SOL_IPV6,
+				   transparent ? IPV6_RECVPKTINFO : IPV6_RECVORIGDSTADDR, 0);
+	return transparent || addr_is_wildcard(addr) ? report_local(fd, family, transparent) : 0;
+}
+
 int udp_sock_bind(const struct addr *addr, const struct sock_listen_options *options)
 {
 	return bind_udp(addr, options, false);

@@ -46,6 +46,13 @@ int udp_sock_bind_again(const struct addr *addr, const struct sock_listen_option
     __attribute__((warn_unused_result));
 
 /*
+ * Change whether a socket of udp_sock_bind() with this address takes what a TPROXY rule sends
+ * there, and says where to. Returns 0, or -1 with errno.
+ */
+int udp_sock_set_listening_transparent(int fd, const struct addr *addr, bool transparent)
+    __attribute__((warn_unused_result));
+
+/*
  * A non-blocking, close-on-exec UDP socket for one flow, which may use any address of the host or,
  * with transparent, of anybody (needs what sock_new_tcp() needs), with SO_MARK unless mark is 0. It
  * queues ICMP errors (IP_RECVERR).

@@ -9,9 +9,9 @@
  * another then: they share the entry, and each sends replies to where the client's latest datagram
  * came from, whichever worker that came to.
  *
- * A listener is known by its first address, which no two listeners have, and which a listener
- * keeps when the configuration is read again: its old flows and its new ones share their pairs.
- * A path names a socket by its number, so both must have the same addresses in the same order.
+ * A listener is known by the first address that it had, which no two listeners have, and which its
+ * ledger keeps when the configuration is read again: its old flows and its new ones share their
+ * pairs. A path names a socket by its number, which the ledger never gives to another.
  *
  * Any thread. A lock is taken when a flow begins or ends (one of many, for a search of one chain)
  * and when a path changes (the entry's own). Nothing is allocated or freed under a lock.

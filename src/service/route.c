@@ -19,7 +19,7 @@ static bool is_usable_source(const struct addr *source, const struct addr *peer)
 	return !addr_is_loopback(source) || addr_is_loopback(peer);
 }
 
-static bool is_client_allowed(const struct conf_listener *conf, const struct addr *client)
+bool route_allows_client(const struct conf_listener *conf, const struct addr *client)
 {
 	if (conf->denied_clients != NULL && netset_contains(conf->denied_clients, client))
 		return false;
@@ -85,7 +85,8 @@ enum close_reason route_find(const struct service *service, const struct addr *p
 		return REASON_SOURCE_INVALID;
 	/* LOCAL is the balancer itself, asking after the server's health; allowed_subnets let it
 	 * in. */
-	if (!local && !is_client_allowed(conf, addr_is_set(&route->source) ? &route->source : peer))
+	if (!local &&
+	    !route_allows_client(conf, addr_is_set(&route->source) ? &route->source : peer))
 		return REASON_CLIENT_DENIED;
 	if (conf->dynamic_destination && header != NULL && names_client(header))
 		reason = find_destination(service, header, route);

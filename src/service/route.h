@@ -3,6 +3,8 @@
 #ifndef MMPROXY_ROUTE_H
 #define MMPROXY_ROUTE_H
 
+#include <stdbool.h>
+
 #include "base/addr.h"
 #include "base/reason.h"
 #include "proxyproto/proxy_header.h"
@@ -22,5 +24,8 @@ struct route {
  */
 enum close_reason route_find(const struct service *service, const struct addr *peer,
 			     const struct proxy_header *header, struct route *route);
+
+/* Whether the client lists let this client be served. Any thread. */
+bool route_allows_client(const struct conf_listener *conf, const struct addr *client);
 
 #endif

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
-/* What the workers share about one listener block. */
+/* One listener block as it is configured now. */
 #include "service/service.h"
 
 #include <errno.h>
@@ -9,14 +9,17 @@
 
 #include "conf/conf_loop.h"
 
-struct service *service_new(struct conf *snapshot, const struct conf_listener *conf)
+struct service *service_new(struct conf *snapshot, const struct conf_listener *conf,
+			    struct ledger *ledger)
 {
 	struct service *service = calloc(1, sizeof(*service));
 
 	if (service == NULL)
 		return NULL;
+	atomic_init(&service->refs, 1);
 	service->snapshot = conf_ref(snapshot);
 	service->conf = conf;
+	service->ledger = ledger_ref(ledger);
 	if (conf->dynamic_destination) {
 		service->routes = route_lookup_new();
 		if (service->routes == NULL)
@@ -27,19 +30,22 @@ struct service *service_new(struct conf *snapshot, const struct conf_listener *c
 			    "refused",
 			    conf->name, strerror(errno));
 	}
-	for (size_t i = 0; i < REASON_COUNT; i++)
-		log_limit_init(&service->limits[i]);
 	return service;
 }
 
-void service_free(struct service *service)
+struct service *service_ref(struct service *service)
 {
-	if (service == NULL)
+	atomic_fetch_add_explicit(&service->refs, 1, memory_order_relaxed);
+	return service;
+}
+
+void service_unref(struct service *service)
+{
+	if (service == NULL ||
+	    atomic_fetch_sub_explicit(&service->refs, 1, memory_order_acq_rel) != 1)
 		return;
-	for (size_t i = 0; i < REASON_COUNT; i++)
-		log_limit_fini(&service->limits[i]);
-	flow_quota_fini(&service->quota);
 	route_lookup_free(service->routes);
+	ledger_unref(service->ledger);
 	conf_unref(service->snapshot);
 	free(service);
 }
@@ -51,32 +57,44 @@ uint32_t service_limit(const struct service *service)
 	return conf->protocol == CONF_PROTOCOL_UDP ? conf->max_flows : conf->max_connections;
 }
 
+static unsigned count_one_more(struct service *service)
+{
+	return atomic_fetch_add_explicit(&service->ledger->active, 1, memory_order_relaxed);
+}
+
+static void count_one_less(struct service *service)
+{
+	atomic_fetch_sub_explicit(&service->ledger->active, 1, memory_order_relaxed);
+}
+
 bool service_admit(struct service *service)
 {
 	uint32_t limit = service_limit(service);
-	unsigned before = atomic_fetch_add_explicit(&service->active, 1, memory_order_relaxed);
 
-	if (limit == 0 || before < limit)
-		return true;
-	service_leave(service);
-	return false;
+	if (count_one_more(service) >= limit && limit != 0) {
+		count_one_less(service);
+		return false;
+	}
+	(void)service_ref(service);
+	return true;
 }
 
 void service_enter(struct service *service)
 {
-	atomic_fetch_add_explicit(&service->active, 1, memory_order_relaxed);
+	(void)count_one_more(service_ref(service));
 }
 
 void service_leave(struct service *service)
 {
-	atomic_fetch_sub_explicit(&service->active, 1, memory_order_relaxed);
+	count_one_less(service);
+	service_unref(service);
 }
 
 bool service_is_full(const struct service *service)
 {
 	uint32_t limit = service_limit(service);
 
-	return limit != 0 && atomic_load_explicit(&service->active, memory_order_relaxed) >= limit;
+	return limit != 0 && ledger_active(service->ledger) >= limit;
 }
 
 bool service_is_own_listener(const struct service *service, const struct addr *source,
@@ -130,21 +148,5 @@ bool service_may_log(struct service *service, enum close_reason reason, int64_t 
 
 	if (!service->snapshot->log_connections || !log_enabled(level))
 		return false;
-	return level < LOG_LEVEL_WARN || log_limit_pass(&service->limits[reason], now_ms);
-}
-
-void service_log_suppressed(struct service *service, int64_t now_ms)
-{
-	for (size_t i = 0; i < REASON_COUNT; i++) {
-		uint32_t suppressed = log_limit_take(&service->limits[i], now_ms);
-		struct log_line line;
-
-		if (suppressed == 0)
-			continue;
-		log_line_begin(&line, LOG_LEVEL_WARN);
-		log_line_str(&line, "listener", service->conf->name);
-		log_line_str(&line, "reason", reason_name((enum close_reason)i));
-		log_line_u64(&line, "suppressed", suppressed);
-		log_line_end(&line);
-	}
+	return level < LOG_LEVEL_WARN || log_limit_pass(&service->ledger->limits[reason], now_ms);
 }

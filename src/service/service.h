@@ -1,10 +1,10 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
 /*
- * What the workers share about one listener block: its configuration, its connection or flow limit,
- * the limits of its log lines, what was said about its routes, and, of a UDP listener, who the
- * workers are that have its flows (members) and which of them a client was last with (whereabouts).
+ * One listener block as it is configured now: what a session or flow is opened under, and keeps
+ * until it ends, whatever is configured meanwhile.
  *
- * Everything here is read-only, atomic or guarded; any thread.
+ * Counted: a place under the limit is a reference. Everything here is read-only, atomic or guarded;
+ * any thread.
  */
 #ifndef MMPROXY_SERVICE_H
 #define MMPROXY_SERVICE_H
@@ -12,44 +12,48 @@
 #include <stdatomic.h>
 #include <stdbool.h>
 
-#include "base/log_limit.h"
 #include "base/reason.h"
 #include "conf/conf.h"
 #include "net/route_lookup.h"
-#include "service/flow_quota.h"
+#include "service/ledger.h"
 
 #define SERVICE_FAMILIES 2
 
 struct service {
+	atomic_uint refs;
 	struct conf *snapshot; /* a reference */
 	const struct conf_listener *conf;
-	/*
-	 * Connections or flows of all workers. The one counter that workers share: max_connections
-	 * and max_flows are promises, and adding up the workers' own counters would let two of them
-	 * through the last gap.
-	 */
-	atomic_uint active;
+	struct ledger *ledger; /* a reference */
 	/* Advice about return routes has been logged, for targets of IPv4 and of IPv6. */
 	atomic_bool routes_explained[SERVICE_FAMILIES];
 	struct route_lookup *routes; /* of a listener with dynamic_destination; NULL: none */
-	struct flow_quota quota;     /* of max_flows */
-	struct log_limit limits[REASON_COUNT];
 };
 
-/* NULL when memory is out. Takes a reference of its own to the snapshot, which must hold conf. */
-struct service *service_new(struct conf *snapshot, const struct conf_listener *conf)
-    __attribute__((warn_unused_result));
-void service_free(struct service *service);
+/*
+ * With one reference. Takes references of its own to the snapshot, which must hold conf, and to the
+ * ledger of that listener. NULL when memory is out.
+ */
+struct service *service_new(struct conf *snapshot, const struct conf_listener *conf,
+			    struct ledger *ledger) __attribute__((warn_unused_result));
+
+struct service *service_ref(struct service *service);
+
+/* Give a reference back; the last one frees. NULL is fine. */
+void service_unref(struct service *service);
 
 /* max_connections or, of a UDP listener, max_flows; 0: no limit. */
 uint32_t service_limit(const struct service *service);
 
-/* Count one more connection or flow; false (and not counted) when the limit is reached. */
+/*
+ * Count one more connection or flow, which has a reference then; false, with neither, when the
+ * limit is reached.
+ */
 bool service_admit(struct service *service);
 
-/* Count one more whatever the limit is: it is there already. */
+/* The same whatever the limit is: it is there already. */
 void service_enter(struct service *service);
 
+/* Give the place and its reference back. */
 void service_leave(struct service *service);
 
 /* Whether service_admit() would say no now. */
@@ -74,8 +78,5 @@ void service_explain_routes(struct service *service, const struct addr *target);
  * second each, healthy ends always.
  */
 bool service_may_log(struct service *service, enum close_reason reason, int64_t now_ms);
-
-/* Log how many lines were left out in seconds that are over by now_ms, one line a reason. */
-void service_log_suppressed(struct service *service, int64_t now_ms);
 
 #endif

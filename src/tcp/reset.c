@@ -242,18 +242,19 @@ static void make_room(struct reset_list *list)
 		give_up(TAILQ_FIRST(&list->held));
 }
 
-bool reset_take(struct reset_list *list, int fd, bool foreign, uint32_t mark,
+void reset_take(struct reset_list *list, int fd, bool foreign, uint32_t mark,
 		struct service *service)
 {
 	struct reset *reset = is_settled(fd) ? NULL : calloc(1, sizeof(*reset));
 
 	if (reset == NULL) {
 		sock_abort(fd);
-		return false;
+		return;
 	}
 	make_room(list);
 	reset->list = list;
 	reset->service = service;
+	service_enter(service);
 	reset->fd = fd;
 	reset->foreign = foreign;
 	reset->mark = mark;
@@ -265,5 +266,4 @@ bool reset_take(struct reset_list *list, int fd, bool foreign, uint32_t mark,
 	/* Otherwise the timer is set for another one. */
 	if (find_next(list) == reset)
 		arm(list);
-	return true;
 }

@@ -64,9 +64,9 @@ void reset_list_fini(struct reset_list *list);
  * closing (net/exact_reset.h) when the peer has not got all of it; mark is what it was dialled
  * with.
  *
- * Returns whether it is held, and then leaves the service, whose place it keeps, when it is over.
+ * While it is held it has a place of its own in the service.
  */
-bool reset_take(struct reset_list *list, int fd, bool foreign, uint32_t mark,
-		struct service *service) __attribute__((warn_unused_result));
+void reset_take(struct reset_list *list, int fd, bool foreign, uint32_t mark,
+		struct service *service);
 
 #endif

@@ -43,6 +43,7 @@ static struct session *session_new(struct tcp_listener *listener, int fd, const 
 	if (session == NULL)
 		return NULL;
 	session->listener = listener;
+	session->service = listener->common.service;
 	session->client_fd = fd;
 	session->backend_fd = -1;
 	session->peer = *peer;
@@ -68,7 +69,7 @@ int session_open(struct tcp_listener *listener, int fd, const struct addr *peer,
 
 const struct conf_listener *session_conf(const struct session *session)
 {
-	return session->listener->service->conf;
+	return session->service->conf;
 }
 
 int session_arm(struct session *session, int64_t delay_ms)
@@ -96,35 +97,49 @@ void session_stop_waiting(struct session *session)
 	session->waiting = NULL;
 }
 
+void session_describe(const struct session *session, struct listener_view *view)
+{
+	struct relay_progress progress = {.last_activity_ms = session->accepted_ms};
+
+	if (session->relay != NULL)
+		relay_measure(session->relay, &progress);
+	*view = (struct listener_view){
+	    .service = session->service,
+	    .peer = &session->peer,
+	    .client = &session->source,
+	    .target = &session->target,
+	    .bytes = {progress.bytes[RELAY_UP], progress.bytes[RELAY_DOWN]},
+	    .opened_ms = session->accepted_ms,
+	    .active_ms = progress.last_activity_ms,
+	    .relaying = session->relay != NULL,
+	};
+}
+
 void session_close(struct session *session, enum close_reason reason)
 {
 	struct tcp_listener *listener = session->listener;
 	struct session_end end;
-	unsigned held;
 
 	/* Before its descriptors are closed: their numbers are other connections' then. */
 	session_stop_waiting(session);
 	session_end_take(session, &end);
 	session_log_end(session, reason, &end.progress);
 	if (reason == REASON_BACKEND_TIMEOUT && addr_is_set(&session->source))
-		service_explain_routes(listener->service, &session->target);
-	held = session_end_close(session, reason, &end);
+		service_explain_routes(session->service, &session->target);
+	session_end_close(session, reason, &end);
 	if (session->payload != NULL)
 		evbuffer_free(session->payload);
 
 	listener->ended++;
-	stats_add(&listener->stats.closed[reason], 1);
-	stats_add(&listener->stats.bytes[STATS_UP], end.progress.bytes[RELAY_UP]);
-	stats_add(&listener->stats.bytes[STATS_DOWN], end.progress.bytes[RELAY_DOWN]);
-	/* The first connection that is held keeps the session's place, a second takes another. */
-	if (held == 0)
-		service_leave(listener->service);
-	else if (held > 1)
-		service_enter(listener->service);
-	LIST_REMOVE(session, entry);
+	stats_add(&listener->common.stats->closed[reason], 1);
+	stats_add(&listener->common.stats->bytes[STATS_UP], end.progress.bytes[RELAY_UP]);
+	stats_add(&listener->common.stats->bytes[STATS_DOWN], end.progress.bytes[RELAY_DOWN]);
+	/* Behind the resets that are held, which have their own places then. */
+	service_leave(session->service);
+	tcp_listener_forget(listener, session);
 	tlv_copy_free(session->tlvs);
 	header_reader_fini(&session->header);
 	free(session);
-	if (LIST_EMPTY(&listener->sessions) && listener->on_idle != NULL)
-		listener->on_idle(listener->on_idle_arg);
+	if (LIST_EMPTY(&listener->sessions) && listener->common.on_idle != NULL)
+		listener->common.on_idle(listener->common.on_idle_arg);
 }

@@ -21,6 +21,7 @@
 #include "base/addr.h"
 #include "base/reason.h"
 #include "proxyproto/proxy_header.h"
+#include "service/listener.h"
 #include "tcp/header_reader.h"
 #include "tcp/relay.h"
 
@@ -38,6 +39,7 @@ enum session_state {
 struct session {
 	LIST_ENTRY(session) entry;
 	struct tcp_listener *listener;
+	struct service *service; /* that it was opened under; its place is a reference */
 	enum session_state state;
 	int client_fd;	/* both the relay's while there is one */
 	int backend_fd; /* -1: none yet */
@@ -69,7 +71,7 @@ struct session {
 int session_open(struct tcp_listener *listener, int fd, const struct addr *peer, bool headerless)
     __attribute__((warn_unused_result));
 
-/* The listener block that it came by. */
+/* The listener block that it was opened under. */
 const struct conf_listener *session_conf(const struct session *session);
 
 /*
@@ -87,6 +89,9 @@ int session_wait(struct session *session, int fd, short what, event_callback_fn 
 
 /* Wait no more: neither for a socket nor for the timer. */
 void session_stop_waiting(struct session *session);
+
+/* Say what can be told of it now; the view points into the session. */
+void session_describe(const struct session *session, struct listener_view *view);
 
 /* End a session, from any of its states, and free it. */
 void session_close(struct session *session, enum close_reason reason);

@@ -58,7 +58,7 @@ static void on_conflict(struct session *session)
 			session_close(session, REASON_INTERNAL);
 	} else if (fallback) {
 		session->any_port = true;
-		stats_add(&session->listener->stats.source_fallbacks, 1);
+		stats_add(&session->listener->common.stats->source_fallbacks, 1);
 		session_log_step(session, "source port taken, using another");
 		dial_backend(session);
 	} else {
@@ -102,8 +102,7 @@ static void dial_backend(struct session *session)
 void session_dial_start(struct session *session, const struct proxy_header *header)
 {
 	struct route route;
-	enum close_reason reason =
-	    route_find(session->listener->service, &session->peer, header, &route);
+	enum close_reason reason = route_find(session->service, &session->peer, header, &route);
 
 	session->source = route.source;
 	session->target = route.target;

@@ -25,27 +25,27 @@ static bool is_complete(const struct relay_end *end)
 
 /*
  * A close that loses no byte is a FIN, one that does is a RST. After REASON_DONE both FINs have
- * gone their way already, and the kernel sees to the rest. Returns whether the socket is held.
+ * gone their way already, and the kernel sees to the rest.
  */
-static bool close_side(struct session *session, struct relay_end *end, enum close_reason reason,
+static void close_side(struct session *session, struct relay_end *end, enum close_reason reason,
 		       bool orderly, bool foreign, uint32_t mark)
 {
 	struct tcp_listener *listener = session->listener;
 
 	if (end->fd < 0)
-		return false;
+		return;
 	if (reason == REASON_DONE || (orderly && is_complete(end))) {
 		sock_close(end->fd);
-		return false;
+		return;
 	}
 	if (end->undelivered != NULL)
 		evbuffer_free(end->undelivered);
 	end->undelivered = NULL;
 	if (end->reset) {
 		sock_abort(end->fd);
-		return false;
+		return;
 	}
-	return reset_take(listener->resets, end->fd, foreign, mark, listener->service);
+	reset_take(listener->resets, end->fd, foreign, mark, session->service);
 }
 
 void session_end_take(struct session *session, struct session_end *end)
@@ -63,15 +63,12 @@ void session_end_take(struct session *session, struct session_end *end)
 	}
 }
 
-unsigned session_end_close(struct session *session, enum close_reason reason,
-			   struct session_end *end)
+void session_end_close(struct session *session, enum close_reason reason, struct session_end *end)
 {
 	const struct conf_listener *conf = session_conf(session);
 	bool orderly = is_orderly(reason) && !end->client.reset && !end->backend.reset;
-	unsigned held = 0;
 
-	held += close_side(session, &end->client, reason, orderly, conf->listen_transparent, 0);
-	held += close_side(session, &end->backend, reason, orderly, addr_is_set(&session->source),
-			   conf->mark);
-	return held;
+	close_side(session, &end->client, reason, orderly, conf->listen_transparent, 0);
+	close_side(session, &end->backend, reason, orderly, addr_is_set(&session->source),
+		   conf->mark);
 }

@@ -17,11 +17,7 @@ struct session_end {
 /* Take both connections out of the session, and out of its relay. */
 void session_end_take(struct session *session, struct session_end *end);
 
-/*
- * Close both connections, or hand them to the worker's resets. Returns how many of them these hold;
- * each leaves the session's service when it is over.
- */
-unsigned session_end_close(struct session *session, enum close_reason reason,
-			   struct session_end *end);
+/* Close both connections, or hand them to the worker's resets. */
+void session_end_close(struct session *session, enum close_reason reason, struct session_end *end);
 
 #endif

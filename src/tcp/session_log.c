@@ -10,7 +10,7 @@
 
 static void put_ends(struct log_line *line, const struct session *session)
 {
-	log_line_str(line, "listener", session->listener->service->conf->name);
+	log_line_str(line, "listener", session_conf(session)->name);
 	log_line_addr(line, "peer", &session->peer);
 	log_line_addr(line, "client", &session->source);
 	log_line_addr(line, "backend", &session->target);
@@ -24,7 +24,7 @@ void session_log_end(const struct session *session, enum close_reason reason,
 	struct log_line line;
 	char error[128];
 
-	if (!service_may_log(session->listener->service, reason, now))
+	if (!service_may_log(session->service, reason, now))
 		return;
 	log_line_begin(&line, reason_level(reason));
 	put_ends(&line, session);

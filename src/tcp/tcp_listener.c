@@ -1,8 +1,9 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
-/* One TCP listener block in one worker. */
+/* One TCP listener in one worker. */
 #include "tcp/tcp_listener.h"
 
 #include <errno.h>
+#include <stddef.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -25,6 +26,14 @@
 #define FLOOD_PASSES   8
 #define FLOOD_PAUSE_MS 5
 
+/*
+ * Connections that are accepted from a socket before it is taken away, at most: what waits there in
+ * a quiet moment. More would hold up the worker.
+ */
+#define EMPTY_MAX 256
+
+_Static_assert(offsetof(struct tcp_listener, common) == 0, "tcp_listener_of() relies on it");
+
 /* Whether the peer may connect, with the reason if not. A headerless peer is allowed by being
  * listed. */
 static bool admit(struct service *service, const struct addr *peer, bool headerless,
@@ -43,19 +52,19 @@ static void refuse(struct tcp_listener *listener, int fd, const struct addr *pee
 		   enum close_reason reason)
 {
 	listener->ended++;
-	stats_add(&listener->stats.closed[reason], 1);
-	session_log_refused(listener->service, peer, reason);
+	stats_add(&listener->common.stats->closed[reason], 1);
+	session_log_refused(listener->common.service, peer, reason);
 	sock_abort(fd);
 }
 
 static void serve(struct tcp_listener *listener, int fd, const struct addr *peer)
 {
-	struct service *service = listener->service;
+	struct service *service = listener->common.service;
 	const struct netset *headerless_subnets = service->conf->headerless_subnets;
 	bool headerless = headerless_subnets != NULL && netset_contains(headerless_subnets, peer);
 	enum close_reason reason;
 
-	stats_add(&listener->stats.opened, 1);
+	stats_add(&listener->common.stats->opened, 1);
 	if (!admit(service, peer, headerless, &reason)) {
 		refuse(listener, fd, peer, reason);
 	} else if (session_open(listener, fd, peer, headerless) < 0) {
@@ -72,7 +81,8 @@ static bool start_accepting(struct tcp_listener *listener)
 	bool all = true;
 
 	for (size_t i = 0; i < listener->sockets_count; i++)
-		all &= event_add(listener->sockets[i], NULL) == 0;
+		if (listener->sockets[i] != NULL)
+			all &= event_add(listener->sockets[i], NULL) == 0;
 	return all;
 }
 
@@ -84,7 +94,8 @@ static void pause_accepting(struct tcp_listener *listener, int ms)
 	if (evtimer_add(listener->pause, &delay) < 0)
 		return;
 	for (size_t i = 0; i < listener->sockets_count; i++)
-		event_del(listener->sockets[i]);
+		if (listener->sockets[i] != NULL)
+			event_del(listener->sockets[i]);
 }
 
 static void on_pause_end(evutil_socket_t fd, short what, void *arg)
@@ -108,7 +119,7 @@ static void on_shortage(struct tcp_listener *listener, enum accept_result result
 
 	if (!told) {
 		log_line_begin(&line, LOG_LEVEL_WARN);
-		log_line_str(&line, "listener", listener->service->conf->name);
+		log_line_str(&line, "listener", listener->common.service->conf->name);
 		log_line_str(&line, "reason", reason_name(reason));
 		log_line_str(&line, "error", strerror_r(error, text, sizeof(text)));
 		if (result == ACCEPT_NO_DESCRIPTOR)
@@ -141,7 +152,7 @@ static void on_turn_end(evutil_socket_t fd, short what, void *arg)
 	}
 	if (turn->full == FLOOD_PASSES && turn->kept_waiting &&
 	    turn->worthless > FLOOD_PASSES * TCP_LISTENER_TURN / 2) {
-		stats_add(&listener->stats.accept_pauses, 1);
+		stats_add(&listener->common.stats->accept_pauses, 1);
 		pause_accepting(listener, FLOOD_PAUSE_MS);
 	}
 	*turn = (struct accept_turn){.end = turn->end};
@@ -196,89 +207,220 @@ static void on_acceptable(evutil_socket_t socket, short what, void *arg)
 		on_shortage(listener, result, error);
 }
 
-static int add_socket(struct tcp_listener *listener, int fd)
-{
-	struct event *event =
-	    event_new(listener->base, fd, EV_READ | EV_PERSIST, on_acceptable, listener);
+/* ---- sockets ---- */
 
-	if (event == NULL)
-		return -1;
-	if (event_add(event, NULL) < 0) {
-		event_free(event);
-		return -1;
+static struct tcp_listener *tcp_listener_of(struct listener *common)
+{
+	return (struct tcp_listener *)(void *)common;
+}
+
+static void drop_socket(struct tcp_listener *listener, size_t number)
+{
+	event_free(listener->sockets[number]);
+	listener->sockets[number] = NULL;
+}
+
+/* Connections that wait when a socket is taken away would be reset. */
+static void empty_socket(struct tcp_listener *listener, size_t number)
+{
+	int socket = event_get_fd(listener->sockets[number]);
+
+	for (int i = 0; i < EMPTY_MAX; i++) {
+		enum accept_result result;
+		struct addr peer;
+		int fd;
+
+		result = accept_connection(socket, &fd, &peer);
+		if (result == ACCEPT_CONNECTION)
+			serve(listener, fd, &peer);
+		else if (result != ACCEPT_LOST)
+			break;
 	}
-	listener->sockets[listener->sockets_count++] = event;
+}
+
+/* Have places for sockets up to this number. */
+static int make_places(struct tcp_listener *listener, size_t count)
+{
+	struct event **grown;
+
+	if (count <= listener->sockets_count)
+		return 0;
+	grown = reallocarray(listener->sockets, count, sizeof(*grown));
+	if (grown == NULL)
+		return -1;
+	for (size_t i = listener->sockets_count; i < count; i++)
+		grown[i] = NULL;
+	listener->sockets = grown;
+	listener->sockets_count = count;
 	return 0;
 }
 
-struct tcp_listener *tcp_listener_new(struct event_base *base, struct service *service,
-				      struct reset_list *resets, struct relay_context *relays,
-				      const int *fds, size_t count)
+static int add_socket(struct tcp_listener *listener, const struct listener_socket *socket)
 {
-	struct tcp_listener *listener = calloc(1, sizeof(*listener));
-	size_t taken = 0;
+	struct event *event =
+	    event_new(listener->base, socket->fd, EV_READ | EV_PERSIST, on_acceptable, listener);
 
-	if (listener == NULL)
-		goto fail;
-	listener->base = base;
-	listener->service = service;
-	listener->resets = resets;
-	listener->relays = relays;
-	LIST_INIT(&listener->sessions);
-	listener->sockets = calloc(count, sizeof(struct event *));
-	listener->pause = evtimer_new(base, on_pause_end, listener);
-	listener->turn.end = evtimer_new(base, on_turn_end, listener);
-	if (listener->sockets == NULL || listener->pause == NULL || listener->turn.end == NULL)
-		goto fail;
-	for (; taken < count; taken++)
-		if (add_socket(listener, fds[taken]) < 0)
-			goto fail;
-	return listener;
-
-fail:
-	for (size_t i = taken; i < count; i++)
-		sock_close(fds[i]);
-	tcp_listener_free(listener);
-	return NULL;
-}
-
-void tcp_listener_free(struct tcp_listener *listener)
-{
-	if (listener == NULL)
-		return;
-	tcp_listener_stop(listener);
-	tcp_listener_close_sessions(listener, REASON_SHUTDOWN);
-	if (listener->pause != NULL)
-		event_free(listener->pause);
-	if (listener->turn.end != NULL)
-		event_free(listener->turn.end);
-	free(listener->sockets);
-	free(listener);
-}
-
-void tcp_listener_stop(struct tcp_listener *listener)
-{
-	for (size_t i = 0; i < listener->sockets_count; i++) {
-		int fd = event_get_fd(listener->sockets[i]);
-
-		event_free(listener->sockets[i]);
-		sock_close(fd);
+	if (event == NULL)
+		return -1;
+	/* In a pause its end adds it. */
+	if (!evtimer_pending(listener->pause, NULL) && event_add(event, NULL) < 0) {
+		event_free(event);
+		return -1;
 	}
-	listener->sockets_count = 0;
+	listener->sockets[socket->number] = event;
+	return 0;
+}
+
+/* Take away those that are not in the setup. */
+static void drop_others(struct tcp_listener *listener, const struct listener_setup *setup)
+{
+	const struct listener_socket *next = setup->sockets;
+	const struct listener_socket *end = next + setup->sockets_count;
+
+	for (size_t i = 0; i < listener->sockets_count; i++) {
+		if (next < end && next->number == i) {
+			next++;
+		} else if (listener->sockets[i] != NULL) {
+			empty_socket(listener, i);
+			drop_socket(listener, i);
+		}
+	}
+}
+
+static int configure(struct listener *common, const struct listener_setup *setup)
+{
+	struct tcp_listener *listener = tcp_listener_of(common);
+	size_t count = setup->sockets_count;
+
+	if (count > 0 && make_places(listener, setup->sockets[count - 1].number + 1) < 0)
+		return -1;
+	/* What waits in a socket that goes came for the service as it was. */
+	drop_others(listener, setup);
+	for (size_t i = 0; i < count; i++)
+		if (listener->sockets[setup->sockets[i].number] == NULL &&
+		    add_socket(listener, &setup->sockets[i]) < 0)
+			return -1;
+	(void)service_ref(setup->service);
+	service_unref(common->service);
+	common->service = setup->service;
+	return 0;
+}
+
+/* ---- sessions ---- */
+
+static void close_all(struct listener *common, enum close_reason reason)
+{
+	struct tcp_listener *listener = tcp_listener_of(common);
+
+	while (!LIST_EMPTY(&listener->sessions))
+		session_close(LIST_FIRST(&listener->sessions), reason);
+}
+
+static bool is_idle(const struct listener *common)
+{
+	const struct tcp_listener *listener = (const void *)common;
+
+	return LIST_EMPTY(&listener->sessions);
+}
+
+void tcp_listener_forget(struct tcp_listener *listener, struct session *session)
+{
+	if (listener->to_visit == session)
+		listener->to_visit = LIST_NEXT(session, entry);
+	LIST_REMOVE(session, entry);
+}
+
+static bool visit(struct listener *common, bool restart, size_t max, listener_visitor visitor,
+		  void *arg)
+{
+	struct tcp_listener *listener = tcp_listener_of(common);
+
+	/* New ones come in front of it. */
+	if (restart)
+		listener->to_visit = LIST_FIRST(&listener->sessions);
+	for (size_t i = 0; i < max && listener->to_visit != NULL; i++) {
+		struct session *session = listener->to_visit;
+		struct listener_view view;
+		enum close_reason reason;
+
+		session_describe(session, &view);
+		listener->to_visit = LIST_NEXT(session, entry);
+		reason = visitor(&view, arg);
+		if (reason != REASON_COUNT)
+			session_close(session, reason);
+	}
+	return listener->to_visit != NULL;
+}
+
+/* ---- life ---- */
+
+static void drain(struct listener *common)
+{
+	struct tcp_listener *listener = tcp_listener_of(common);
+
+	for (size_t i = 0; i < listener->sockets_count; i++) {
+		if (listener->sockets[i] == NULL)
+			continue;
+		empty_socket(listener, i);
+		drop_socket(listener, i);
+	}
 	if (listener->pause != NULL)
 		evtimer_del(listener->pause);
 	if (listener->turn.end != NULL)
 		evtimer_del(listener->turn.end);
 }
 
-void tcp_listener_close_sessions(struct tcp_listener *listener, enum close_reason reason)
+/* Connections need no room that others have. */
+static void handle_room(struct listener *common)
 {
-	struct session *session = LIST_FIRST(&listener->sessions);
+	(void)common;
+}
 
-	while (session != NULL) {
-		struct session *next = LIST_NEXT(session, entry);
+static void free_listener(struct listener *common)
+{
+	struct tcp_listener *listener = tcp_listener_of(common);
 
-		session_close(session, reason);
-		session = next;
+	drain(common);
+	close_all(common, REASON_SHUTDOWN);
+	if (listener->pause != NULL)
+		event_free(listener->pause);
+	if (listener->turn.end != NULL)
+		event_free(listener->turn.end);
+	free(listener->sockets);
+	service_unref(common->service);
+	free(listener);
+}
+
+static const struct listener_kind tcp_kind = {
+    .configure = configure,
+    .drain = drain,
+    .close_all = close_all,
+    .is_idle = is_idle,
+    .handle_room = handle_room,
+    .visit = visit,
+    .free = free_listener,
+};
+
+struct tcp_listener *tcp_listener_new(struct event_base *base, struct service *service,
+				      struct stats *stats, struct reset_list *resets,
+				      struct relay_context *relays)
+{
+	struct tcp_listener *listener = calloc(1, sizeof(*listener));
+
+	if (listener == NULL)
+		return NULL;
+	listener->common.kind = &tcp_kind;
+	listener->common.service = service_ref(service);
+	listener->common.stats = stats;
+	listener->base = base;
+	listener->resets = resets;
+	listener->relays = relays;
+	LIST_INIT(&listener->sessions);
+	listener->pause = evtimer_new(base, on_pause_end, listener);
+	listener->turn.end = evtimer_new(base, on_turn_end, listener);
+	if (listener->pause == NULL || listener->turn.end == NULL) {
+		free_listener(&listener->common);
+		return NULL;
 	}
+	return listener;
 }

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
 /*
- * One TCP listener block in one worker: its listening sockets and its sessions.
+ * One TCP listener in one worker: the listening sockets that it borrows, and its sessions.
  *
  * A pass of the loop accepts a bounded number of connections, and a listener that is flooded with
  * connections that come to nothing pauses, so that the worker's other work has its turn.
@@ -16,8 +16,7 @@
 
 #include <event2/event.h>
 
-#include "base/stats.h"
-#include "service/service.h"
+#include "service/listener.h"
 #include "tcp/relay_context.h"
 #include "tcp/reset.h"
 #include "tcp/session.h"
@@ -34,18 +33,16 @@ struct accept_turn {
 	bool kept_waiting;  /* other events waited in one of these */
 };
 
-/* Sessions read base, service, stats and resets, and enter and leave the list. */
+/* Sessions read what stands before the list, and enter it. */
 struct tcp_listener {
+	struct listener common;
 	struct event_base *base;
-	struct service *service;
 	struct reset_list *resets;
 	struct relay_context *relays;
-	struct stats stats;
-	LIST_HEAD(, session) sessions;
-	uint64_t ended;		    /* sessions, and connections that did not become one */
-	void (*on_idle)(void *arg); /* the last session has ended */
-	void *on_idle_arg;
-	struct event **sockets; /* readable: a connection waits */
+	LIST_HEAD(, session) sessions; /* the latest first */
+	struct session *to_visit;      /* the next one of a round of visits */
+	uint64_t ended;		       /* sessions, and connections that did not become one */
+	struct event **sockets;	       /* readable: a connection waits; by number, NULL: none */
 	size_t sockets_count;
 	struct event *pause; /* its end */
 	struct accept_turn turn;
@@ -54,21 +51,16 @@ struct tcp_listener {
 };
 
 /*
- * Accept on sockets that listen already, and own them from now on (also on failure). service,
- * resets and relays outlive the listener. Returns NULL when memory is out.
+ * A listener without sockets: service/listener.h has what else can be done with it. stats are the
+ * worker's of the service's ledger; resets and relays outlive the listener. Returns NULL when
+ * memory is out.
  */
 struct tcp_listener *tcp_listener_new(struct event_base *base, struct service *service,
-				      struct reset_list *resets, struct relay_context *relays,
-				      const int *fds, size_t count)
+				      struct stats *stats, struct reset_list *resets,
+				      struct relay_context *relays)
     __attribute__((warn_unused_result));
 
-/* Close what is left, sessions with REASON_SHUTDOWN. NULL is fine. */
-void tcp_listener_free(struct tcp_listener *listener);
-
-/* Close the listening sockets; sessions go on. */
-void tcp_listener_stop(struct tcp_listener *listener);
-
-/* End every session. */
-void tcp_listener_close_sessions(struct tcp_listener *listener, enum close_reason reason);
+/* A session has ended: take it out of the list. */
+void tcp_listener_forget(struct tcp_listener *listener, struct session *session);
 
 #endif

@@ -53,3 +53,21 @@ struct deferred *deferred_take(struct deferred_list *list)
 	list->len -= sizeof(*deferred) + deferred->len;
 	return deferred;
 }
+
+void deferred_forget(struct deferred_list *list, const struct udp_socket *socket)
+{
+	struct deferred_list kept;
+	struct deferred *deferred;
+
+	deferred_init(&kept);
+	while ((deferred = deferred_take(list)) != NULL) {
+		if (deferred->socket == socket) {
+			free(deferred);
+			continue;
+		}
+		STAILQ_INSERT_TAIL(&kept.datagrams, deferred, entry);
+		kept.len += sizeof(*deferred) + deferred->len;
+	}
+	STAILQ_CONCAT(&list->datagrams, &kept.datagrams);
+	list->len = kept.len;
+}

@@ -38,6 +38,9 @@ int deferred_put(struct deferred_list *list, struct udp_socket *socket, const st
 		 const uint8_t *bytes, size_t len, unsigned attempts)
     __attribute__((warn_unused_result));
 
+/* Drop those that came by a socket that goes. */
+void deferred_forget(struct deferred_list *list, const struct udp_socket *socket);
+
 /* The one here longest, which is the caller's to free, or NULL. */
 struct deferred *deferred_take(struct deferred_list *list);
 

@@ -56,7 +56,7 @@ static int dial_from_any_port(struct flow *flow, const struct client_pair *pair,
 
 static int dial_target(struct flow *flow, enum close_reason *reason)
 {
-	const struct conf_listener *conf = flow->group->service->conf;
+	const struct conf_listener *conf = flow->service->conf;
 	struct dial_request request = {
 	    .source = flow->source,
 	    .target = flow->target,
@@ -66,7 +66,7 @@ static int dial_target(struct flow *flow, enum close_reason *reason)
 	const struct client_pair pair = {
 	    .source = flow->source,
 	    .target = flow->target,
-	    .listener = conf->listen[0],
+	    .listener = flow->service->ledger->first_address,
 	};
 	int fd;
 
@@ -80,7 +80,7 @@ static int dial_target(struct flow *flow, enum close_reason *reason)
 	flow->any_port = true;
 	fd = dial_from_any_port(flow, &pair, &request, reason);
 	if (fd >= 0)
-		stats_add(&flow->group->stats.source_fallbacks, 1);
+		stats_add(&flow->group->stats->source_fallbacks, 1);
 	return fd;
 }
 
@@ -93,6 +93,7 @@ struct flow *flow_dial(struct flow_group *group, const struct flow_key *key,
 	if (flow == NULL)
 		return NULL;
 	flow->group = group;
+	flow->service = group->service;
 	flow->links.key = *key;
 	flow->source = route->source;
 	flow->target = route->target;
@@ -117,6 +118,22 @@ void flow_abandon(struct flow *flow)
 	client_path_leave(&flow->group->registry->paths, flow->client_path);
 	tlv_copy_free(flow->tlvs);
 	free(flow);
+}
+
+void flow_describe(const struct flow *flow, struct listener_view *view, struct addr *peer)
+{
+	*peer = flow->reply.path.peer;
+	addr_unmap(peer);
+	*view = (struct listener_view){
+	    .service = flow->service,
+	    .peer = peer,
+	    .client = &flow->source,
+	    .target = &flow->target,
+	    .bytes = {flow->bytes[STATS_UP], flow->bytes[STATS_DOWN]},
+	    .opened_ms = flow->opened_ms,
+	    .active_ms = flow->links.active_ms,
+	    .relaying = true,
+	};
 }
 
 /* ---- where replies go ---- */
@@ -201,7 +218,7 @@ enum close_reason flow_drop_reason(int error)
 void flow_count_sent(struct flow *flow, enum stats_direction direction, uint32_t datagrams,
 		     uint64_t bytes, int error)
 {
-	struct stats *stats = &flow->group->stats;
+	struct stats *stats = flow->group->stats;
 
 	if (error == 0) {
 		flow->datagrams[direction] += datagrams;

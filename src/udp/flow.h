@@ -18,6 +18,7 @@
 #include "net/udp_sock.h"
 #include "proxyproto/proxy_header.h"
 #include "service/client_path.h"
+#include "service/listener.h"
 #include "service/route.h"
 #include "service/tlv_copy.h"
 #include "udp/flow_group.h"
@@ -26,6 +27,7 @@
 struct flow {
 	struct flow_links links; /* first: the table knows no more of a flow */
 	struct flow_group *group;
+	struct service *service; /* that it was opened under; its place is a reference */
 	struct reply_path reply; /* where replies go: the way of its latest datagram, reversed */
 	struct client_path
 	    *client_path;	      /* the same for other workers; NULL: no client, so no other */
@@ -59,6 +61,9 @@ struct flow *flow_dial(struct flow_group *group, const struct flow_key *key,
 
 /* Free a flow that is in no table. */
 void flow_abandon(struct flow *flow);
+
+/* Say what can be told of it now; the view points into the flow and to peer. */
+void flow_describe(const struct flow *flow, struct listener_view *view, struct addr *peer);
 
 /* A datagram came this way: replies go back there, from any worker. */
 void flow_set_reply(struct flow *flow, const struct reply_path *reply);

@@ -28,7 +28,7 @@
 
 static void count_icmp_error(struct flow *flow, int error)
 {
-	struct stats *stats = &flow->group->stats;
+	struct stats *stats = flow->group->stats;
 
 	flow->icmp_errors++;
 	stats_add(&stats->icmp_errors, 1);
@@ -93,20 +93,30 @@ void flow_down_on_writable(evutil_socket_t fd, short what, void *arg)
 		(void)event_add(socket->writable, NULL);
 }
 
+/* The socket that this flow's replies go by, or one like it: NULL when it has been taken away. */
+static struct udp_socket *own_socket(const struct flow *flow)
+{
+	struct flow_group *group = flow->group;
+	uint32_t number = flow->reply.socket;
+
+	return number < group->sockets_count ? group->sockets[number] : NULL;
+}
+
 /*
  * The one unused longest makes room. Flows that wait for it open another when they are read next;
  * until then they wait for the listener's own, which resumes a bounded number of them at a time.
  */
-static void close_oldest(struct flow_group *group)
+static void close_oldest(struct flow_group *group, struct udp_socket *own)
 {
 	struct reply_socket *oldest = reply_sockets_oldest(&group->reply_sockets);
 
 	if (!TAILQ_EMPTY(&oldest->waiting))
-		flow_move_waiting(oldest, &group->sockets[0].reply);
+		flow_move_waiting(oldest, &own->reply);
 	reply_sockets_close(&group->reply_sockets, oldest);
 }
 
-static struct reply_socket *open_socket(struct flow_group *group, const struct addr *local)
+static struct reply_socket *open_socket(struct flow_group *group, struct udp_socket *own,
+					const struct addr *local)
 {
 	struct flow_registry *registry = group->registry;
 	struct reply_socket *socket;
@@ -114,12 +124,12 @@ static struct reply_socket *open_socket(struct flow_group *group, const struct a
 	/* What the outbox holds may have to leave by the one that is closed. */
 	flow_down_flush(group);
 	if (reply_sockets_are_full(&group->reply_sockets))
-		close_oldest(group);
+		close_oldest(group, own);
 	socket = reply_sockets_open(&group->reply_sockets, local);
 	if (socket != NULL || (errno != EMFILE && errno != ENFILE))
 		return socket;
 	if (reply_sockets_oldest(&group->reply_sockets) != NULL) {
-		close_oldest(group);
+		close_oldest(group, own);
 		return reply_sockets_open(&group->reply_sockets, local);
 	}
 	/* For the next reply: no flow ends while others are being read. */
@@ -132,15 +142,19 @@ static struct reply_socket *open_socket(struct flow_group *group, const struct a
 static struct reply_socket *find_socket(struct flow *flow)
 {
 	struct flow_group *group = flow->group;
-	struct udp_socket *own = &group->sockets[flow->reply.socket];
+	struct udp_socket *own = own_socket(flow);
 	const struct addr *local = &flow->reply.path.local;
 	struct reply_socket *socket;
 
+	if (own == NULL) {
+		errno = ENOTCONN;
+		return NULL;
+	}
 	/* Only listen_transparent tells of a port. */
 	if (addr_port(local) == 0 || addr_port(local) == own->port)
 		return &own->reply;
 	socket = reply_sockets_find(&group->reply_sockets, local);
-	return socket != NULL ? socket : open_socket(group, local);
+	return socket != NULL ? socket : open_socket(group, own, local);
 }
 
 static void put_reply(struct flow *flow, struct reply_socket *socket, const struct mmsghdr *message,

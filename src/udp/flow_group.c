@@ -27,8 +27,8 @@ void flow_group_note_joining(struct flow_group *group)
 	if (group->noted_joining)
 		return;
 	for (size_t i = 0; i < group->sockets_count; i++)
-		if (group->sockets[i].reply.join_max < least)
-			least = group->sockets[i].reply.join_max;
+		if (group->sockets[i] != NULL && group->sockets[i]->reply.join_max < least)
+			least = group->sockets[i]->reply.join_max;
 	if (least == OUTBOX_JOIN_ALL)
 		return;
 	group->noted_joining = true;

@@ -27,18 +27,19 @@
 struct udp_socket {
 	struct flow_group *group;
 	struct reply_socket reply; /* with the descriptor that is received from */
-	uint32_t number;	   /* every worker has the same sockets in the same order */
+	uint32_t number;	   /* as in service/listener.h */
 	uint16_t port;
+	bool draining; /* no new flows by it */
 	struct event *readable;
 };
 
 /* Embedded in udp_listener, which makes it; the rooms between them read and write its fields. */
 struct flow_group {
-	struct service *service;
+	struct service *service;     /* of new flows; the listener has a reference */
+	struct stats *stats;	     /* this worker's */
 	struct udp_context *context; /* the worker's */
-	struct stats stats;
 	struct flow_table table;
-	struct udp_socket *sockets;
+	struct udp_socket **sockets; /* by number; NULL: it has gone */
 	size_t sockets_count;
 	int epoll_fd;			/* of the flows' sockets: libevent would cost more a flow */
 	struct event *flows_readable;	/* when that one is */
@@ -47,7 +48,7 @@ struct flow_group {
 	bool noted_joining;		/* the log knows that something is not joined */
 	bool draining;			/* no new flows */
 	struct flow_registry *registry; /* of the process */
-	struct flow_quota_slot *flows_slot;	  /* in service->quota */
+	struct flow_quota_slot *flows_slot;	  /* in the ledger's quota */
 	struct flow_quota_slot *descriptors_slot; /* in registry->quota */
 	struct refused_clients refused;
 	struct deferred_list deferred;

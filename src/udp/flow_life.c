@@ -27,7 +27,7 @@ int flow_life_begin(struct flow *flow, const struct proxy_header *header, int64_
 	flow->opened_ms = now_ms;
 	if (header != NULL)
 		flow->header_version = header->version;
-	stats_add(&group->stats.opened, 1);
+	stats_add(&group->stats->opened, 1);
 	descriptor_share_enter(&group->registry->descriptors);
 	return 0;
 }
@@ -42,14 +42,14 @@ void flow_life_end(struct flow *flow, enum close_reason reason)
 	flow_log_end(flow, reason);
 	flow_table_remove(&group->table, &flow->links);
 	flow_group_publish(group);
-	stats_add(&group->stats.closed[reason], 1);
-	service_leave(group->service);
+	stats_add(&group->stats->closed[reason], 1);
+	service_leave(flow->service);
 	descriptor_share_leave(&group->registry->descriptors);
 	flow_abandon(flow);
 }
 
 void flow_life_displace(struct flow *flow, enum close_reason reason)
 {
-	stats_add(&flow->group->stats.displaced, 1);
+	stats_add(&flow->group->stats->displaced, 1);
 	flow_life_end(flow, reason);
 }

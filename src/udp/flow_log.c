@@ -7,7 +7,7 @@
 
 void flow_log_end(const struct flow *flow, enum close_reason reason)
 {
-	struct service *service = flow->group->service;
+	struct service *service = flow->service;
 	int64_t now = clock_now_ms();
 	struct addr peer = flow->reply.path.peer;
 	struct log_line line;

@@ -71,6 +71,8 @@ void flow_table_remove(struct flow_table *table, struct flow_links *links)
 {
 	while (table->origins != NULL && !LIST_EMPTY(&links->origins))
 		forget_origin(table, LIST_FIRST(&links->origins));
+	if (table->to_visit == links)
+		table->to_visit = links->hh.next;
 	HASH_DELETE(hh, table->flows, links);
 	TAILQ_REMOVE(&table->idle, links, idle);
 	table->count--;
@@ -81,6 +83,14 @@ void flow_table_touch(struct flow_table *table, struct flow_links *links, int64_
 	links->active_ms = now_ms;
 	TAILQ_REMOVE(&table->idle, links, idle);
 	TAILQ_INSERT_TAIL(&table->idle, links, idle);
+}
+
+struct flow_links *flow_table_visit(struct flow_table *table, bool restart)
+{
+	struct flow_links *links = restart ? table->flows : table->to_visit;
+
+	table->to_visit = links != NULL ? links->hh.next : NULL;
+	return links;
 }
 
 struct flow_links *flow_table_oldest(const struct flow_table *table)

@@ -66,6 +66,7 @@ struct flow_table {
 	struct flow_links *flows;
 	struct flow_origin *origins;
 	TAILQ_HEAD(flow_idle, flow_links) idle; /* longest idle first */
+	struct flow_links *to_visit;		/* the next one of a round of visits */
 	size_t count;
 };
 
@@ -90,6 +91,12 @@ void flow_table_remove(struct flow_table *table, struct flow_links *links);
 
 /* Something moved: the flow is now the one idle shortest. */
 void flow_table_touch(struct flow_table *table, struct flow_links *links, int64_t now_ms);
+
+/*
+ * The next flow of a round of visits, in the order in which they were added, or NULL behind the
+ * last; restart begins a round. Flows may be added and removed meanwhile.
+ */
+struct flow_links *flow_table_visit(struct flow_table *table, bool restart);
 
 /* The flow idle longest, or NULL. */
 struct flow_links *flow_table_oldest(const struct flow_table *table);

@@ -34,7 +34,7 @@ static const struct conf_listener *conf_of(const struct intake *intake)
 static void drop(const struct intake *intake, const struct arrival *arrival,
 		 enum close_reason reason)
 {
-	stats_add(&intake->group->stats.dropped[reason], 1);
+	stats_add(&intake->group->stats->dropped[reason], 1);
 	/* A drain turns every new client away; one line each would be a flood. */
 	if (reason != REASON_SHUTDOWN)
 		flow_log_refused(intake->group->service, &intake->peer, &arrival->route.source,
@@ -63,7 +63,7 @@ static enum room displace(const struct intake *intake, const struct arrival *arr
 {
 	struct flow_group *group = intake->group;
 	bool flows = shortage == SHORTAGE_FLOWS;
-	struct flow_quota *quota = flows ? &group->service->quota : &group->registry->quota;
+	struct flow_quota *quota = flows ? &group->service->ledger->quota : &group->registry->quota;
 	struct flow_quota_slot *slot = flows ? group->flows_slot : group->descriptors_slot;
 	struct flow_links *oldest = flow_table_oldest(&group->table);
 
@@ -159,7 +159,7 @@ static struct flow *open_flow(const struct intake *intake, struct arrival *arriv
 	enum close_reason reason = REASON_SHUTDOWN;
 	struct flow *flow = NULL;
 
-	if (!group->draining)
+	if (!group->draining && !intake->socket->draining)
 		reason =
 		    route_find(group->service, &intake->peer, arrival->header, &arrival->route);
 	if (reason == REASON_DONE && refused_clients_has(&group->refused, key, intake->now_ms)) {

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
-/* One UDP listener block in one worker. */
+/* One UDP listener in one worker. */
 #include "udp/udp_listener.h"
 
 #include <stdlib.h>
@@ -14,11 +14,17 @@
 /* Flows that end in one pass of the loop, so that many that end at once hold up nobody. */
 #define EXPIRE_MAX 256
 
-_Static_assert(offsetof(struct udp_listener, group) == 0, "udp_listener_of() relies on it");
+_Static_assert(offsetof(struct udp_listener, common) == 0, "udp_listener_of() relies on it");
 
-static struct udp_listener *udp_listener_of(struct flow_group *group)
+static struct udp_listener *udp_listener_of(struct listener *common)
 {
-	return (struct udp_listener *)(void *)group;
+	return (struct udp_listener *)(void *)common;
+}
+
+static struct udp_listener *listener_of_group(struct flow_group *group)
+{
+	return (struct udp_listener *)(void *)((char *)group -
+					       offsetof(struct udp_listener, group));
 }
 
 /* ---- the idle timer ---- */
@@ -62,7 +68,7 @@ static void on_readable(evutil_socket_t fd, short what, void *arg)
 	}
 	flow_up_send(socket->group);
 	flow_group_publish(socket->group);
-	watch_idle(udp_listener_of(socket->group));
+	watch_idle(listener_of_group(socket->group));
 }
 
 /* Datagrams that waited for room: now there is some, or they make it here. */
@@ -109,13 +115,15 @@ static void make_room_for_others(struct flow_group *group)
 	/* Even if nothing has ended: they must not wait for what will not come. */
 	flow_group_publish(group);
 	if (flows > 0)
-		flow_quota_tell(&service->quota, group->flows_slot);
+		flow_quota_tell(&service->ledger->quota, group->flows_slot);
 	if (descriptors > 0)
 		flow_quota_tell(&registry->quota, group->descriptors_slot);
 }
 
-void udp_listener_handle_room(struct udp_listener *listener)
+static void handle_room(struct listener *common)
 {
+	struct udp_listener *listener = udp_listener_of(common);
+
 	make_room_for_others(&listener->group);
 	take_deferred(&listener->group);
 	flow_group_publish(&listener->group);
@@ -153,7 +161,7 @@ static void on_expiry(evutil_socket_t fd, short what, void *arg)
 
 	(void)fd;
 	(void)what;
-	for (int i = 0; i < EXPIRE_MAX; i++) {
+	for (int i = 0; i < EXPIRE_MAX && limit_ms != 0; i++) {
 		oldest = flow_table_oldest(&listener->group.table);
 		if (oldest == NULL || now - oldest->active_ms < limit_ms)
 			break;
@@ -161,34 +169,218 @@ static void on_expiry(evutil_socket_t fd, short what, void *arg)
 	}
 	flow_group_publish(&listener->group);
 	oldest = flow_table_oldest(&listener->group.table);
-	if (oldest != NULL) {
+	if (oldest != NULL && limit_ms != 0) {
 		int64_t left_ms = limit_ms - (now - oldest->active_ms);
 
 		arm_expiry(listener, left_ms > 0 ? left_ms : 0);
-	} else if (listener->on_idle != NULL) {
-		listener->on_idle(listener->on_idle_arg);
+	} else if (oldest == NULL && listener->common.on_idle != NULL) {
+		listener->common.on_idle(listener->common.on_idle_arg);
 	}
 }
 
-/* ---- opening and closing ---- */
+/* ---- sockets ---- */
 
-static int add_socket(struct udp_listener *listener, int fd)
+static void free_socket(struct udp_socket *socket)
 {
-	struct flow_group *group = &listener->group;
-	struct udp_socket *socket = &group->sockets[group->sockets_count];
+	if (socket->readable != NULL)
+		event_free(socket->readable);
+	reply_socket_fini(&socket->reply);
+	free(socket);
+}
 
-	socket->group = group;
-	socket->number = (uint32_t)group->sockets_count++;
-	socket->port = addr_port(&group->service->conf->listen[socket->number]);
-	socket->readable = event_new(listener->base, fd, EV_READ | EV_PERSIST, on_readable, socket);
-	if (reply_socket_init(&socket->reply, fd, listener->base, flow_down_on_writable) < 0 ||
-	    socket->readable == NULL || event_add(socket->readable, NULL) < 0)
+/* Flows whose replies would leave by a socket that goes have nobody left to serve. */
+static void end_flows_of(struct flow_group *group, uint32_t number)
+{
+	struct flow_links *next;
+
+	for (struct flow_links *links = group->table.flows; links != NULL; links = next) {
+		struct flow *flow = flow_of(links);
+
+		next = links->hh.next;
+		flow_update_reply(flow);
+		if (flow->reply.socket == number ||
+		    flow->waiting_for == &group->sockets[number]->reply)
+			flow_life_end(flow, REASON_SHUTDOWN);
+	}
+}
+
+static void drop_socket(struct flow_group *group, uint32_t number)
+{
+	struct udp_socket *socket = group->sockets[number];
+
+	end_flows_of(group, number);
+	deferred_forget(&group->deferred, socket);
+	group->sockets[number] = NULL;
+	free_socket(socket);
+}
+
+/* Have places for sockets up to this number. */
+static int make_places(struct flow_group *group, size_t count)
+{
+	struct udp_socket **grown;
+
+	if (count <= group->sockets_count)
+		return 0;
+	grown = reallocarray(group->sockets, count, sizeof(*grown));
+	if (grown == NULL)
 		return -1;
-	udp_sock_set_buffers(fd, REPLY_SOCKETS_BUFFER, REPLY_SOCKETS_BUFFER);
-	if (udp_sock_set_gro(fd) < 0)
-		flow_group_cannot_join(group);
+	for (size_t i = group->sockets_count; i < count; i++)
+		grown[i] = NULL;
+	group->sockets = grown;
+	group->sockets_count = count;
 	return 0;
 }
+
+static int add_socket(struct udp_listener *listener, const struct listener_socket *lent)
+{
+	struct flow_group *group = &listener->group;
+	struct udp_socket *socket = calloc(1, sizeof(*socket));
+
+	if (socket == NULL)
+		return -1;
+	socket->group = group;
+	socket->number = lent->number;
+	socket->port = addr_port(&lent->addr);
+	socket->readable =
+	    event_new(listener->base, lent->fd, EV_READ | EV_PERSIST, on_readable, socket);
+	if (reply_socket_init(&socket->reply, lent->fd, listener->base, flow_down_on_writable) <
+		0 ||
+	    socket->readable == NULL || event_add(socket->readable, NULL) < 0) {
+		free_socket(socket);
+		return -1;
+	}
+	udp_sock_set_buffers(lent->fd, REPLY_SOCKETS_BUFFER, REPLY_SOCKETS_BUFFER);
+	if (udp_sock_set_gro(lent->fd) < 0)
+		flow_group_cannot_join(group);
+	group->sockets[socket->number] = socket;
+	return 0;
+}
+
+/* Take away those that are not in the setup. */
+static void drop_others(struct flow_group *group, const struct listener_setup *setup)
+{
+	const struct listener_socket *next = setup->sockets;
+	const struct listener_socket *end = next + setup->sockets_count;
+
+	for (size_t i = 0; i < group->sockets_count; i++) {
+		if (next < end && next->number == i)
+			next++;
+		else if (group->sockets[i] != NULL)
+			drop_socket(group, (uint32_t)i);
+	}
+}
+
+static int configure(struct listener *common, const struct listener_setup *setup)
+{
+	struct udp_listener *listener = udp_listener_of(common);
+	struct flow_group *group = &listener->group;
+	size_t count = setup->sockets_count;
+
+	if (count > 0 && make_places(group, setup->sockets[count - 1].number + 1) < 0)
+		return -1;
+	for (size_t i = 0; i < count; i++) {
+		const struct listener_socket *lent = &setup->sockets[i];
+
+		if (group->sockets[lent->number] == NULL && add_socket(listener, lent) < 0)
+			return -1;
+		group->sockets[lent->number]->draining = lent->draining;
+	}
+	drop_others(group, setup);
+	(void)service_ref(setup->service);
+	service_unref(common->service);
+	common->service = setup->service;
+	group->service = setup->service;
+	group->draining = false;
+	/* Whom the service as it was refused. */
+	refused_clients_fini(&group->refused);
+	/* The limit may be a nearer one now. */
+	if (group->table.count > 0)
+		arm_expiry(listener, 0);
+	return 0;
+}
+
+/* ---- flows ---- */
+
+static void close_all(struct listener *common, enum close_reason reason)
+{
+	struct udp_listener *listener = udp_listener_of(common);
+	struct flow_links *oldest;
+
+	while ((oldest = flow_table_oldest(&listener->group.table)) != NULL)
+		flow_life_end(flow_of(oldest), reason);
+}
+
+static bool is_idle(const struct listener *common)
+{
+	const struct udp_listener *listener = (const void *)common;
+
+	return listener->group.table.count == 0;
+}
+
+static bool visit(struct listener *common, bool restart, size_t max, listener_visitor visitor,
+		  void *arg)
+{
+	struct flow_group *group = &udp_listener_of(common)->group;
+
+	for (size_t i = 0; i < max; i++) {
+		struct flow_links *links = flow_table_visit(&group->table, restart && i == 0);
+		struct listener_view view;
+		enum close_reason reason;
+		struct addr peer;
+
+		if (links == NULL)
+			break;
+		flow_describe(flow_of(links), &view, &peer);
+		reason = visitor(&view, arg);
+		if (reason != REASON_COUNT)
+			flow_life_end(flow_of(links), reason);
+	}
+	if (group->table.count == 0 && common->on_idle != NULL)
+		common->on_idle(common->on_idle_arg);
+	return group->table.to_visit != NULL;
+}
+
+/* ---- life ---- */
+
+static void drain(struct listener *common)
+{
+	udp_listener_of(common)->group.draining = true;
+}
+
+static void free_listener(struct listener *common)
+{
+	struct udp_listener *listener = udp_listener_of(common);
+	struct flow_group *group = &listener->group;
+
+	close_all(common, REASON_SHUTDOWN);
+	for (size_t i = 0; i < group->sockets_count; i++)
+		if (group->sockets[i] != NULL)
+			free_socket(group->sockets[i]);
+	if (group->flows_readable != NULL)
+		event_free(group->flows_readable);
+	if (listener->expiry != NULL)
+		event_free(listener->expiry);
+	sock_close(group->epoll_fd);
+	flow_table_fini(&group->table);
+	deferred_fini(&group->deferred);
+	reply_sockets_fini(&group->reply_sockets);
+	refused_clients_fini(&group->refused);
+	flow_quota_leave(group->flows_slot);
+	flow_quota_leave(group->descriptors_slot);
+	free(group->sockets);
+	service_unref(common->service);
+	free(listener);
+}
+
+static const struct listener_kind udp_kind = {
+    .configure = configure,
+    .drain = drain,
+    .close_all = close_all,
+    .is_idle = is_idle,
+    .handle_room = handle_room,
+    .visit = visit,
+    .free = free_listener,
+};
 
 static int make_events(struct udp_listener *listener)
 {
@@ -206,19 +398,22 @@ static int make_events(struct udp_listener *listener)
 }
 
 struct udp_listener *udp_listener_new(struct event_base *base, struct service *service,
-				      struct flow_registry *registry, struct udp_context *context,
-				      flow_quota_wake wake, void *wake_arg, const int *fds,
-				      size_t count)
+				      struct stats *stats, struct flow_registry *registry,
+				      struct udp_context *context, flow_quota_wake wake,
+				      void *wake_arg)
 {
 	struct udp_listener *listener = calloc(1, sizeof(*listener));
 	struct flow_group *group;
-	size_t taken = 0;
 
 	if (listener == NULL)
-		goto fail;
+		return NULL;
+	listener->common.kind = &udp_kind;
+	listener->common.service = service_ref(service);
+	listener->common.stats = stats;
 	listener->base = base;
 	group = &listener->group;
 	group->service = service;
+	group->stats = stats;
 	group->registry = registry;
 	group->context = context;
 	group->epoll_fd = -1;
@@ -228,67 +423,12 @@ struct udp_listener *udp_listener_new(struct event_base *base, struct service *s
 	deferred_init(&group->deferred);
 	reply_sockets_init(&group->reply_sockets, base, flow_down_on_writable,
 			   &registry->descriptors);
-	group->flows_slot = flow_quota_join(&service->quota, wake, wake_arg);
+	group->flows_slot = flow_quota_join(&service->ledger->quota, wake, wake_arg);
 	group->descriptors_slot = flow_quota_join(&registry->quota, wake, wake_arg);
-	if (group->flows_slot == NULL || group->descriptors_slot == NULL)
-		goto fail;
-	group->sockets = calloc(count, sizeof(*group->sockets));
-	if (group->sockets == NULL || make_events(listener) < 0)
-		goto fail;
-	while (taken < count)
-		if (add_socket(listener, fds[taken++]) < 0)
-			goto fail;
+	if (group->flows_slot == NULL || group->descriptors_slot == NULL ||
+	    make_events(listener) < 0) {
+		free_listener(&listener->common);
+		return NULL;
+	}
 	return listener;
-
-fail:
-	for (size_t i = taken; i < count; i++)
-		sock_close(fds[i]);
-	udp_listener_free(listener);
-	return NULL;
-}
-
-static void free_socket(struct udp_socket *socket)
-{
-	if (socket->readable != NULL)
-		event_free(socket->readable);
-	reply_socket_fini(&socket->reply);
-	sock_close(socket->reply.fd);
-}
-
-void udp_listener_free(struct udp_listener *listener)
-{
-	struct flow_group *group;
-
-	if (listener == NULL)
-		return;
-	group = &listener->group;
-	udp_listener_close_flows(listener, REASON_SHUTDOWN);
-	for (size_t i = 0; i < group->sockets_count; i++)
-		free_socket(&group->sockets[i]);
-	if (group->flows_readable != NULL)
-		event_free(group->flows_readable);
-	if (listener->expiry != NULL)
-		event_free(listener->expiry);
-	sock_close(group->epoll_fd);
-	flow_table_fini(&group->table);
-	deferred_fini(&group->deferred);
-	reply_sockets_fini(&group->reply_sockets);
-	refused_clients_fini(&group->refused);
-	flow_quota_leave(group->flows_slot);
-	flow_quota_leave(group->descriptors_slot);
-	free(group->sockets);
-	free(listener);
-}
-
-void udp_listener_drain(struct udp_listener *listener)
-{
-	listener->group.draining = true;
-}
-
-void udp_listener_close_flows(struct udp_listener *listener, enum close_reason reason)
-{
-	struct flow_links *oldest;
-
-	while ((oldest = flow_table_oldest(&listener->group.table)) != NULL)
-		flow_life_end(flow_of(oldest), reason);
 }

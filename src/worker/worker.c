@@ -8,23 +8,18 @@
 #include <stdbool.h>
 #include <stdlib.h>
 
-#include "net/sock.h"
 #include "tcp/tcp_listener.h"
 #include "udp/udp_listener.h"
-
-/* One block's listener: one of the two. */
-struct worker_listener {
-	struct tcp_listener *tcp;
-	struct udp_listener *udp;
-};
+#include "worker/lineup.h"
 
 struct worker {
+	size_t index;
 	struct event_base *base;
 	struct mailbox mailbox;
-	struct mailbox *notify;
-	unsigned drained_message;
-	struct worker_listener *listeners; /* in the order of the configuration */
-	size_t listeners_count;
+	struct mailbox *news;
+	struct lineup lineup;
+	struct event *sweep; /* listeners that have drained are freed then */
+	struct visits visits;
 	struct reset_list resets;
 	struct relay_context relays;
 	struct flow_registry *flows;   /* of the process */
@@ -33,60 +28,68 @@ struct worker {
 	bool running;
 	bool draining;
 	bool stopping;
+	atomic_bool released;
 	atomic_bool drained;
 };
 
-static bool is_idle(const struct worker_listener *listener)
+/* ---- draining ---- */
+
+static void check_drained(struct worker *worker)
 {
-	if (listener->udp != NULL)
-		return listener->udp->group.table.count == 0;
-	return LIST_EMPTY(&listener->tcp->sessions);
+	bool held = !reset_list_is_empty(&worker->resets);
+
+	if (worker->stopping && !held)
+		event_base_loopbreak(worker->base);
+	if (!worker->draining || worker->drained || held || !lineup_is_idle(&worker->lineup))
+		return;
+	worker->drained = true;
+	mailbox_signal(worker->news, WORKER_IS_DRAINED);
 }
 
-static void check_drained(void *arg)
+static void on_resets_empty(void *arg)
+{
+	check_drained(arg);
+}
+
+static void on_sweep(evutil_socket_t fd, short what, void *arg)
 {
 	struct worker *worker = arg;
 
-	if (worker->stopping && reset_list_is_empty(&worker->resets))
-		event_base_loopbreak(worker->base);
-	if (!worker->draining || worker->drained || !reset_list_is_empty(&worker->resets))
-		return;
-	for (size_t i = 0; i < worker->listeners_count; i++)
-		if (!is_idle(&worker->listeners[i]))
-			return;
-	worker->drained = true;
-	mailbox_post(worker->notify, worker->drained_message);
+	(void)fd;
+	(void)what;
+	lineup_free_drained(&worker->lineup);
+	check_drained(worker);
+}
+
+/* A listener is not to be freed in a callback of its own. */
+static void on_idle(void *arg)
+{
+	struct worker *worker = arg;
+
+	event_active(worker->sweep, EV_TIMEOUT, 0);
 }
 
 static void drain(struct worker *worker)
 {
 	worker->draining = true;
-	for (size_t i = 0; i < worker->listeners_count; i++) {
-		if (worker->listeners[i].udp != NULL)
-			udp_listener_drain(worker->listeners[i].udp);
-		else
-			tcp_listener_stop(worker->listeners[i].tcp);
-	}
+	lineup_drain(&worker->lineup);
+	worker->released = true;
+	mailbox_signal(worker->news, WORKER_HAS_RELEASED);
 }
 
 static void close_sessions(struct worker *worker)
 {
 	drain(worker);
-	for (size_t i = 0; i < worker->listeners_count; i++) {
-		if (worker->listeners[i].udp != NULL)
-			udp_listener_close_flows(worker->listeners[i].udp, REASON_SHUTDOWN);
-		else
-			tcp_listener_close_sessions(worker->listeners[i].tcp, REASON_SHUTDOWN);
-	}
+	lineup_close_all(&worker->lineup, REASON_SHUTDOWN);
 	/* Here and not when the worker is freed, so that all wait for answers side by side. */
 	reset_list_stop(&worker->resets);
 }
 
-static void on_message(unsigned message, void *arg)
+static void on_signal(unsigned signal, void *arg)
 {
 	struct worker *worker = arg;
 
-	switch ((enum worker_message)message) {
+	switch ((enum worker_signal)signal) {
 	case WORKER_DRAIN:
 		drain(worker);
 		check_drained(worker);
@@ -96,9 +99,7 @@ static void on_message(unsigned message, void *arg)
 		check_drained(worker);
 		break;
 	case WORKER_FLOW_ROOM:
-		for (size_t i = 0; i < worker->listeners_count; i++)
-			if (worker->listeners[i].udp != NULL)
-				udp_listener_handle_room(worker->listeners[i].udp);
+		lineup_handle_room(&worker->lineup);
 		break;
 	case WORKER_STOP:
 		close_sessions(worker);
@@ -107,6 +108,90 @@ static void on_message(unsigned message, void *arg)
 		break;
 	}
 }
+
+/* ---- plans ---- */
+
+/* Another worker wants something of this one's flows. Any thread. */
+static void wake(void *arg)
+{
+	struct worker *worker = arg;
+
+	mailbox_signal(&worker->mailbox, WORKER_FLOW_ROOM);
+}
+
+static struct listener *new_udp(struct worker *worker, struct service *service, struct stats *stats)
+{
+	struct udp_listener *udp;
+
+	if (worker->datagrams == NULL)
+		worker->datagrams = udp_context_new();
+	if (worker->datagrams == NULL)
+		return NULL;
+	udp = udp_listener_new(worker->base, service, stats, worker->flows, worker->datagrams, wake,
+			       worker);
+	return udp != NULL ? &udp->common : NULL;
+}
+
+static struct listener *new_tcp(struct worker *worker, struct service *service, struct stats *stats)
+{
+	struct tcp_listener *tcp =
+	    tcp_listener_new(worker->base, service, stats, &worker->resets, &worker->relays);
+
+	return tcp != NULL ? &tcp->common : NULL;
+}
+
+static struct listener *new_listener(struct service *service, void *arg)
+{
+	struct worker *worker = arg;
+	struct stats *stats = ledger_stats(service->ledger, worker->index);
+	bool udp = service->conf->protocol == CONF_PROTOCOL_UDP;
+	struct listener *listener =
+	    udp ? new_udp(worker, service, stats) : new_tcp(worker, service, stats);
+
+	if (listener == NULL)
+		return NULL;
+	listener->on_idle = on_idle;
+	listener->on_idle_arg = worker;
+	return listener;
+}
+
+int worker_configure(struct worker *worker, struct worker_plan *plan)
+{
+	plan->result =
+	    lineup_apply(&worker->lineup, plan->setups, plan->setups_count, new_listener, worker);
+	return plan->result;
+}
+
+static void on_plan(struct mail *mail, void *arg)
+{
+	struct worker_plan *plan = (struct worker_plan *)(void *)mail;
+	struct worker *worker = arg;
+
+	(void)!worker_configure(worker, plan);
+	mail->open = plan->done;
+	mailbox_send(worker->news, mail);
+}
+
+void worker_send_plan(struct worker *worker, struct worker_plan *plan)
+{
+	plan->mail.open = on_plan;
+	mailbox_send(&worker->mailbox, &plan->mail);
+}
+
+static void on_visit(struct mail *mail, void *arg)
+{
+	struct worker *worker = arg;
+
+	visits_add(&worker->visits, (struct visit *)(void *)mail);
+}
+
+void worker_send_visit(struct worker *worker, struct visit *visit)
+{
+	visit->mail.open = on_visit;
+	mailbox_send(&worker->mailbox, &visit->mail);
+}
+
+/* ---- life ---- */
 
 static struct event_base *new_base(void)
 {
@@ -130,29 +215,31 @@ static void *run(void *arg)
 	return NULL;
 }
 
-struct worker *worker_new(struct flow_registry *flows, struct mailbox *notify,
-			  unsigned drained_message)
+struct worker *worker_new(size_t index, struct flow_registry *flows, struct mailbox *news)
 {
 	struct worker *worker = calloc(1, sizeof(*worker));
 
 	if (worker == NULL)
 		return NULL;
+	worker->index = index;
 	worker->flows = flows;
-	worker->notify = notify;
-	worker->drained_message = drained_message;
+	worker->news = news;
 	worker->mailbox.fd = -1;
 	worker->base = new_base();
 	if (worker->base == NULL) {
 		free(worker);
 		return NULL;
 	}
-	reset_list_init(&worker->resets, worker->base, RESET_HELD_MAX, check_drained, worker);
+	reset_list_init(&worker->resets, worker->base, RESET_HELD_MAX, on_resets_empty, worker);
 	if (relay_context_init(&worker->relays, worker->base) < 0) {
 		event_base_free(worker->base);
 		free(worker);
 		return NULL;
 	}
-	if (mailbox_init(&worker->mailbox, worker->base, on_message, worker) < 0) {
+	worker->sweep = evtimer_new(worker->base, on_sweep, worker);
+	if (worker->sweep == NULL ||
+	    visits_init(&worker->visits, worker->base, &worker->lineup, news) < 0 ||
+	    mailbox_init(&worker->mailbox, worker->base, on_signal, worker) < 0) {
 		worker_free(worker);
 		return NULL;
 	}
@@ -163,82 +250,16 @@ void worker_free(struct worker *worker)
 {
 	if (worker == NULL)
 		return;
-	for (size_t i = 0; i < worker->listeners_count; i++) {
-		tcp_listener_free(worker->listeners[i].tcp);
-		udp_listener_free(worker->listeners[i].udp);
-	}
-	free(worker->listeners);
+	lineup_fini(&worker->lineup);
 	udp_context_free(worker->datagrams);
 	reset_list_fini(&worker->resets);
 	relay_context_fini(&worker->relays);
+	if (worker->sweep != NULL)
+		event_free(worker->sweep);
+	visits_fini(&worker->visits);
 	mailbox_fini(&worker->mailbox);
 	event_base_free(worker->base);
 	free(worker);
-}
-
-static struct tcp_listener *new_tcp(struct worker *worker, struct service *service, const int *fds,
-				    size_t count)
-{
-	struct tcp_listener *tcp =
-	    tcp_listener_new(worker->base, service, &worker->resets, &worker->relays, fds, count);
-
-	if (tcp == NULL)
-		return NULL;
-	tcp->on_idle = check_drained;
-	tcp->on_idle_arg = worker;
-	return tcp;
-}
-
-/* Another worker wants something of this one's flows. Any thread. */
-static void wake(void *arg)
-{
-	struct worker *worker = arg;
-
-	mailbox_post(&worker->mailbox, WORKER_FLOW_ROOM);
-}
-
-static struct udp_listener *new_udp(struct worker *worker, struct service *service, const int *fds,
-				    size_t count)
-{
-	struct udp_listener *udp;
-
-	if (worker->datagrams == NULL)
-		worker->datagrams = udp_context_new();
-	if (worker->datagrams == NULL) {
-		for (size_t i = 0; i < count; i++)
-			sock_close(fds[i]);
-		return NULL;
-	}
-	udp = udp_listener_new(worker->base, service, worker->flows, worker->datagrams, wake,
-			       worker, fds, count);
-	if (udp == NULL)
-		return NULL;
-	udp->on_idle = check_drained;
-	udp->on_idle_arg = worker;
-	return udp;
-}
-
-int worker_add_listener(struct worker *worker, struct service *service, const int *fds,
-			size_t count)
-{
-	struct worker_listener listener = {.tcp = NULL};
-	struct worker_listener *grown;
-
-	if (service->conf->protocol == CONF_PROTOCOL_UDP)
-		listener.udp = new_udp(worker, service, fds, count);
-	else
-		listener.tcp = new_tcp(worker, service, fds, count);
-	if (listener.tcp == NULL && listener.udp == NULL)
-		return -1;
-	grown = reallocarray(worker->listeners, worker->listeners_count + 1, sizeof(*grown));
-	if (grown == NULL) {
-		tcp_listener_free(listener.tcp);
-		udp_listener_free(listener.udp);
-		return -1;
-	}
-	worker->listeners = grown;
-	worker->listeners[worker->listeners_count++] = listener;
-	return 0;
 }
 
 int worker_start(struct worker *worker)
@@ -260,9 +281,14 @@ int worker_start(struct worker *worker)
 	return 0;
 }
 
-void worker_tell(struct worker *worker, enum worker_message message)
+void worker_tell(struct worker *worker, enum worker_signal signal)
 {
-	mailbox_post(&worker->mailbox, message);
+	mailbox_signal(&worker->mailbox, signal);
+}
+
+bool worker_has_released(const struct worker *worker)
+{
+	return atomic_load(&worker->released);
 }
 
 bool worker_is_drained(const struct worker *worker)
@@ -275,13 +301,6 @@ void worker_join(struct worker *worker)
 	if (worker->running)
 		pthread_join(worker->thread, NULL);
 	worker->running = false;
-}
-
-void worker_stats(const struct worker *worker, size_t index, struct stats *sum)
-{
-	const struct worker_listener *listener = &worker->listeners[index];
-
-	stats_sum(sum, listener->udp != NULL ? &listener->udp->group.stats : &listener->tcp->stats);
 }
 
 uint64_t worker_pipe_shortages(const struct worker *worker)

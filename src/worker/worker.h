@@ -2,8 +2,8 @@
 /*
  * One thread with its event base, listeners, sessions and flows.
  *
- * Workers share nothing mutable but what service/service.h names. The main thread makes, starts,
- * tells and joins them.
+ * Workers share nothing mutable but what service/ has. The main thread makes, starts, tells and
+ * joins them.
  */
 #ifndef MMPROXY_WORKER_H
 #define MMPROXY_WORKER_H
@@ -11,43 +11,64 @@
 #include <stdbool.h>
 #include <stddef.h>
 
-#include "base/stats.h"
 #include "service/flow_registry.h"
-#include "service/service.h"
+#include "service/listener.h"
 #include "worker/mailbox.h"
+#include "worker/visits.h"
 
 /* What a worker can be told. */
-enum worker_message {
+enum worker_signal {
 	WORKER_DRAIN = 1 << 0, /* nothing new; say so when the last session and flow have ended */
 	WORKER_CLOSE = 1 << 1, /* end all of them within a second, as WORKER_DRAIN otherwise */
 	WORKER_STOP = 1 << 2,  /* the same, and leave the loop then */
 	WORKER_FLOW_ROOM = 1 << 3, /* another worker asks for room, or has made some */
 };
 
+/* What a worker tells the main thread, by the mailbox that it was made with. */
+enum worker_news {
+	WORKER_HAS_RELEASED = 1 << 0, /* see worker_has_released() */
+	WORKER_IS_DRAINED = 1 << 1,   /* see worker_is_drained() */
+};
+
 struct worker;
 
 /*
- * flows outlives the worker. notify is posted drained_message from the worker's thread when a drain
- * has come to its end.
+ * flows outlives the worker. news gets signals of enum worker_news, and mail back. index is the
+ * worker's place in ledgers.
  */
-struct worker *worker_new(struct flow_registry *flows, struct mailbox *notify,
-			  unsigned drained_message) __attribute__((warn_unused_result));
+struct worker *worker_new(size_t index, struct flow_registry *flows, struct mailbox *news)
+    __attribute__((warn_unused_result));
 
 /* After worker_join(), or for one that never started. NULL is fine. */
 void worker_free(struct worker *worker);
 
-/*
- * Before worker_start(): serve a service on sockets that are bound, and listen, already, which
- * become the worker's in any case. Returns 0, or -1 when memory is out.
- */
-int worker_add_listener(struct worker *worker, struct service *service, const int *fds,
-			size_t count) __attribute__((warn_unused_result));
+/* All listeners that a worker is to have; those that it has and that are not here drain. */
+struct worker_plan {
+	struct mail mail; /* comes back when it has been done, to open done */
+	void (*done)(struct mail *mail, void *arg);
+	const struct listener_setup *setups;
+	size_t setups_count;
+	int result; /* 0, or -1 when memory was out: the same plan may be sent again */
+};
+
+/* Before worker_start(). Returns the result. */
+int worker_configure(struct worker *worker, struct worker_plan *plan)
+    __attribute__((warn_unused_result));
+
+/* The same, done by the worker's thread. The plan and its setups stay until it has come back. */
+void worker_send_plan(struct worker *worker, struct worker_plan *plan);
+
+/* Have all sessions and flows visited (worker/visits.h). */
+void worker_send_visit(struct worker *worker, struct visit *visit);
 
 /* Run the thread. Returns 0, or -1 with errno. */
 int worker_start(struct worker *worker) __attribute__((warn_unused_result));
 
 /* Any thread. */
-void worker_tell(struct worker *worker, enum worker_message message);
+void worker_tell(struct worker *worker, enum worker_signal signal);
+
+/* Whether, in a drain, it does not touch its listening sockets of TCP any more. Any thread. */
+bool worker_has_released(const struct worker *worker);
 
 /* Whether a drain has come to its end. Any thread. */
 bool worker_is_drained(const struct worker *worker);
@@ -57,8 +78,5 @@ void worker_join(struct worker *worker);
 
 /* How often a relay had to copy because there was no pipe for splicing. Any thread. */
 uint64_t worker_pipe_shortages(const struct worker *worker);
-
-/* Add the counters of the listener that was added as number index. Any thread. */
-void worker_stats(const struct worker *worker, size_t index, struct stats *sum);
 
 #endif

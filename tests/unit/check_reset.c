@@ -24,7 +24,8 @@ struct pair {
 static struct event_base *base;
 static struct reset_list list;
 static struct conf_listener block = {.max_connections = 100};
-static struct service service = {.conf = &block};
+static struct ledger ledger;
+static struct service service = {.refs = 1, .conf = &block, .ledger = &ledger};
 static unsigned emptied;
 
 static void on_empty(void *arg)
@@ -74,18 +75,17 @@ static bool is_reset(const struct pair *pair)
 	return got < 0 && errno == ECONNRESET;
 }
 
-static bool take(const struct pair *pair)
-{
-	service_enter(&service);
-	if (reset_take(&list, pair->ours, false, 0, &service))
-		return true;
-	service_leave(&service);
-	return false;
-}
-
 static unsigned active(void)
 {
-	return atomic_load(&service.active);
+	return ledger_active(&ledger);
+}
+
+/* Whether it is held. */
+static bool take(const struct pair *pair)
+{
+	reset_take(&list, pair->ours, false, 0, &service);
+	/* Otherwise it is closed. */
+	return fcntl(pair->ours, F_GETFD) >= 0;
 }
 
 static void setup(void)

@@ -10,6 +10,7 @@
 static struct conf conf;
 static struct conf_listener listener;
 static struct addr listen_addr;
+static struct ledger ledger;
 static struct service service;
 static struct proxy_header header;
 static struct route route;
@@ -37,6 +38,9 @@ static void set_up(void)
 	memset(&conf, 0, sizeof(conf));
 	memset(&listener, 0, sizeof(listener));
 	memset(&service, 0, sizeof(service));
+	memset(&ledger, 0, sizeof(ledger));
+	service.refs = 1;
+	service.ledger = &ledger;
 	listen_addr = parsed("127.0.0.1:7000");
 	listener.listen = &listen_addr;
 	listener.listen_count = 1;

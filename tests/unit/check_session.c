@@ -40,6 +40,8 @@ static struct conf_listener block;
 static struct service *service;
 static struct relay_context relays;
 static struct reset_list resets;
+static struct ledger *ledger;
+static struct listener_socket own_socket;
 static struct tcp_listener *listener;
 static struct event_base *base;
 static struct addr own;
@@ -112,13 +114,13 @@ static int listening_socket(struct addr *addr, int backlog)
 
 static void open_all(int backlog)
 {
-	int fd;
+	struct listener_setup setup = {.sockets = &own_socket, .sockets_count = 1};
 
 	base = event_base_new();
 	ck_assert_ptr_nonnull(base);
 	ck_assert_int_eq(relay_context_init(&relays, base), 0);
 	reset_list_init(&resets, base, RESET_HELD_MAX, NULL, NULL);
-	fd = listening_socket(&own, 16);
+	own_socket.fd = listening_socket(&own, 16);
 	backend_listener = listening_socket(&block.target_ipv4, backlog);
 	block.name = (char *)(uintptr_t) "t";
 	block.listen = &own;
@@ -131,10 +133,14 @@ static void open_all(int backlog)
 	conf.refs = 1;
 	conf.listeners = &block;
 	conf.listeners_count = 1;
-	service = service_new(&conf, &block);
+	ledger = ledger_new(&block, 1);
+	ck_assert_ptr_nonnull(ledger);
+	service = service_new(&conf, &block, ledger);
 	ck_assert_ptr_nonnull(service);
-	listener = tcp_listener_new(base, service, &resets, &relays, &fd, 1);
+	listener = tcp_listener_new(base, service, ledger_stats(ledger, 0), &resets, &relays);
 	ck_assert_ptr_nonnull(listener);
+	setup.service = service;
+	ck_assert_int_eq(listener->common.kind->configure(&listener->common, &setup), 0);
 	client = socket(AF_INET, SOCK_STREAM | SOCK_CLOEXEC, 0);
 	ck_assert_int_eq(connect(client, &own.sa, addr_len(&own)), 0);
 	ck_assert_int_eq(fcntl(client, F_SETFL, O_NONBLOCK), 0);
@@ -145,8 +151,10 @@ static void open_all(int backlog)
 
 static void close_all(void)
 {
-	tcp_listener_free(listener);
-	service_free(service);
+	listener->common.kind->free(&listener->common);
+	service_unref(service);
+	ledger_unref(ledger);
+	close(own_socket.fd);
 	reset_list_fini(&resets);
 	relay_context_fini(&relays);
 	(void)event_base_loop(base, EVLOOP_NONBLOCK);
@@ -227,7 +235,7 @@ static int client_end(char *bytes, size_t size, size_t *len)
 
 static uint64_t closed(enum close_reason reason)
 {
-	return stats_get(&listener->stats.closed[reason]);
+	return stats_get(&listener->common.stats->closed[reason]);
 }
 
 /* One connection from accept to close, on which that allocation fails. */
@@ -305,7 +313,7 @@ static void wait_for_backend(unsigned failing)
 	} else {
 		ck_assert_int_eq(LIST_FIRST(&listener->sessions)->state, SESSION_DIALLING);
 		/* An end in good order, but for the bytes that were taken. */
-		tcp_listener_close_sessions(listener, REASON_SHUTDOWN);
+		listener->common.kind->close_all(&listener->common, REASON_SHUTDOWN);
 		ck_assert_int_eq(client_end(bytes, sizeof(bytes), &len), ECONNRESET);
 	}
 	ck_assert_uint_eq(len, 0);

@@ -25,6 +25,8 @@ static struct conf_listener block;
 static struct service *service;
 static struct relay_context relays;
 static struct reset_list resets;
+static struct ledger *ledger;
+static struct listener_socket sockets[2];
 static struct tcp_listener *listener;
 static struct event_base *base;
 static struct addr own[2];
@@ -96,10 +98,17 @@ static unsigned log_count(const char *a, const char *b)
 	return found;
 }
 
+/* Serve on the first ones. */
+static int serve(size_t count)
+{
+	const struct listener_setup setup = {
+	    .service = service, .sockets = sockets, .sockets_count = count};
+
+	return listener->common.kind->configure(&listener->common, &setup);
+}
+
 static void set_up(void)
 {
-	int fds[2];
-
 	catch_log();
 	failures = 0;
 	accepting = 0;
@@ -108,7 +117,8 @@ static void set_up(void)
 	ck_assert_int_eq(relay_context_init(&relays, base), 0);
 	reset_list_init(&resets, base, RESET_HELD_MAX, NULL, NULL);
 	for (int i = 0; i < 2; i++)
-		fds[i] = listening_socket(&own[i]);
+		sockets[i] = (struct listener_socket){
+		    .fd = listening_socket(&own[i]), .number = (uint32_t)i, .addr = own[i]};
 	block.name = (char *)(uintptr_t) "t";
 	block.listen = own;
 	block.listen_count = 2;
@@ -118,16 +128,22 @@ static void set_up(void)
 	conf.log_connections = true;
 	conf.listeners = &block;
 	conf.listeners_count = 1;
-	service = service_new(&conf, &block);
+	ledger = ledger_new(&block, 1);
+	ck_assert_ptr_nonnull(ledger);
+	service = service_new(&conf, &block, ledger);
 	ck_assert_ptr_nonnull(service);
-	listener = tcp_listener_new(base, service, &resets, &relays, fds, 2);
+	listener = tcp_listener_new(base, service, ledger_stats(ledger, 0), &resets, &relays);
 	ck_assert_ptr_nonnull(listener);
+	ck_assert_int_eq(serve(2), 0);
 }
 
 static void tear_down(void)
 {
-	tcp_listener_free(listener);
-	service_free(service);
+	listener->common.kind->free(&listener->common);
+	service_unref(service);
+	ledger_unref(ledger);
+	close(sockets[0].fd);
+	close(sockets[1].fd);
 	reset_list_fini(&resets);
 	relay_context_fini(&relays);
 	(void)event_base_loop(base, EVLOOP_NONBLOCK);
@@ -161,7 +177,7 @@ static void disperse(void)
 
 static uint64_t opened(void)
 {
-	return stats_get(&listener->stats.opened);
+	return stats_get(&listener->common.stats->opened);
 }
 
 /* One pass of the loop; returns how many connections it accepted. */
@@ -193,7 +209,7 @@ START_TEST(what_is_refused_is_gone_after_the_pass)
 	while (opened() < CROWD) {
 		pass();
 		ck_assert(LIST_EMPTY(&listener->sessions));
-		ck_assert_uint_eq(stats_get(&listener->stats.closed[REASON_HEADER_INVALID]),
+		ck_assert_uint_eq(stats_get(&listener->common.stats->closed[REASON_HEADER_INVALID]),
 				  opened());
 	}
 	disperse();
@@ -208,7 +224,7 @@ START_TEST(every_address_has_its_place_in_a_pass)
 	gather(&own[_i], "PROXY ");
 	fd = connect_to(&own[1 - _i], "no header");
 	pass();
-	ck_assert_uint_eq(stats_get(&listener->stats.closed[REASON_HEADER_INVALID]), 1);
+	ck_assert_uint_eq(stats_get(&listener->common.stats->closed[REASON_HEADER_INVALID]), 1);
 	ck_assert_uint_le(opened(), TCP_LISTENER_TURN + 1);
 	close(fd);
 	disperse();
@@ -250,13 +266,13 @@ START_TEST(a_flooded_listener_pauses_for_others)
 	ck_assert_int_eq(event_add(other, NULL), 0);
 	let_in(CROWD / TCP_LISTENER_TURN + 1);
 	if (_i == 0) {
-		ck_assert_uint_eq(stats_get(&listener->stats.accept_pauses), 1);
+		ck_assert_uint_eq(stats_get(&listener->common.stats->accept_pauses), 1);
 		/* A pause ends. */
 		while (opened() < CROWD)
 			pass();
 		ck_assert_uint_ge(served, CROWD / TCP_LISTENER_TURN);
 	} else {
-		ck_assert_uint_eq(stats_get(&listener->stats.accept_pauses), 0);
+		ck_assert_uint_eq(stats_get(&listener->common.stats->accept_pauses), 0);
 		ck_assert_uint_eq(opened(), CROWD);
 	}
 	event_free(other);

@@ -22,6 +22,8 @@ static const uint8_t header[16] = {0x0D, 0x0A, 0x0D, 0x0A, 0x00, 0x0D, 0x0A, 0x5
 
 static struct conf conf;
 static struct conf_listener block;
+static struct ledger *ledger;
+static struct listener_socket own_socket;
 static struct service *service;
 static struct flow_registry *registry;
 static struct udp_context *context;
@@ -83,16 +85,16 @@ static void set_up(void)
 	const struct sock_listen_options options = {.transparent = false};
 	socklen_t len = sizeof(struct addr);
 	static struct addr own;
+	struct listener_setup setup = {.sockets = &own_socket, .sockets_count = 1};
 	struct addr unused;
-	int fd;
 
 	event_set_mem_functions(__wrap_malloc, __wrap_realloc, free);
 	base = event_base_new();
 	ck_assert_ptr_nonnull(base);
 	ck_assert_int_eq(addr_parse(&own, "127.0.0.1:0"), 0);
-	fd = udp_sock_bind(&own, &options);
-	ck_assert_int_ge(fd, 0);
-	ck_assert_int_eq(getsockname(fd, &own.sa, &len), 0);
+	own_socket.fd = udp_sock_bind(&own, &options);
+	ck_assert_int_ge(own_socket.fd, 0);
+	ck_assert_int_eq(getsockname(own_socket.fd, &own.sa, &len), 0);
 	backend = bound_socket(&block.target_ipv4);
 	for (int i = 0; i < BALANCERS; i++) {
 		balancers[i] = bound_socket(&unused);
@@ -108,19 +110,26 @@ static void set_up(void)
 	conf.refs = 1;
 	conf.listeners = &block;
 	conf.listeners_count = 1;
-	service = service_new(&conf, &block);
+	ledger = ledger_new(&block, 1);
+	ck_assert_ptr_nonnull(ledger);
+	service = service_new(&conf, &block, ledger);
 	context = udp_context_new();
 	registry = flow_registry_new();
 	ck_assert(service != NULL && context != NULL && registry != NULL);
-	listener = udp_listener_new(base, service, registry, context, on_wake, NULL, &fd, 1);
+	listener = udp_listener_new(base, service, ledger_stats(ledger, 0), registry, context,
+				    on_wake, NULL);
 	ck_assert_ptr_nonnull(listener);
+	setup.service = service;
+	ck_assert_int_eq(listener->common.kind->configure(&listener->common, &setup), 0);
 }
 
 static void tear_down(void)
 {
-	udp_listener_free(listener);
+	listener->common.kind->free(&listener->common);
 	udp_context_free(context);
-	service_free(service);
+	service_unref(service);
+	ledger_unref(ledger);
+	close(own_socket.fd);
 	flow_registry_free(registry);
 	event_base_free(base);
 	for (int i = 0; i < BALANCERS; i++)

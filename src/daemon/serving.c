@@ -1,0 +1,215 @@
+/* SPDX-License-Identifier: BSD-2-Clause */
+/* What mmproxy serves. */
+#include "daemon/serving.h"
+
+#include <sched.h>
+#include <stdlib.h>
+
+#include "base/clock.h"
+#include "daemon/report.h"
+
+/* A plan for which a worker had no memory is tried again after this time. */
+#define RETRY_MS 500
+
+static size_t count_workers(const struct conf *conf)
+{
+	cpu_set_t cpus;
+
+	if (conf->workers != 0)
+		return conf->workers;
+	if (sched_getaffinity(0, sizeof(cpus), &cpus) < 0)
+		return 1;
+	return (size_t)CPU_COUNT(&cpus);
+}
+
+/* ---- making and stopping ---- */
+
+int serving_init(struct serving *serving, struct conf *conf)
+{
+	*serving = (struct serving){.conf = conf_ref(conf), .workers_count = count_workers(conf)};
+	listen_init(&serving->room, serving->workers_count);
+	roster_init(&serving->roster, serving->workers_count);
+	serving->flows = flow_registry_new();
+	serving->workers = calloc(serving->workers_count, sizeof(struct worker *));
+	return serving->flows != NULL && serving->workers != NULL ? 0 : -1;
+}
+
+void serving_fini(struct serving *serving)
+{
+	for (size_t i = 0; i < serving->workers_count && serving->workers != NULL; i++)
+		worker_free(serving->workers[i]);
+	free(serving->workers);
+	if (serving->retry != NULL)
+		event_free(serving->retry);
+	plan_free(serving->plan);
+	cutting_fini(&serving->cutting);
+	listen_fini(&serving->room);
+	roster_fini(&serving->roster);
+	flow_registry_free(serving->flows);
+	conf_unref(serving->conf);
+}
+
+int serving_open(struct serving *serving)
+{
+	if (listen_open(&serving->room, serving->conf) < 0)
+		return -1;
+	listen_commit(&serving->room, serving->conf, clock_now_ms());
+	return 0;
+}
+
+int serving_start(struct serving *serving)
+{
+	for (size_t i = 0; i < serving->workers_count; i++)
+		if (worker_start(serving->workers[i]) < 0)
+			return -1;
+	return 0;
+}
+
+void serving_tell_workers(const struct serving *serving, enum worker_signal signal)
+{
+	for (size_t i = 0; i < serving->workers_count; i++)
+		worker_tell(serving->workers[i], signal);
+}
+
+bool serving_has_released(const struct serving *serving)
+{
+	for (size_t i = 0; i < serving->workers_count; i++)
+		if (!worker_has_released(serving->workers[i]))
+			return false;
+	return true;
+}
+
+bool serving_is_drained(const struct serving *serving)
+{
+	for (size_t i = 0; i < serving->workers_count; i++)
+		if (!worker_is_drained(serving->workers[i]))
+			return false;
+	return true;
+}
+
+void serving_stop(struct serving *serving)
+{
+	serving_tell_workers(serving, WORKER_STOP);
+	for (size_t i = 0; i < serving->workers_count; i++)
+		worker_join(serving->workers[i]);
+}
+
+/* ---- changing ---- */
+
+bool serving_is_changing(const struct serving *serving)
+{
+	return serving->plan != NULL || cutting_is_under_way(&serving->cutting);
+}
+
+static void on_cut(void *arg)
+{
+	struct serving *serving = arg;
+
+	if (serving->on_changed != NULL)
+		serving->on_changed(serving->on_changed_arg);
+}
+
+static void on_plan_done(struct plan *plan, void *arg)
+{
+	const struct timeval delay = clock_timeval(RETRY_MS);
+	struct serving *serving = arg;
+
+	if (plan->failed) {
+		if (!serving->plan_warned)
+			log_msg(LOG_LEVEL_ERROR, "memory is out: a worker still serves what was "
+						 "configured before; trying again");
+		serving->plan_warned = true;
+		if (evtimer_add(serving->retry, &delay) < 0)
+			plan_send(plan, serving->workers, on_plan_done, serving);
+		return;
+	}
+	serving->plan_warned = false;
+	serving->plan = NULL;
+	plan_free(plan);
+	/* No worker knows of them any more. */
+	listen_close_unwanted(&serving->room);
+	if (cutting_start(&serving->cutting, &serving->roster, serving->workers,
+			  serving->workers_count, on_cut, serving) < 0) {
+		log_msg(LOG_LEVEL_ERROR,
+			"memory is out: clients that are denied now keep what they have open");
+		on_cut(serving);
+	}
+}
+
+static void on_retry(evutil_socket_t fd, short what, void *arg)
+{
+	struct serving *serving = arg;
+
+	(void)fd;
+	(void)what;
+	plan_send(serving->plan, serving->workers, on_plan_done, serving);
+}
+
+int serving_make_workers(struct serving *serving, struct event_base *base, struct mailbox *news)
+{
+	serving->retry = evtimer_new(base, on_retry, serving);
+	if (serving->retry == NULL || roster_prepare(&serving->roster, serving->conf) < 0)
+		return -1;
+	roster_commit(&serving->roster, serving->conf);
+	serving->plan = plan_new(&serving->room, &serving->roster);
+	if (serving->plan == NULL)
+		return -1;
+	for (size_t i = 0; i < serving->workers_count; i++) {
+		serving->workers[i] = worker_new(i, serving->flows, news);
+		if (serving->workers[i] == NULL ||
+		    worker_configure(serving->workers[i], &serving->plan->parts[i].plan) < 0)
+			return -1;
+	}
+	plan_free(serving->plan);
+	serving->plan = NULL;
+	return 0;
+}
+
+/* The rest of a change, behind what may fail for other reasons than memory. */
+static int commit(struct serving *serving, struct conf *conf)
+{
+	struct conf *former = serving->conf;
+
+	if (roster_prepare(&serving->roster, conf) < 0)
+		return -1;
+	listen_commit(&serving->room, conf, clock_now_ms());
+	roster_commit(&serving->roster, conf);
+	serving->conf = conf_ref(conf);
+	conf_unref(former);
+	return 0;
+}
+
+/* Tell the workers. Without memory that waits for the next tick. */
+static void send_plan(struct serving *serving)
+{
+	serving->plan = plan_new(&serving->room, &serving->roster);
+	serving->plan_due = serving->plan == NULL;
+	if (serving->plan != NULL)
+		plan_send(serving->plan, serving->workers, on_plan_done, serving);
+}
+
+int serving_change(struct serving *serving, struct conf *conf)
+{
+	if (listen_open(&serving->room, conf) < 0)
+		return -1;
+	if (commit(serving, conf) < 0) {
+		log_msg(LOG_LEVEL_ERROR, "cannot change the configuration: memory is out");
+		listen_undo(&serving->room);
+		return -1;
+	}
+	send_plan(serving);
+	return 0;
+}
+
+/* ---- once a second ---- */
+
+void serving_tick(struct serving *serving, int64_t now_ms)
+{
+	roster_log_suppressed(&serving->roster, now_ms);
+	roster_forget_ended(&serving->roster, report_ledger);
+	if (serving_is_changing(serving))
+		return;
+	if (listen_leave(&serving->room, now_ms - serving->conf->drain_timeout_ms) ||
+	    serving->plan_due)
+		send_plan(serving);
+}

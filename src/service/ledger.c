@@ -1,0 +1,87 @@
+/* SPDX-License-Identifier: BSD-2-Clause */
+/* What goes on when a listener's configuration is read again. */
+#include "service/ledger.h"
+
+#include <stdlib.h>
+#include <string.h>
+
+struct ledger *ledger_new(const struct conf_listener *conf, size_t workers)
+{
+	struct ledger *ledger = calloc(1, sizeof(*ledger));
+
+	if (ledger == NULL)
+		return NULL;
+	ledger->name = strdup(conf->name);
+	ledger->workers =
+	    aligned_alloc(_Alignof(struct ledger_stats), workers * sizeof(struct ledger_stats));
+	if (ledger->name == NULL || ledger->workers == NULL) {
+		free(ledger->workers);
+		free(ledger->name);
+		free(ledger);
+		return NULL;
+	}
+	memset(ledger->workers, 0, workers * sizeof(struct ledger_stats));
+	ledger->workers_count = workers;
+	atomic_init(&ledger->refs, 1);
+	ledger->protocol = conf->protocol;
+	ledger->first_address = conf->listen[0];
+	for (size_t i = 0; i < REASON_COUNT; i++)
+		log_limit_init(&ledger->limits[i]);
+	return ledger;
+}
+
+struct ledger *ledger_ref(struct ledger *ledger)
+{
+	atomic_fetch_add_explicit(&ledger->refs, 1, memory_order_relaxed);
+	return ledger;
+}
+
+void ledger_unref(struct ledger *ledger)
+{
+	if (ledger == NULL ||
+	    atomic_fetch_sub_explicit(&ledger->refs, 1, memory_order_acq_rel) != 1)
+		return;
+	for (size_t i = 0; i < REASON_COUNT; i++)
+		log_limit_fini(&ledger->limits[i]);
+	flow_quota_fini(&ledger->quota);
+	free(ledger->workers);
+	free(ledger->name);
+	free(ledger);
+}
+
+bool ledger_is_of(const struct ledger *ledger, const struct conf_listener *conf)
+{
+	return ledger->protocol == conf->protocol && strcmp(ledger->name, conf->name) == 0;
+}
+
+struct stats *ledger_stats(struct ledger *ledger, size_t worker)
+{
+	return &ledger->workers[worker].stats;
+}
+
+void ledger_sum(const struct ledger *ledger, struct stats *sum)
+{
+	for (size_t i = 0; i < ledger->workers_count; i++)
+		stats_sum(sum, &ledger->workers[i].stats);
+}
+
+unsigned ledger_active(const struct ledger *ledger)
+{
+	return atomic_load_explicit(&ledger->active, memory_order_relaxed);
+}
+
+void ledger_log_suppressed(struct ledger *ledger, int64_t now_ms)
+{
+	for (size_t i = 0; i < REASON_COUNT; i++) {
+		uint32_t suppressed = log_limit_take(&ledger->limits[i], now_ms);
+		struct log_line line;
+
+		if (suppressed == 0)
+			continue;
+		log_line_begin(&line, LOG_LEVEL_WARN);
+		log_line_str(&line, "listener", ledger->name);
+		log_line_str(&line, "reason", reason_name((enum close_reason)i));
+		log_line_u64(&line, "suppressed", suppressed);
+		log_line_end(&line);
+	}
+}

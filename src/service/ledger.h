@@ -1,0 +1,70 @@
+/* SPDX-License-Identifier: BSD-2-Clause */
+/*
+ * What goes on when a listener's configuration is read again: its counters, how many connections or
+ * flows it has, and the limits of its log lines.
+ *
+ * One a listener, which is known by its name and protocol. Counted: each service has a reference.
+ * Any thread.
+ */
+#ifndef MMPROXY_LEDGER_H
+#define MMPROXY_LEDGER_H
+
+#include <stdatomic.h>
+#include <stddef.h>
+#include <stdint.h>
+
+#include "base/addr.h"
+#include "base/log_limit.h"
+#include "base/reason.h"
+#include "base/stats.h"
+#include "conf/conf.h"
+#include "service/flow_quota.h"
+
+/* A worker's counters, in cache lines that no other worker writes to. */
+struct ledger_stats {
+	_Alignas(64) struct stats stats;
+};
+
+struct ledger {
+	atomic_uint refs;
+	char *name;
+	enum conf_protocol protocol;
+	/* The first address it ever had, by which service/client_path knows its pairs. */
+	struct addr first_address;
+	/*
+	 * Connections or flows of all workers. The one counter that workers share: max_connections
+	 * and max_flows are promises, and adding up the workers' own counters would let two of them
+	 * through the last gap.
+	 */
+	atomic_uint active;
+	struct flow_quota quota; /* of max_flows */
+	struct log_limit limits[REASON_COUNT];
+	struct ledger_stats *workers;
+	size_t workers_count;
+};
+
+/* With one reference, for so many workers. NULL when memory is out. */
+struct ledger *ledger_new(const struct conf_listener *conf, size_t workers)
+    __attribute__((warn_unused_result));
+
+struct ledger *ledger_ref(struct ledger *ledger);
+
+/* Give a reference back; the last one frees. NULL is fine. */
+void ledger_unref(struct ledger *ledger);
+
+/* Whether the block is this ledger's listener. */
+bool ledger_is_of(const struct ledger *ledger, const struct conf_listener *conf);
+
+/* A worker's counters, which that worker alone writes. */
+struct stats *ledger_stats(struct ledger *ledger, size_t worker);
+
+/* Add all workers' counters to sum. */
+void ledger_sum(const struct ledger *ledger, struct stats *sum);
+
+/* Connections or flows that there are now. */
+unsigned ledger_active(const struct ledger *ledger);
+
+/* Log how many lines were left out in seconds that are over by now_ms, one line a reason. */
+void ledger_log_suppressed(struct ledger *ledger, int64_t now_ms);
+
+#endif

@@ -1,0 +1,93 @@
+/* SPDX-License-Identifier: BSD-2-Clause */
+/*
+ * A listener of one worker, of either protocol: the sockets that it borrows, and its sessions or
+ * flows. tcp/tcp_listener and udp/udp_listener are the two kinds.
+ *
+ * The worker's thread only, but for its ledger.
+ */
+#ifndef MMPROXY_LISTENER_H
+#define MMPROXY_LISTENER_H
+
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+
+#include "base/addr.h"
+#include "base/reason.h"
+#include "base/stats.h"
+#include "service/ledger.h"
+#include "service/service.h"
+
+/*
+ * A listening socket, which is lent by daemon/listen. number is its own among those that the
+ * listener has had, the same in every worker, and never another's.
+ */
+struct listener_socket {
+	int fd;
+	uint32_t number;
+	struct addr addr;
+	bool draining; /* of UDP: opens no new flows, but those that it has go on */
+};
+
+/* What a listener is to be. Sockets are in the order of their numbers. */
+struct listener_setup {
+	struct service *service;
+	const struct listener_socket *sockets;
+	size_t sockets_count;
+};
+
+/* What can be told of a session or flow. */
+struct listener_view {
+	const struct service *service; /* that it was opened under */
+	const struct addr *peer;
+	const struct addr *client; /* AF_UNSPEC: it has none, mmproxy's own address is used */
+	const struct addr *target; /* AF_UNSPEC: not known yet */
+	uint64_t bytes[STATS_DIRECTIONS];
+	int64_t opened_ms; /* CLOCK_MONOTONIC, as in base/clock.h */
+	int64_t active_ms; /* the last byte or datagram */
+	bool relaying;	   /* false: it waits for its header or its backend */
+};
+
+/*
+ * Called for each session or flow. Returns REASON_COUNT to let it go on, or the reason for which it
+ * ends.
+ */
+typedef enum close_reason (*listener_visitor)(const struct listener_view *view, void *arg);
+
+struct listener;
+
+struct listener_kind {
+	/*
+	 * Serve what is to be served from now on: new connections and flows are the new service's,
+	 * those that there are keep theirs. Sockets that are not listed are not touched again; a
+	 * TCP one has been emptied before. Returns 0, or -1 when memory is out, and then it may be
+	 * called again with the same.
+	 */
+	int (*configure)(struct listener *listener, const struct listener_setup *setup);
+	/* Open nothing new. Sockets of TCP are not touched again. */
+	void (*drain)(struct listener *listener);
+	/* End every session and flow. */
+	void (*close_all)(struct listener *listener, enum close_reason reason);
+	bool (*is_idle)(const struct listener *listener);
+	/* Another worker asks for room, or has made some. */
+	void (*handle_room)(struct listener *listener);
+	/*
+	 * Visit some of those that were there when a round of visits began, at most max. restart
+	 * begins a round. Returns whether there are more.
+	 */
+	bool (*visit)(struct listener *listener, bool restart, size_t max, listener_visitor visitor,
+		      void *arg);
+	/* End what is left, with REASON_SHUTDOWN, and free it. */
+	void (*free)(struct listener *listener);
+};
+
+/* Embedded in both kinds. */
+struct listener {
+	const struct listener_kind *kind;
+	struct service *service;    /* of what is opened now; a reference */
+	struct stats *stats;	    /* this worker's, of the service's ledger */
+	void (*on_idle)(void *arg); /* the last session or flow has ended */
+	void *on_idle_arg;
+};
+
+#endif
