@@ -7,6 +7,7 @@
 #include <string.h>
 
 #include "conf/conf_access.h"
+#include "conf/conf_families.h"
 #include "conf/conf_loop.h"
 #include "conf/conf_overlap.h"
 #include "conf/conf_protocol.h"
@@ -147,6 +148,17 @@ static void check_routing(const struct conf_draft *draft, struct conf_errors *er
 				table);
 }
 
+/* What "defaults" has for listeners of the other protocol opens no socket here. */
+static void drop_health(const struct conf_draft *draft)
+{
+	for (size_t i = 0; i < draft->conf->listeners_count; i++) {
+		struct conf_listener *listener = &draft->conf->listeners[i];
+
+		if (listener->protocol != CONF_PROTOCOL_TCP)
+			memset(&listener->health_listen, 0, sizeof(listener->health_listen));
+	}
+}
+
 static void seal_sets(struct conf_listener *listener)
 {
 	struct netset *sets[] = {listener->allowed_subnets, listener->headerless_subnets,
@@ -186,8 +198,10 @@ void conf_check(struct conf_draft *draft, struct conf_errors *errors)
 		return;
 	name_listeners(draft, errors);
 	check_names(draft, errors);
+	drop_health(draft);
 	conf_overlap_check(draft, errors);
 	conf_protocol_check(draft, errors);
+	conf_families_check(draft, errors);
 	check_listeners(draft, errors);
 	for (size_t i = 0; i < conf->listeners_count; i++) {
 		struct conf_listener *listener = &conf->listeners[i];

@@ -7,15 +7,24 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/un.h>
 
 #include "conf/conf.h"
 #include "conf/conf_addr.h"
 
 #define NAME_LEN_MAX 64
 
+/* Before the path of a UNIX socket. */
+static const char unix_prefix[] = "unix:";
+
 static const char out_of_memory[] = "cannot be kept: memory is out";
 
 _Static_assert(sizeof(enum log_level) == sizeof(unsigned), "words are stored as unsigned");
+_Static_assert(CONF_SOCKET_PATH_MAX + 1 == sizeof(((struct sockaddr_un *)0)->sun_path),
+	       "the longest path has room for its NUL");
+_Static_assert(CONF_TEXT_MAX > sizeof(unix_prefix) + CONF_SOCKET_PATH_MAX &&
+		   CONF_TEXT_MAX >= ADDR_STRLEN,
+	       "what is not a string fits");
 
 /* What the table calls a duration's field, an integer's or a word's. */
 static uint32_t *u32_field(const struct conf_key *key, void *base)
@@ -26,6 +35,17 @@ static uint32_t *u32_field(const struct conf_key *key, void *base)
 static void *field_of(const struct conf_key *key, void *base)
 {
 	return (char *)base + key->offset;
+}
+
+/* The string beside the field, of a type that has a path as well. */
+static char **path_of(const struct conf_key *key, void *base)
+{
+	return (char **)(void *)((char *)base + key->path);
+}
+
+static const char *path_text(const struct conf_key *key, const void *base)
+{
+	return *(char *const *)(const void *)((const char *)base + key->path);
 }
 
 static int refuse(char *why, const char *reason)
@@ -190,6 +210,37 @@ static int set_target(const struct conf_key *key, const char *text, void *base, 
 	return 0;
 }
 
+static int set_address(const struct conf_key *key, const char *text, void *base, char *why)
+{
+	struct addr addr;
+	const char *wrong;
+
+	if (addr_parse(&addr, text) < 0)
+		return not_accepted(key, why);
+	wrong = conf_addr_misuse(&addr, true);
+	if (wrong != NULL)
+		return refuse(why, wrong);
+	memcpy(field_of(key, base), &addr, sizeof(addr));
+	return 0;
+}
+
+static int set_admin(const struct conf_key *key, const char *text, void *base, char *why)
+{
+	const char *path = text + strlen(unix_prefix);
+	char *copy;
+
+	if (strncmp(text, unix_prefix, strlen(unix_prefix)) != 0)
+		return set_address(key, text, base, why);
+	if (path[0] != '/' || path[strlen(path) - 1] == '/' || strlen(path) > CONF_SOCKET_PATH_MAX)
+		return not_accepted(key, why);
+	copy = strdup(path);
+	if (copy == NULL)
+		return refuse(why, out_of_memory);
+	conf_value_clear(key, base);
+	*path_of(key, base) = copy;
+	return 0;
+}
+
 static int add_listen(const struct conf_key *key, const char *text, void *base, char *why)
 {
 	struct conf_listener *listener = base;
@@ -267,6 +318,10 @@ int conf_value_set(const struct conf_key *key, const char *text, void *base,
 	case CONF_TYPE_IPV4_TARGET:
 	case CONF_TYPE_IPV6_TARGET:
 		return set_target(key, text, base, why);
+	case CONF_TYPE_ADDRESS:
+		return set_address(key, text, base, why);
+	case CONF_TYPE_ADMIN:
+		return set_admin(key, text, base, why);
 	case CONF_TYPE_LISTEN:
 		return add_listen(key, text, base, why);
 	case CONF_TYPE_SUBNETS:
@@ -317,7 +372,7 @@ void conf_value_clear(const struct conf_key *key, void *base)
 		listener->listen_count = 0;
 		break;
 	case CONF_TYPE_SUBNETS_FILE:
-		string = (char **)(void *)((char *)base + key->path);
+		string = path_of(key, base);
 		free(*string);
 		*string = NULL;
 		/* fallthrough */
@@ -326,8 +381,14 @@ void conf_value_clear(const struct conf_key *key, void *base)
 		netset_free(*set);
 		*set = NULL;
 		break;
+	case CONF_TYPE_ADMIN:
+		string = path_of(key, base);
+		free(*string);
+		*string = NULL;
+		/* fallthrough */
 	case CONF_TYPE_IPV4_TARGET:
 	case CONF_TYPE_IPV6_TARGET:
+	case CONF_TYPE_ADDRESS:
 		memset(field_of(key, base), 0, sizeof(struct addr));
 		break;
 	case CONF_TYPE_BOOL:
@@ -360,11 +421,18 @@ const char *conf_value_text(const struct conf_key *key, const void *base,
 	case CONF_TYPE_NAME:
 	case CONF_TYPE_LOG_TARGET:
 		return *(char *const *)field;
+	case CONF_TYPE_ADMIN:
+		if (path_text(key, base) != NULL) {
+			snprintf(buf, CONF_TEXT_MAX, "%s%s", unix_prefix, path_text(key, base));
+			return buf;
+		}
+		/* fallthrough */
 	case CONF_TYPE_IPV4_TARGET:
 	case CONF_TYPE_IPV6_TARGET:
+	case CONF_TYPE_ADDRESS:
 		return addr_is_set(addr) ? addr_format(addr, buf) : NULL;
 	case CONF_TYPE_SUBNETS_FILE:
-		return *(char *const *)(const void *)((const char *)base + key->path);
+		return path_text(key, base);
 	case CONF_TYPE_LISTEN:
 	case CONF_TYPE_SUBNETS:
 		break;

@@ -26,7 +26,7 @@ int conf_value_set_defaults(enum conf_scope scope, void *base) __attribute__((wa
 void conf_value_clear(const struct conf_key *key, void *base);
 
 /* The field as text, as conf_value_set() reads it, for types without lists; NULL: not set. */
-#define CONF_TEXT_MAX 64
+#define CONF_TEXT_MAX 128
 const char *conf_value_text(const struct conf_key *key, const void *base,
 			    char buf[static CONF_TEXT_MAX]);
 
