@@ -5,8 +5,6 @@
 #include <stdio.h>
 #include <string.h>
 
-#include "conf/conf.h"
-
 #define SECOND_MS 1000U
 #define MINUTE_MS (60 * SECOND_MS)
 #define HOUR_MS	  (60 * MINUTE_MS)
@@ -56,11 +54,13 @@ static const struct {
 /* clang-format off */
 const struct conf_key conf_keys[] = {
 	{.scope = CONF_SCOPE_TOP, .name = "workers", .type = CONF_TYPE_INTEGER,
-	 .offset = IN_CONF(workers), .fallback = "0", .max = 1024},
+	 .offset = IN_CONF(workers), .fallback = "0", .max = 1024,
+	 .needs_restart = true},
 	{.scope = CONF_SCOPE_TOP, .name = "user", .type = CONF_TYPE_ACCOUNT,
-	 .offset = IN_CONF(user), .fallback = "mmproxy", .left_unset = true},
+	 .offset = IN_CONF(user), .fallback = "mmproxy", .left_unset = true,
+	 .needs_restart = true},
 	{.scope = CONF_SCOPE_TOP, .name = "group", .type = CONF_TYPE_ACCOUNT,
-	 .offset = IN_CONF(group)},
+	 .offset = IN_CONF(group), .needs_restart = true},
 	{.scope = CONF_SCOPE_TOP, .name = "drain_timeout", .type = CONF_TYPE_DURATION,
 	 .offset = IN_CONF(drain_timeout_ms), .fallback = "30s", .max = DAY_MS},
 
@@ -252,6 +252,12 @@ const char *conf_key_nearest(enum conf_scope scope, const char *name)
 			consider(name, groups[i].name, &nearest, &best);
 	}
 	return nearest;
+}
+
+bool conf_key_is_for(const struct conf_key *key, enum conf_protocol protocol)
+{
+	return key->only == CONF_ONLY_ANY ||
+	       (key->only == CONF_ONLY_TCP) == (protocol == CONF_PROTOCOL_TCP);
 }
 
 bool conf_key_is_list(const struct conf_key *key)

@@ -12,6 +12,8 @@
 #include <stddef.h>
 #include <stdint.h>
 
+#include "conf/conf.h"
+
 /*
  * Where a key may stand. LISTENER keys may also stand in "defaults"; TARGETS and what follows are
  * groups there.
@@ -76,6 +78,7 @@ struct conf_key {
 
 	bool needs_content; /* an empty list would lock everyone out or let everyone in: refused */
 	enum conf_only only;
+	bool needs_restart; /* a reload cannot change it */
 };
 
 /* The rows, in the order of the manual page; those of a listener stand together. */
@@ -93,6 +96,9 @@ const char *conf_key_nearest(enum conf_scope scope, const char *name);
 
 /* The longest path of a UNIX socket (sun_path in unix(7)), without its NUL. */
 #define CONF_SOCKET_PATH_MAX 107
+
+/* Whether listeners of the protocol read the key. */
+bool conf_key_is_for(const struct conf_key *key, enum conf_protocol protocol);
 
 /* Whether the value is a list of what the type describes. */
 bool conf_key_is_list(const struct conf_key *key);

@@ -124,10 +124,8 @@ static bool has_other_name(const struct conf_key *key, const void *base)
 /* Whether a listener of another protocol has no use for the key, and so refuses it. */
 static bool is_foreign(const struct conf_key *key, const void *base)
 {
-	const struct conf_listener *listener = base;
-
-	return key->only != CONF_ONLY_ANY &&
-	       (key->only == CONF_ONLY_TCP) != (listener->protocol == CONF_PROTOCOL_TCP);
+	return conf_scope_is_listeners(key->scope) &&
+	       !conf_key_is_for(key, ((const struct conf_listener *)base)->protocol);
 }
 
 /* Whether the key has a value to print; an empty list is one where it is the default. */

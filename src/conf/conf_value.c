@@ -399,6 +399,61 @@ void conf_value_clear(const struct conf_key *key, void *base)
 	}
 }
 
+static bool is_same_string(const char *a, const char *b)
+{
+	return a == NULL || b == NULL ? a == b : strcmp(a, b) == 0;
+}
+
+static bool is_same_listen(const struct conf_listener *a, const struct conf_listener *b)
+{
+	if (a->listen_count != b->listen_count)
+		return false;
+	for (size_t i = 0; i < a->listen_count; i++) {
+		if (!addr_equal(&a->listen[i], &b->listen[i]))
+			return false;
+	}
+	return true;
+}
+
+static bool is_same_set(const struct netset *a, const struct netset *b)
+{
+	return a == NULL || b == NULL ? a == b : netset_equal(a, b);
+}
+
+bool conf_value_equal(const struct conf_key *key, const void *a, const void *b)
+{
+	const void *field = (const char *)a + key->offset;
+	const void *other = (const char *)b + key->offset;
+
+	switch (key->type) {
+	case CONF_TYPE_BOOL:
+		return *(const bool *)field == *(const bool *)other;
+	case CONF_TYPE_INTEGER:
+	case CONF_TYPE_DURATION:
+	case CONF_TYPE_WORD:
+		return memcmp(field, other, sizeof(uint32_t)) == 0;
+	case CONF_TYPE_ACCOUNT:
+	case CONF_TYPE_NAME:
+	case CONF_TYPE_LOG_TARGET:
+		return is_same_string(*(char *const *)field, *(char *const *)other);
+	case CONF_TYPE_ADMIN:
+		if (!is_same_string(path_text(key, a), path_text(key, b)))
+			return false;
+		/* fallthrough */
+	case CONF_TYPE_IPV4_TARGET:
+	case CONF_TYPE_IPV6_TARGET:
+	case CONF_TYPE_ADDRESS:
+		return addr_equal(field, other);
+	case CONF_TYPE_LISTEN:
+		return is_same_listen(a, b);
+	case CONF_TYPE_SUBNETS:
+		return is_same_set(*(struct netset *const *)field, *(struct netset *const *)other);
+	case CONF_TYPE_SUBNETS_FILE:
+		return true;
+	}
+	return false;
+}
+
 const char *conf_value_text(const struct conf_key *key, const void *base,
 			    char buf[static CONF_TEXT_MAX])
 {
