@@ -135,6 +135,22 @@ static void check_needed(const struct conf_listener *listener, const struct conf
 	}
 }
 
+/* Dynamic destinations are as many as clients ask for: none of them stands for the server. */
+static void check_health(const struct conf_listener *listener, const struct conf_origin *origin,
+			 struct conf_errors *errors)
+{
+	const struct conf_place *place;
+
+	if (conf_draft_state(origin, CONF_SCOPE_HEALTH, "listen", &place) == CONF_STATE_GIVEN &&
+	    listener->dynamic_destination && !addr_is_set(&listener->target_ipv4) &&
+	    !addr_is_set(&listener->target_ipv6) &&
+	    conf_draft_state(origin, CONF_SCOPE_TARGETS, "ipv4", NULL) != CONF_STATE_REFUSED &&
+	    conf_draft_state(origin, CONF_SCOPE_TARGETS, "ipv6", NULL) != CONF_STATE_REFUSED)
+		conf_errors_add(errors, place,
+				"it needs a target, whose health it tells: beside "
+				"dynamic_destination = true the listener may have targets too");
+}
+
 static void check_routing(const struct conf_draft *draft, struct conf_errors *errors)
 {
 	const struct conf_place *place;
@@ -181,6 +197,8 @@ static void check_listeners(const struct conf_draft *draft, struct conf_errors *
 		if (draft->listeners[i].refused)
 			continue;
 		check_needed(listener, &draft->listeners[i], errors);
+		if (listener->protocol == CONF_PROTOCOL_TCP)
+			check_health(listener, &draft->listeners[i], errors);
 		check_loop(draft, i, &listener->target_ipv4, "ipv4", "ipv6", routes, errors);
 		check_loop(draft, i, &listener->target_ipv6, "ipv6", "ipv4", routes, errors);
 		conf_access_check(draft, i, errors);

@@ -350,6 +350,19 @@ START_TEST(test_health_is_for_tcp)
 }
 END_TEST
 
+START_TEST(test_health_is_that_of_a_target)
+{
+	conf_text_bad(
+	    "listeners = ( { " LISTEN "dynamic_destination = true; "
+	    "allowed_destinations = \"192.0.2.0/24\";\n" HEALTH("127.0.0.1:8081") "} );",
+	    "t.conf:2: listeners[0].health.listen: it needs a target, whose health it "
+	    "tells: beside dynamic_destination = true the listener may have targets too\n");
+	conf_unref(conf_text_good(
+	    "listeners = ( { " BASICS "dynamic_destination = true; "
+	    "allowed_destinations = \"192.0.2.0/24\";\n" HEALTH("127.0.0.1:8081") "} );"));
+}
+END_TEST
+
 START_TEST(test_ipv6_clients_need_a_way)
 {
 	static const char *const good[] = {
@@ -420,6 +433,7 @@ int main(void)
 	tcase_add_test(tcase, test_health_and_admin_have_addresses_of_their_own);
 	tcase_add_test(tcase, test_health_and_admin_are_no_targets);
 	tcase_add_test(tcase, test_health_is_for_tcp);
+	tcase_add_test(tcase, test_health_is_that_of_a_target);
 	tcase_add_test(tcase, test_ipv6_clients_need_a_way);
 	tcase_add_test(tcase, test_ipv6_clients_in_defaults_serve_who_needs_them);
 	suite_add_tcase(suite, tcase);
