@@ -276,6 +276,17 @@ bool netset_contains(const struct netset *set, const struct addr *addr)
 	}
 }
 
+static bool is_equal(const struct ranges *a, const struct ranges *b, size_t len)
+{
+	return a->count == b->count &&
+	       (a->count == 0 || memcmp(a->bytes, b->bytes, a->count * 2 * len) == 0);
+}
+
+bool netset_equal(const struct netset *a, const struct netset *b)
+{
+	return is_equal(&a->ipv4, &b->ipv4, IPV4_LEN) && is_equal(&a->ipv6, &b->ipv6, IPV6_LEN);
+}
+
 bool netset_is_empty(const struct netset *set)
 {
 	return set->text_count == 0;

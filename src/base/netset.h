@@ -31,6 +31,9 @@ void netset_seal(struct netset *set);
  */
 bool netset_contains(const struct netset *set, const struct addr *addr);
 
+/* Whether both hold the same addresses, however those were written. Only after netset_seal(). */
+bool netset_equal(const struct netset *a, const struct netset *b);
+
 /* Nothing was added. */
 bool netset_is_empty(const struct netset *set);
 

@@ -12,7 +12,7 @@ static void release(struct conf *conf)
 	for (size_t i = 0; i < conf_keys_count; i++) {
 		const struct conf_key *key = &conf_keys[i];
 
-		if (key->scope != CONF_SCOPE_LISTENER && key->scope != CONF_SCOPE_TARGETS) {
+		if (!conf_scope_is_listeners(key->scope)) {
 			conf_value_clear(key, conf);
 			continue;
 		}
@@ -37,18 +37,26 @@ void conf_unref(struct conf *conf)
 		release(conf);
 }
 
+static bool is_ipv4_port(const struct addr *addr, uint16_t port)
+{
+	return addr_family(addr) == AF_INET && addr_port(addr) == port;
+}
+
 bool conf_listens_on_ipv4_port(const struct conf *conf, enum conf_protocol protocol, uint16_t port)
 {
+	bool tcp = protocol == CONF_PROTOCOL_TCP;
+
 	for (size_t i = 0; i < conf->listeners_count; i++) {
 		const struct conf_listener *listener = &conf->listeners[i];
 
+		if (tcp && is_ipv4_port(&listener->health_listen, port))
+			return true;
 		if (listener->protocol != protocol)
 			continue;
 		for (size_t j = 0; j < listener->listen_count; j++) {
-			if (addr_family(&listener->listen[j]) == AF_INET &&
-			    addr_port(&listener->listen[j]) == port)
+			if (is_ipv4_port(&listener->listen[j], port))
 				return true;
 		}
 	}
-	return false;
+	return tcp && is_ipv4_port(&conf->admin_addr, port);
 }

@@ -26,6 +26,9 @@ enum conf_source_port { CONF_SOURCE_PRESERVE, CONF_SOURCE_FALLBACK, CONF_SOURCE_
 /* Where a UDP listener's datagrams carry the client's address (man page: udp_header). */
 enum conf_udp_header { CONF_UDP_EACH, CONF_UDP_FIRST, CONF_UDP_SPP };
 
+/* What becomes of IPv6 clients where there is only an IPv4 target (man page: ipv6_clients). */
+enum conf_ipv6_clients { CONF_IPV6_REFUSE, CONF_IPV6_PLAIN, CONF_IPV6_PSEUDO_IPV4 };
+
 enum conf_relay { CONF_RELAY_AUTO, CONF_RELAY_SPLICE, CONF_RELAY_BUFFERED };
 
 /*
@@ -51,7 +54,11 @@ struct conf_listener {
 	struct netset *allowed_destinations; /* NULL: every destination (flags form only) */
 	bool listen_transparent;
 	enum conf_source_port source_port;
-	uint32_t max_connections; /* 0: no limit */
+	uint32_t max_connections;	      /* 0: no limit */
+	uint32_t max_connections_per_client;  /* or flows; 0: no limit */
+	uint32_t connections_per_client_rate; /* new ones a second, or flows; 0: no limit */
+	enum conf_ipv6_clients ipv6_clients;  /* REFUSE where there is a target of IPv6 */
+	struct addr health_listen;	      /* TCP; AF_UNSPEC when absent */
 	uint32_t header_timeout_ms;
 	uint32_t connect_timeout_ms;
 	uint32_t idle_timeout_ms; /* 0: never */
@@ -74,6 +81,8 @@ struct conf {
 	enum log_format log_format;
 	char *log_target; /* "stderr", "syslog" or an absolute path */
 	bool log_connections;
+	char *admin_path;	/* of a UNIX socket; NULL: none */
+	struct addr admin_addr; /* of a TCP socket instead; AF_UNSPEC: none */
 	bool routing_manage;	/* always false: this version gives advice only */
 	uint32_t routing_table; /* named in advice about return routes */
 	struct conf_listener *listeners;
@@ -121,8 +130,9 @@ struct conf *conf_ref(struct conf *conf);
 void conf_unref(struct conf *conf);
 
 /*
- * Whether some listener of the protocol has an IPv4 address with this port. If not, [::] with that
- * port takes IPv4 as well, as in other programs.
+ * Whether some socket of the protocol listens on an IPv4 address with this port: a listener's or,
+ * with TCP, that of a listener's health or of the admin endpoint. If not, [::] with that port takes
+ * IPv4 as well, as in other programs.
  */
 bool conf_listens_on_ipv4_port(const struct conf *conf, enum conf_protocol protocol, uint16_t port);
 

@@ -7,6 +7,7 @@
 #include <string.h>
 
 #include "conf/conf_access.h"
+#include "conf/conf_families.h"
 #include "conf/conf_loop.h"
 #include "conf/conf_overlap.h"
 #include "conf/conf_protocol.h"
@@ -134,6 +135,22 @@ static void check_needed(const struct conf_listener *listener, const struct conf
 	}
 }
 
+/* Dynamic destinations are as many as clients ask for: none of them stands for the server. */
+static void check_health(const struct conf_listener *listener, const struct conf_origin *origin,
+			 struct conf_errors *errors)
+{
+	const struct conf_place *place;
+
+	if (conf_draft_state(origin, CONF_SCOPE_HEALTH, "listen", &place) == CONF_STATE_GIVEN &&
+	    listener->dynamic_destination && !addr_is_set(&listener->target_ipv4) &&
+	    !addr_is_set(&listener->target_ipv6) &&
+	    conf_draft_state(origin, CONF_SCOPE_TARGETS, "ipv4", NULL) != CONF_STATE_REFUSED &&
+	    conf_draft_state(origin, CONF_SCOPE_TARGETS, "ipv6", NULL) != CONF_STATE_REFUSED)
+		conf_errors_add(errors, place,
+				"it needs a target, whose health it tells: beside "
+				"dynamic_destination = true the listener may have targets too");
+}
+
 static void check_routing(const struct conf_draft *draft, struct conf_errors *errors)
 {
 	const struct conf_place *place;
@@ -145,6 +162,17 @@ static void check_routing(const struct conf_draft *draft, struct conf_errors *er
 		conf_errors_add(errors, place,
 				"%u is one of the kernel's own tables (253, 254, 255): use another",
 				table);
+}
+
+/* What "defaults" has for listeners of the other protocol opens no socket here. */
+static void drop_health(const struct conf_draft *draft)
+{
+	for (size_t i = 0; i < draft->conf->listeners_count; i++) {
+		struct conf_listener *listener = &draft->conf->listeners[i];
+
+		if (listener->protocol != CONF_PROTOCOL_TCP)
+			memset(&listener->health_listen, 0, sizeof(listener->health_listen));
+	}
 }
 
 static void seal_sets(struct conf_listener *listener)
@@ -169,6 +197,8 @@ static void check_listeners(const struct conf_draft *draft, struct conf_errors *
 		if (draft->listeners[i].refused)
 			continue;
 		check_needed(listener, &draft->listeners[i], errors);
+		if (listener->protocol == CONF_PROTOCOL_TCP)
+			check_health(listener, &draft->listeners[i], errors);
 		check_loop(draft, i, &listener->target_ipv4, "ipv4", "ipv6", routes, errors);
 		check_loop(draft, i, &listener->target_ipv6, "ipv6", "ipv4", routes, errors);
 		conf_access_check(draft, i, errors);
@@ -186,8 +216,10 @@ void conf_check(struct conf_draft *draft, struct conf_errors *errors)
 		return;
 	name_listeners(draft, errors);
 	check_names(draft, errors);
+	drop_health(draft);
 	conf_overlap_check(draft, errors);
 	conf_protocol_check(draft, errors);
+	conf_families_check(draft, errors);
 	check_listeners(draft, errors);
 	for (size_t i = 0; i < conf->listeners_count; i++) {
 		struct conf_listener *listener = &conf->listeners[i];

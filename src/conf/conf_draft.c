@@ -82,15 +82,17 @@ int conf_draft_init_listener(struct conf_listener *listener, struct conf_origin 
 {
 	memset(listener, 0, sizeof(*listener));
 	memset(origin, 0, sizeof(*origin));
-	if (conf_value_set_defaults(CONF_SCOPE_LISTENER, listener) < 0)
-		return -1;
-	return conf_value_set_defaults(CONF_SCOPE_TARGETS, listener);
+	for (enum conf_scope scope = CONF_SCOPE_LISTENER; scope < CONF_SCOPE_COUNT; scope++) {
+		if (conf_value_set_defaults(scope, listener) < 0)
+			return -1;
+	}
+	return 0;
 }
 
 void conf_draft_fini_listener(struct conf_listener *listener, struct conf_origin *origin)
 {
 	for (size_t i = 0; i < conf_keys_count; i++) {
-		if (conf_keys[i].scope == CONF_SCOPE_LISTENER)
+		if (conf_scope_is_listeners(conf_keys[i].scope))
 			conf_value_clear(&conf_keys[i], listener);
 	}
 	free(origin->listen);

@@ -18,8 +18,8 @@
 struct block {
 	struct conf_reading *reading;
 	int index; /* a listener's or CONF_BLOCK_DEFAULTS */
-	const config_setting_t *group;
-	const config_setting_t *targets; /* its "targets"; NULL: none */
+	/* The block, by CONF_SCOPE_LISTENER, and the groups in it; NULL: it has none. */
+	const config_setting_t *groups[CONF_SCOPE_COUNT];
 	struct conf_listener *listener;
 	struct conf_origin *origin;
 };
@@ -35,7 +35,12 @@ static void refuse_name(const struct conf_reading *reading, enum conf_scope scop
 	    [CONF_SCOPE_ROUTING] = "in the group \"routing\"",
 	    [CONF_SCOPE_LISTENER] = "in a listener or in \"defaults\"",
 	    [CONF_SCOPE_TARGETS] = "in a listener's group \"targets\"",
+	    [CONF_SCOPE_HEALTH] = "in a listener's group \"health\"",
 	};
+	/* A name that several groups have is most likely meant for the first of them here. */
+	static const enum conf_scope likely[] = {
+	    CONF_SCOPE_TOP,	CONF_SCOPE_LISTENER, CONF_SCOPE_TARGETS, CONF_SCOPE_LOG,
+	    CONF_SCOPE_ROUTING, CONF_SCOPE_ADMIN,    CONF_SCOPE_HEALTH};
 	const char *nearest = conf_key_nearest(scope, place->name);
 
 	if (nearest != NULL) {
@@ -44,11 +49,11 @@ static void refuse_name(const struct conf_reading *reading, enum conf_scope scop
 				nearest);
 		return;
 	}
-	for (enum conf_scope home = CONF_SCOPE_TOP; home < CONF_SCOPE_COUNT; home++) {
-		if (conf_key_find(home, place->name) != NULL) {
+	for (size_t i = 0; i < sizeof(likely) / sizeof(likely[0]); i++) {
+		if (conf_key_find(likely[i], place->name) != NULL) {
 			conf_errors_add(reading->errors, place,
 					"unknown key here; \"%s\" belongs %s", place->name,
-					homes[home]);
+					homes[likely[i]]);
 			return;
 		}
 	}
@@ -110,7 +115,7 @@ static bool is_group(const struct conf_reading *reading, const config_setting_t 
 	return false;
 }
 
-/* The members of the file itself or of one of its groups "log" and "routing". */
+/* The members of the file itself or of one of its groups. */
 static void read_group(const struct conf_reading *reading, struct conf_draft *draft,
 		       const config_setting_t *group, enum conf_scope scope);
 
@@ -128,10 +133,7 @@ static void read_top_setting(const struct conf_reading *reading, struct conf_dra
 		for (enum conf_scope inner = CONF_SCOPE_LOG; inner < CONF_SCOPE_LISTENER; inner++) {
 			if (strcmp(name, conf_scope_name(inner)) != 0)
 				continue;
-			if (inner == CONF_SCOPE_ADMIN)
-				conf_errors_add(reading->errors, &place,
-						"is not supported by this version of mmproxy");
-			else if (is_group(reading, setting, &place))
+			if (is_group(reading, setting, &place))
 				read_group(reading, draft, setting, inner);
 			return;
 		}
@@ -149,7 +151,17 @@ static void read_group(const struct conf_reading *reading, struct conf_draft *dr
 				 scope);
 }
 
-/* Read the members of a listener block or of its targets that have a key of that scope. */
+/* Whether the name is that of a group in a listener. */
+static bool is_inner_group(const char *name)
+{
+	for (enum conf_scope scope = CONF_SCOPE_LISTENER + 1; scope < CONF_SCOPE_COUNT; scope++) {
+		if (strcmp(name, conf_scope_name(scope)) == 0)
+			return true;
+	}
+	return false;
+}
+
+/* Read the members of a listener block or of a group in it that have a key of that scope. */
 static void read_members(const struct block *block, const config_setting_t *group,
 			 enum conf_scope scope)
 {
@@ -160,7 +172,7 @@ static void read_members(const struct block *block, const config_setting_t *grou
 		    conf_setting_place(block->reading, setting, block->index, scope, name);
 		const struct conf_key *key;
 
-		if (scope == CONF_SCOPE_LISTENER && strcmp(name, "targets") == 0)
+		if (scope == CONF_SCOPE_LISTENER && is_inner_group(name))
 			continue;
 		key = key_of(block->reading, group, &place);
 		if (key != NULL)
@@ -172,13 +184,14 @@ static void read_members(const struct block *block, const config_setting_t *grou
 /* Whether the block has its own value for what the key means, in whatever spelling. */
 static bool overrides(const struct block *block, const struct conf_key *key)
 {
-	if (key->scope == CONF_SCOPE_TARGETS)
-		return block->targets != NULL;
+	if (key->scope != CONF_SCOPE_LISTENER)
+		return block->groups[key->scope] != NULL;
 	for (size_t i = 0; i < conf_keys_count; i++) {
 		const struct conf_key *other = &conf_keys[i];
 
 		if (other->scope == key->scope && !other->planned && other->offset == key->offset &&
-		    config_setting_get_member(block->group, other->name) != NULL)
+		    config_setting_get_member(block->groups[CONF_SCOPE_LISTENER], other->name) !=
+			NULL)
 			return true;
 	}
 	return false;
@@ -189,12 +202,10 @@ static void inherit(const struct block *block, const struct block *defaults)
 {
 	for (size_t i = 0; i < conf_keys_count; i++) {
 		const struct conf_key *key = &conf_keys[i];
-		const config_setting_t *group =
-		    key->scope == CONF_SCOPE_TARGETS ? defaults->targets : defaults->group;
 		const struct conf_place *place;
 		enum conf_state state;
 
-		if (key->scope != CONF_SCOPE_LISTENER && key->scope != CONF_SCOPE_TARGETS)
+		if (!conf_scope_is_listeners(key->scope))
 			continue;
 		state = conf_draft_state(defaults->origin, key->scope, key->name, &place);
 		if (state == CONF_STATE_ABSENT || overrides(block, key))
@@ -202,33 +213,41 @@ static void inherit(const struct block *block, const struct block *defaults)
 		if (state == CONF_STATE_REFUSED)
 			conf_draft_note(key, block->origin, place, state);
 		else
-			conf_setting_read(block->reading, key,
-					  config_setting_get_member(group, key->name),
-					  block->listener, block->origin, place);
+			conf_setting_read(
+			    block->reading, key,
+			    config_setting_get_member(defaults->groups[key->scope], key->name),
+			    block->listener, block->origin, place);
+	}
+}
+
+static void read_inner_group(struct block *block, enum conf_scope scope)
+{
+	const char *name = conf_scope_name(scope);
+	const config_setting_t *group =
+	    config_setting_get_member(block->groups[CONF_SCOPE_LISTENER], name);
+	struct conf_place place;
+
+	block->groups[scope] = group;
+	if (group == NULL)
+		return;
+	place = conf_setting_place(block->reading, group, block->index, CONF_SCOPE_LISTENER, name);
+	if (is_group(block->reading, group, &place)) {
+		read_members(block, group, scope);
+		return;
+	}
+	/* None of its keys is missing: what was meant is not known. */
+	place.scope = scope;
+	for (size_t i = 0; i < conf_keys_count; i++) {
+		if (conf_keys[i].scope == scope)
+			conf_draft_note(&conf_keys[i], block->origin, &place, CONF_STATE_REFUSED);
 	}
 }
 
 static void read_block(struct block *block)
 {
-	const config_setting_t *targets = config_setting_get_member(block->group, "targets");
-
-	read_members(block, block->group, CONF_SCOPE_LISTENER);
-	if (targets != NULL) {
-		struct conf_place place = conf_setting_place(block->reading, targets, block->index,
-							     CONF_SCOPE_LISTENER, "targets");
-
-		block->targets = targets;
-		if (is_group(block->reading, targets, &place)) {
-			read_members(block, targets, CONF_SCOPE_TARGETS);
-			return;
-		}
-		/* Neither is missing: what was meant is not known. */
-		place.scope = CONF_SCOPE_TARGETS;
-		conf_draft_note(conf_key_find(CONF_SCOPE_TARGETS, "ipv4"), block->origin, &place,
-				CONF_STATE_REFUSED);
-		conf_draft_note(conf_key_find(CONF_SCOPE_TARGETS, "ipv6"), block->origin, &place,
-				CONF_STATE_REFUSED);
-	}
+	read_members(block, block->groups[CONF_SCOPE_LISTENER], CONF_SCOPE_LISTENER);
+	for (enum conf_scope scope = CONF_SCOPE_LISTENER + 1; scope < CONF_SCOPE_COUNT; scope++)
+		read_inner_group(block, scope);
 }
 
 /* The list of listeners, or NULL after saying what is wrong with it. */
@@ -265,7 +284,7 @@ static void read_listeners(struct conf_reading *reading, struct conf_draft *draf
 		const config_setting_t *group = config_setting_get_elem(list, (unsigned)i);
 		struct block block = {.reading = reading,
 				      .index = (int)i,
-				      .group = group,
+				      .groups[CONF_SCOPE_LISTENER] = group,
 				      .listener = &draft->conf->listeners[i],
 				      .origin = &draft->listeners[i]};
 		char shown[CONF_SHOWN_MAX];
@@ -296,7 +315,7 @@ static struct conf_draft *read_root(struct conf_reading *reading, const config_s
 	struct conf_origin origin;
 	struct block defaults = {.reading = reading,
 				 .index = CONF_BLOCK_DEFAULTS,
-				 .group = group,
+				 .groups[CONF_SCOPE_LISTENER] = group,
 				 .listener = &listener,
 				 .origin = &origin};
 	struct conf_place place;

@@ -5,8 +5,6 @@
 #include <stdio.h>
 #include <string.h>
 
-#include "conf/conf.h"
-
 #define SECOND_MS 1000U
 #define MINUTE_MS (60 * SECOND_MS)
 #define HOUR_MS	  (60 * MINUTE_MS)
@@ -32,12 +30,14 @@ static const char *const protocols[] = {"tcp", "udp", NULL};
 static const char *const source_ports[] = {"preserve", "fallback", "ephemeral", NULL};
 static const char *const bools[] = {"false", "true", NULL};
 static const char *const udp_headers[] = {"each", "first", "spp", NULL};
+static const char *const ipv6_clients[] = {"refuse", "plain", "pseudo_ipv4", NULL};
 static const char *const relays[] = {"auto", "splice", "buffered", NULL};
 
 static const char *const scope_names[CONF_SCOPE_COUNT] = {
     [CONF_SCOPE_TOP] = "top",		[CONF_SCOPE_LOG] = "log",
     [CONF_SCOPE_ADMIN] = "admin",	[CONF_SCOPE_ROUTING] = "routing",
     [CONF_SCOPE_LISTENER] = "listener", [CONF_SCOPE_TARGETS] = "targets",
+    [CONF_SCOPE_HEALTH] = "health",
 };
 
 /* Groups, which have no row of their own. */
@@ -45,18 +45,22 @@ static const struct {
 	enum conf_scope scope;
 	const char *name;
 } groups[] = {
-    {CONF_SCOPE_TOP, "log"},	  {CONF_SCOPE_TOP, "admin"},	 {CONF_SCOPE_TOP, "routing"},
-    {CONF_SCOPE_TOP, "defaults"}, {CONF_SCOPE_TOP, "listeners"}, {CONF_SCOPE_LISTENER, "targets"},
+    {CONF_SCOPE_TOP, "log"},	     {CONF_SCOPE_TOP, "admin"},
+    {CONF_SCOPE_TOP, "routing"},     {CONF_SCOPE_TOP, "defaults"},
+    {CONF_SCOPE_TOP, "listeners"},   {CONF_SCOPE_LISTENER, "targets"},
+    {CONF_SCOPE_LISTENER, "health"},
 };
 
 /* clang-format off */
 const struct conf_key conf_keys[] = {
 	{.scope = CONF_SCOPE_TOP, .name = "workers", .type = CONF_TYPE_INTEGER,
-	 .offset = IN_CONF(workers), .fallback = "0", .max = 1024},
+	 .offset = IN_CONF(workers), .fallback = "0", .max = 1024,
+	 .needs_restart = true},
 	{.scope = CONF_SCOPE_TOP, .name = "user", .type = CONF_TYPE_ACCOUNT,
-	 .offset = IN_CONF(user), .fallback = "mmproxy", .left_unset = true},
+	 .offset = IN_CONF(user), .fallback = "mmproxy", .left_unset = true,
+	 .needs_restart = true},
 	{.scope = CONF_SCOPE_TOP, .name = "group", .type = CONF_TYPE_ACCOUNT,
-	 .offset = IN_CONF(group)},
+	 .offset = IN_CONF(group), .needs_restart = true},
 	{.scope = CONF_SCOPE_TOP, .name = "drain_timeout", .type = CONF_TYPE_DURATION,
 	 .offset = IN_CONF(drain_timeout_ms), .fallback = "30s", .max = DAY_MS},
 
@@ -69,7 +73,8 @@ const struct conf_key conf_keys[] = {
 	{.scope = CONF_SCOPE_LOG, .name = "connections", .type = CONF_TYPE_BOOL,
 	 .offset = IN_CONF(log_connections), .fallback = "true"},
 
-	{.scope = CONF_SCOPE_ADMIN, .name = "listen", .type = CONF_TYPE_LISTEN, .planned = true},
+	{.scope = CONF_SCOPE_ADMIN, .name = "listen", .type = CONF_TYPE_ADMIN,
+	 .offset = IN_CONF(admin_addr), .path = IN_CONF(admin_path)},
 
 	{.scope = CONF_SCOPE_ROUTING, .name = "manage", .type = CONF_TYPE_BOOL,
 	 .offset = IN_CONF(routing_manage), .fallback = "false", .words = bools,
@@ -118,6 +123,16 @@ const struct conf_key conf_keys[] = {
 	 .offset = IN_LISTENER(source_port), .fallback = "preserve", .words = source_ports},
 	{.scope = CONF_SCOPE_LISTENER, .name = "max_connections", .type = CONF_TYPE_INTEGER,
 	 .offset = IN_LISTENER(max_connections), .fallback = "0", .max = UINT32_MAX, .only = CONF_ONLY_TCP},
+	{.scope = CONF_SCOPE_LISTENER, .name = "max_connections_per_client",
+	 .type = CONF_TYPE_INTEGER, .offset = IN_LISTENER(max_connections_per_client),
+	 .fallback = "0", .max = UINT32_MAX},
+	{.scope = CONF_SCOPE_LISTENER, .name = "connections_per_client_rate",
+	 .type = CONF_TYPE_INTEGER, .offset = IN_LISTENER(connections_per_client_rate),
+	 .fallback = "0", .max = UINT32_MAX},
+	{.scope = CONF_SCOPE_LISTENER, .name = "ipv6_clients", .type = CONF_TYPE_WORD,
+	 .offset = IN_LISTENER(ipv6_clients), .fallback = "refuse", .words = ipv6_clients},
+	{.scope = CONF_SCOPE_HEALTH, .name = "listen", .type = CONF_TYPE_ADDRESS,
+	 .offset = IN_LISTENER(health_listen), .only = CONF_ONLY_TCP},
 	{.scope = CONF_SCOPE_LISTENER, .name = "header_timeout", .type = CONF_TYPE_DURATION,
 	 .offset = IN_LISTENER(header_timeout_ms), .fallback = "5s", .min = 1, .max = HOUR_MS, .only = CONF_ONLY_TCP},
 	{.scope = CONF_SCOPE_LISTENER, .name = "connect_timeout", .type = CONF_TYPE_DURATION,
@@ -239,6 +254,12 @@ const char *conf_key_nearest(enum conf_scope scope, const char *name)
 	return nearest;
 }
 
+bool conf_key_is_for(const struct conf_key *key, enum conf_protocol protocol)
+{
+	return key->only == CONF_ONLY_ANY ||
+	       (key->only == CONF_ONLY_TCP) == (protocol == CONF_PROTOCOL_TCP);
+}
+
 bool conf_key_is_list(const struct conf_key *key)
 {
 	return key->type == CONF_TYPE_LISTEN || key->type == CONF_TYPE_SUBNETS;
@@ -254,6 +275,11 @@ const struct conf_key *conf_key_file_of(const struct conf_key *key)
 			return other;
 	}
 	return NULL;
+}
+
+bool conf_scope_is_listeners(enum conf_scope scope)
+{
+	return scope >= CONF_SCOPE_LISTENER;
 }
 
 const char *conf_scope_name(enum conf_scope scope)
@@ -298,6 +324,17 @@ const char *conf_key_accepts(const struct conf_key *key, char buf[static CONF_AC
 		break;
 	case CONF_TYPE_IPV6_TARGET:
 		snprintf(buf, CONF_ACCEPTS_MAX, "an IPv6 address and port such as \"[::1]:443\"");
+		break;
+	case CONF_TYPE_ADDRESS:
+		snprintf(buf, CONF_ACCEPTS_MAX,
+			 "an address and port in numbers, such as \"127.0.0.1:8081\" or "
+			 "\"[::1]:8081\"");
+		break;
+	case CONF_TYPE_ADMIN:
+		snprintf(buf, CONF_ACCEPTS_MAX,
+			 "\"unix:\" and an absolute path of at most %d bytes, or an address and "
+			 "port such as \"127.0.0.1:9145\"",
+			 CONF_SOCKET_PATH_MAX);
 		break;
 	case CONF_TYPE_LISTEN:
 		snprintf(buf, CONF_ACCEPTS_MAX,

@@ -12,7 +12,12 @@
 #include <stddef.h>
 #include <stdint.h>
 
-/* Where a key may stand. LISTENER keys may also stand in "defaults"; TARGETS is a group there. */
+#include "conf/conf.h"
+
+/*
+ * Where a key may stand. LISTENER keys may also stand in "defaults"; TARGETS and what follows are
+ * groups there.
+ */
 enum conf_scope {
 	CONF_SCOPE_TOP,
 	CONF_SCOPE_LOG,
@@ -20,6 +25,7 @@ enum conf_scope {
 	CONF_SCOPE_ROUTING,
 	CONF_SCOPE_LISTENER,
 	CONF_SCOPE_TARGETS,
+	CONF_SCOPE_HEALTH,
 	CONF_SCOPE_COUNT
 };
 
@@ -34,6 +40,8 @@ enum conf_type {
 	CONF_TYPE_LOG_TARGET,  /* char * */
 	CONF_TYPE_IPV4_TARGET, /* struct addr */
 	CONF_TYPE_IPV6_TARGET, /* struct addr */
+	CONF_TYPE_ADDRESS,     /* struct addr, to listen on */
+	CONF_TYPE_ADMIN,       /* struct addr, or else the path of a UNIX socket in another field */
 	CONF_TYPE_LISTEN,      /* listen and listen_count of struct conf_listener; a list */
 	CONF_TYPE_SUBNETS,     /* struct netset *; a list */
 	CONF_TYPE_SUBNETS_FILE /* the same field, filled from the file whose path is in another */
@@ -50,8 +58,8 @@ struct conf_key {
 	enum conf_scope scope;
 	const char *name;
 	enum conf_type type;
-	size_t offset; /* in struct conf, or in struct conf_listener for LISTENER and TARGETS */
-	size_t path;   /* of a CONF_TYPE_SUBNETS_FILE, the offset of a char *, likewise */
+	size_t offset; /* in struct conf, or in struct conf_listener for a listener's scopes */
+	size_t path;   /* the offset of a char *, likewise, of a type that has a path as well */
 
 	/*
 	 * The default as a user would write it (a string without its quotes), read by the parser
@@ -70,9 +78,10 @@ struct conf_key {
 
 	bool needs_content; /* an empty list would lock everyone out or let everyone in: refused */
 	enum conf_only only;
+	bool needs_restart; /* a reload cannot change it */
 };
 
-/* The rows, in the order of the manual page; LISTENER and TARGETS stand together. */
+/* The rows, in the order of the manual page; those of a listener stand together. */
 extern const struct conf_key conf_keys[];
 extern const size_t conf_keys_count;
 
@@ -85,13 +94,22 @@ const struct conf_key *conf_key_find(enum conf_scope scope, const char *name);
 /* The key or group of the scope that name is probably a misspelling of, or NULL. */
 const char *conf_key_nearest(enum conf_scope scope, const char *name);
 
+/* The longest path of a UNIX socket (sun_path in unix(7)), without its NUL. */
+#define CONF_SOCKET_PATH_MAX 107
+
+/* Whether listeners of the protocol read the key. */
+bool conf_key_is_for(const struct conf_key *key, enum conf_protocol protocol);
+
 /* Whether the value is a list of what the type describes. */
 bool conf_key_is_list(const struct conf_key *key);
 
 /* The key of a file that fills the same field as this list, or NULL. */
 const struct conf_key *conf_key_file_of(const struct conf_key *key);
 
-/* The group that holds the scope: "log", "admin", "routing", "targets"; else "top", "listener". */
+/* Whether the scope is that of a listener or of a group in one. */
+bool conf_scope_is_listeners(enum conf_scope scope);
+
+/* The group that holds the scope: "log", "targets" ...; else "top", "listener". */
 const char *conf_scope_name(enum conf_scope scope);
 
 /* Room for what conf_key_accepts() writes. */

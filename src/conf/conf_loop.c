@@ -35,7 +35,7 @@ static bool reaches(const struct conf *conf, enum conf_protocol protocol, const 
 {
 	const struct addr *destination = &question->destination;
 
-	if (addr_port(listen) != addr_port(destination))
+	if (!addr_is_set(listen) || addr_port(listen) != addr_port(destination))
 		return false;
 	if (addr_equal_ip(listen, destination))
 		return true;
@@ -48,9 +48,16 @@ const struct addr *conf_loop_find(const struct conf *conf, enum conf_protocol pr
 				  const struct route_question *question, bool when_unknown,
 				  struct route_lookup *lookup)
 {
+	bool tcp = protocol == CONF_PROTOCOL_TCP;
+
+	if (tcp && reaches(conf, protocol, &conf->admin_addr, question, when_unknown, lookup))
+		return &conf->admin_addr;
 	for (size_t i = 0; i < conf->listeners_count; i++) {
 		const struct conf_listener *listener = &conf->listeners[i];
 
+		if (tcp && reaches(conf, protocol, &listener->health_listen, question, when_unknown,
+				   lookup))
+			return &listener->health_listen;
 		if (listener->protocol != protocol)
 			continue;
 		for (size_t j = 0; j < listener->listen_count; j++) {

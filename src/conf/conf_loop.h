@@ -8,7 +8,8 @@
 
 /*
  * The listening address of the protocol at which the packets of a route question would arrive, sent
- * to the destination's port; NULL: none. A wildcard takes what is sent to any address of this
+ * to the destination's port; NULL: none. With TCP those of health and of the admin endpoint count,
+ * which are not for clients either. A wildcard takes what is sent to any address of this
  * host's, which is for the routing tables to say: lookup (NULL: they cannot be asked) is asked for
  * that at most, and when_unknown is what holds when there is no answer.
  */

@@ -9,7 +9,8 @@
 struct bound {
 	enum conf_protocol protocol;
 	const struct addr *addr;
-	struct conf_span *span;
+	const struct conf_place *place;
+	struct conf_span *span; /* of "listen"; NULL: of another key */
 	size_t order;
 };
 
@@ -62,18 +63,37 @@ static void report_overlap(const struct bound *a, const struct bound *b, struct 
 	char where[CONF_WHERE_MAX];
 
 	/* Two ranges of a thousand ports overlap once, not a thousand times. */
-	if (second->span->overlaps == first->span)
-		return;
-	second->span->overlaps = first->span;
-	conf_where(&first->span->place, where);
+	if (first->span != NULL && second->span != NULL) {
+		if (second->span->overlaps == first->span)
+			return;
+		second->span->overlaps = first->span;
+	}
+	conf_where(first->place, where);
 	addr_format(second->addr, second_text);
 	if (addr_equal(first->addr, second->addr))
-		conf_errors_add(errors, &second->span->place, "%s is listened on already (%s)",
+		conf_errors_add(errors, second->place, "%s is listened on already (%s)",
 				second_text, where);
 	else
-		conf_errors_add(errors, &second->span->place,
+		conf_errors_add(errors, second->place,
 				"%s overlaps %s, which is listened on already (%s)", second_text,
 				addr_format(first->addr, first_text), where);
+}
+
+static void add_bound(struct bound *bounds, size_t *count, struct bound bound)
+{
+	bound.order = *count;
+	bounds[(*count)++] = bound;
+}
+
+/* The address of a key outside "listen", unless it is absent. */
+static void add_single(struct bound *bounds, size_t *count, const struct addr *addr,
+		       const struct conf_origin *origin, enum conf_scope scope)
+{
+	struct bound bound = {.protocol = CONF_PROTOCOL_TCP, .addr = addr};
+
+	if (conf_draft_state(origin, scope, "listen", &bound.place) == CONF_STATE_GIVEN &&
+	    addr_is_set(addr))
+		add_bound(bounds, count, bound);
 }
 
 /* Every listening address, sorted; NULL when memory is out. */
@@ -84,20 +104,28 @@ static struct bound *sort_bounds(const struct conf_draft *draft, size_t *count)
 	size_t total = 0;
 
 	*count = 0;
+	/* One more for each listener's health, and one for the admin endpoint. */
 	for (size_t i = 0; i < conf->listeners_count; i++)
-		total += conf->listeners[i].listen_count;
+		total += conf->listeners[i].listen_count + 1;
 	bounds = calloc(total + 1, sizeof(*bounds));
 	if (bounds == NULL)
 		return NULL;
 	for (size_t i = 0; i < conf->listeners_count; i++) {
-		for (size_t j = 0; j < conf->listeners[i].listen_count; j++) {
-			bounds[*count] = (struct bound){.protocol = conf->listeners[i].protocol,
-							.addr = &conf->listeners[i].listen[j],
-							.span = span_of(&draft->listeners[i], j),
-							.order = *count};
-			(*count)++;
+		const struct conf_listener *listener = &conf->listeners[i];
+
+		for (size_t j = 0; j < listener->listen_count; j++) {
+			struct conf_span *span = span_of(&draft->listeners[i], j);
+
+			add_bound(bounds, count,
+				  (struct bound){.protocol = listener->protocol,
+						 .addr = &listener->listen[j],
+						 .place = &span->place,
+						 .span = span});
 		}
+		add_single(bounds, count, &listener->health_listen, &draft->listeners[i],
+			   CONF_SCOPE_HEALTH);
 	}
+	add_single(bounds, count, &conf->admin_addr, &draft->top, CONF_SCOPE_ADMIN);
 	qsort(bounds, *count, sizeof(*bounds), compare_bounds);
 	return bounds;
 }

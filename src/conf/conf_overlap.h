@@ -7,7 +7,8 @@
 
 /*
  * Refuse a listening address that is there twice for one protocol, or beside its family's wildcard
- * with the same port. The draft has one listener or more.
+ * with the same port; those of health and of the admin endpoint are TCP's. The draft has one
+ * listener or more.
  */
 void conf_overlap_check(const struct conf_draft *draft, struct conf_errors *errors);
 

@@ -124,10 +124,8 @@ static bool has_other_name(const struct conf_key *key, const void *base)
 /* Whether a listener of another protocol has no use for the key, and so refuses it. */
 static bool is_foreign(const struct conf_key *key, const void *base)
 {
-	const struct conf_listener *listener = base;
-
-	return key->only != CONF_ONLY_ANY &&
-	       (key->only == CONF_ONLY_TCP) != (listener->protocol == CONF_PROTOCOL_TCP);
+	return conf_scope_is_listeners(key->scope) &&
+	       !conf_key_is_for(key, ((const struct conf_listener *)base)->protocol);
 }
 
 /* Whether the key has a value to print; an empty list is one where it is the default. */
@@ -162,10 +160,22 @@ static void print_scope(enum conf_scope scope, const void *base, const char *ind
 	}
 }
 
+/* Whether a listener of its protocol may have the group. */
+static bool has_group(enum conf_scope scope, const void *base)
+{
+	for (size_t i = 0; i < conf_keys_count; i++) {
+		if (conf_keys[i].scope == scope && !is_foreign(&conf_keys[i], base))
+			return true;
+	}
+	return false;
+}
+
 static void print_group(enum conf_scope scope, const void *base, const char *indent, FILE *out)
 {
+	if (!has_group(scope, base))
+		return;
 	fprintf(out, "%s%s = {\n", indent, conf_scope_name(scope));
-	print_scope(scope, base, scope == CONF_SCOPE_TARGETS ? ENTRY_INDENT : "\t", out);
+	print_scope(scope, base, conf_scope_is_listeners(scope) ? ENTRY_INDENT : "\t", out);
 	fprintf(out, "%s};\n", indent);
 }
 
@@ -192,6 +202,7 @@ void conf_print(const struct conf *conf, FILE *out)
 	fputs("# The effective configuration of mmproxy, see mmproxy.conf(5).\n", out);
 	print_scope(CONF_SCOPE_TOP, conf, "", out);
 	print_group(CONF_SCOPE_LOG, conf, "", out);
+	print_group(CONF_SCOPE_ADMIN, conf, "", out);
 	print_group(CONF_SCOPE_ROUTING, conf, "", out);
 	fputs("listeners = (\n", out);
 	for (size_t i = 0; i < conf->listeners_count; i++) {
@@ -199,7 +210,9 @@ void conf_print(const struct conf *conf, FILE *out)
 
 		fputs("\t{\n", out);
 		print_scope(CONF_SCOPE_LISTENER, listener, LISTENER_INDENT, out);
-		print_group(CONF_SCOPE_TARGETS, listener, LISTENER_INDENT, out);
+		for (enum conf_scope scope = CONF_SCOPE_LISTENER + 1; scope < CONF_SCOPE_COUNT;
+		     scope++)
+			print_group(scope, listener, LISTENER_INDENT, out);
 		fprintf(out, "\t}%s\n", i + 1 < conf->listeners_count ? "," : "");
 	}
 	fputs(");\n", out);

@@ -181,6 +181,22 @@ static void report_pipe_shortages(struct worker *const *workers, size_t count)
 	log_line_end(&line);
 }
 
+/* What it shows of clients (/sessions, /metrics) has no password. */
+static void say_open_admin(const struct conf *conf, void (*say)(const char *text, void *arg),
+			   void *arg)
+{
+	char sentence[SENTENCE_MAX];
+	char text[ADDR_STRLEN];
+
+	if (!addr_is_set(&conf->admin_addr) || addr_is_loopback(&conf->admin_addr))
+		return;
+	snprintf(sentence, sizeof(sentence),
+		 "admin.listen: everybody who reaches %s can read there who the clients are; "
+		 "listen on a UNIX socket or a loopback address, or keep others out by a firewall",
+		 addr_format(&conf->admin_addr, text));
+	say(sentence, arg);
+}
+
 void report_open_listeners(const struct conf *conf, void (*say)(const char *text, void *arg),
 			   void *arg)
 {
@@ -199,6 +215,7 @@ void report_open_listeners(const struct conf *conf, void (*say)(const char *text
 		    listener->name, addr_format(addr, text));
 		say(sentence, arg);
 	}
+	say_open_admin(conf, say, arg);
 }
 
 void report_descriptors(const struct conf *conf, size_t workers)

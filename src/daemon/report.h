@@ -11,7 +11,8 @@
 
 /*
  * Call say with a sentence for each listener that lets every peer name any client: it has no
- * allowed_subnets, and others than this host can reach it.
+ * allowed_subnets, and others than this host can reach it. And one for an admin endpoint that they
+ * can reach.
  */
 void report_open_listeners(const struct conf *conf, void (*say)(const char *text, void *arg),
 			   void *arg);

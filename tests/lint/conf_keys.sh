@@ -26,7 +26,7 @@ awk '
 
 # In the sample, "KEY = VALUE;" and "# KEY = VALUE;" stand alone on their lines.
 awk '
-	/^[ \t]*#?[ \t]*(log|admin|routing|targets) = \{$/ {
+	/^[ \t]*#?[ \t]*(log|admin|routing|targets|health) = \{$/ {
 		group = $0
 		gsub(/[^a-z]/, "", group)
 		next
@@ -53,7 +53,8 @@ has()
 claims_default()
 {
 	awk -F '\t' -v scope="$1" -v key="$2" \
-		'$1 == scope && $2 == key && $3 != "-" { found = 1 } END { exit !found }' "$work/man"
+		'$1 == scope && $2 == key && $3 != "-" && $3 !~ /^only / { found = 1 }
+		END { exit !found }' "$work/man"
 }
 
 complain()

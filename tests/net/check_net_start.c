@@ -118,6 +118,31 @@ START_TEST(the_test_of_a_file_warns_as_well)
 }
 END_TEST
 
+static const struct {
+	const char *listen;
+	bool warned;
+} admin_rows[] = {
+    {"0.0.0.0:9145", true},	 {"[::]:9145", true},	    {"192.0.2.1:9145", true},
+    {"127.0.0.1:9145", false},	 {"127.1.2.3:9145", false}, {"[::1]:9145", false},
+    {"unix:/run/x.sock", false},
+};
+
+START_TEST(the_test_of_a_file_warns_of_an_open_admin_endpoint)
+{
+	char config[1024];
+
+	snprintf(config, sizeof(config),
+		 "admin = { listen = \"%s\"; };\n"
+		 "listeners = ( { listen = \"127.0.0.1:7000\"; " TARGET "} );\n",
+		 admin_rows[_i].listen);
+	run_test(NULL, config);
+	expect_result(0, admin_rows[_i].warned ? "tested.conf: warning: admin.listen: everybody "
+					       : NULL);
+	ck_assert_int_eq(strstr(result.err, "warning") != NULL, admin_rows[_i].warned);
+	ck_assert_int_eq(strstr(result.err, admin_rows[_i].listen) != NULL, admin_rows[_i].warned);
+}
+END_TEST
+
 START_TEST(flags_warn_as_well)
 {
 	struct command command;
@@ -327,6 +352,8 @@ static Suite *start_suite(void)
 	tcase_add_test(lines, a_range_of_ports_is_one_line);
 	tcase_add_loop_test(lines, a_listener_open_to_all_is_warned_of_once, 0, rows);
 	tcase_add_loop_test(lines, the_test_of_a_file_warns_as_well, 0, rows);
+	tcase_add_loop_test(lines, the_test_of_a_file_warns_of_an_open_admin_endpoint, 0,
+			    sizeof(admin_rows) / sizeof(admin_rows[0]));
 	tcase_add_test(lines, flags_warn_as_well);
 	tcase_add_test(lines, limits_that_do_not_fit_the_descriptors_are_said);
 	tcase_add_test(lines, limits_that_fit_are_not_mentioned);

@@ -241,6 +241,176 @@ START_TEST(test_destinations_in_defaults_serve_who_wants_them)
 }
 END_TEST
 
+#define HEALTH(address) "health = { listen = \"" address "\"; }; "
+
+START_TEST(test_health_and_admin_have_addresses_of_their_own)
+{
+	conf_text_bad(
+	    "listeners = ( { " BASICS "\n" HEALTH(
+		"127.0.0.1:7000") "},\n"
+				  "{ listen = \"0.0.0.0:8081\"; " TARGETS "},\n"
+				  "{ listen = \"127.0.0.1:7002\"; " TARGETS HEALTH(
+				      "127.0.0.1:8081") "},\n"
+							"{ listen = \"127.0.0.1:7003\"; " TARGETS
+							    HEALTH(
+								"[::1]:8083") "},\n"
+									      "{ listen = "
+									      "\"127.0.0.1:7004\";"
+									      " " TARGETS HEALTH(
+										  "[::]:8083") "} "
+											       ");"
+											       "\n"
+											       "adm"
+											       "in "
+											       "= "
+											       "{ "
+											       "lis"
+											       "ten"
+											       " = "
+											       "\"1"
+											       "27."
+											       "0."
+											       "0."
+											       "1:"
+											       "808"
+											       "1\""
+											       "; "
+											       "};",
+	    "t.conf:2: listeners[0].health.listen: 127.0.0.1:7000 is listened on already "
+	    "(t.conf:1)\n"
+	    "t.conf:4: listeners[2].health.listen: 127.0.0.1:8081 overlaps 0.0.0.0:8081, "
+	    "which is listened on already (t.conf:3)\n"
+	    "t.conf:6: listeners[4].health.listen: [::]:8083 overlaps [::1]:8083, which "
+	    "is listened on already (t.conf:5)\n"
+	    "t.conf:7: admin.listen: 127.0.0.1:8081 is listened on already "
+	    "(t.conf:4)\n");
+	conf_text_bad("admin = { listen = \"127.0.0.1:7000\"; };\nlisteners = ( { " BASICS "} );",
+		      "t.conf:1: admin.listen: 127.0.0.1:7000 is listened on already (t.conf:2)\n");
+	/* One for two listeners. */
+	conf_text_bad("defaults = { " HEALTH(
+			  "127.0.0.1:8081") "};\n"
+					    "listeners = ( { " BASICS "},\n"
+					    "{ listen = \"127.0.0.1:7001\"; " TARGETS "} );",
+		      "t.conf:1: defaults.health.listen: 127.0.0.1:8081 is listened on already "
+		      "(t.conf:1)\n");
+	/* UDP ports are others; a listener may do without what it inherits. */
+	conf_unref(conf_text_good(
+	    "admin = { listen = \"127.0.0.1:7000\"; };\n"
+	    "defaults = { " HEALTH(
+		"127.0.0.1:8081") "};\n"
+				  "listeners = ( { protocol = \"udp\"; " BASICS "},\n"
+				  "{ listen = \"127.0.0.1:7001\"; " TARGETS "},\n"
+				  "{ listen = \"127.0.0.1:7002\"; health = { }; " TARGETS "} );"));
+}
+END_TEST
+
+START_TEST(test_health_and_admin_are_no_targets)
+{
+	struct conf *conf;
+
+	conf_text_bad(
+	    "admin = { listen = \"127.0.0.1:9145\"; };\n"
+	    "listeners = ( { " LISTEN "targets = { ipv4 = \"127.0.0.1:9145\"; }; },\n"
+	    "{ listen = \"127.0.0.1:7001\"; " HEALTH(
+		"0.0.0.0:8081") "targets = { ipv4 = \"127.0.0.1:8081\"; }; } );",
+	    "t.conf:2: listeners[0].targets.ipv4: 127.0.0.1:9145 is mmproxy itself, which "
+	    "listens on 127.0.0.1:9145: a loop\n"
+	    "t.conf:3: listeners[1].targets.ipv4: 127.0.0.1:8081 is mmproxy itself, which "
+	    "listens on 0.0.0.0:8081: a loop\n");
+	/* [::] leaves IPv4 to them. */
+	conf = conf_text_good(
+	    "admin = { listen = \"127.0.0.1:7000\"; };\n"
+	    "listeners = ( { listen = [ \"[::]:7000\", \"[::]:7001\" ]; " TARGETS HEALTH(
+		"127.0.0.2:7001") "} );");
+	ck_assert(conf_listens_on_ipv4_port(conf, CONF_PROTOCOL_TCP, 7000));
+	ck_assert(conf_listens_on_ipv4_port(conf, CONF_PROTOCOL_TCP, 7001));
+	ck_assert(!conf_listens_on_ipv4_port(conf, CONF_PROTOCOL_UDP, 7000));
+	conf_unref(conf);
+}
+END_TEST
+
+START_TEST(test_health_is_for_tcp)
+{
+	struct conf *conf;
+
+	conf_text_bad("listeners = ( { protocol = \"udp\"; " BASICS
+		      "\n" HEALTH("127.0.0.1:8081") "} );",
+		      "t.conf:2: listeners[0].health.listen: it is for TCP listeners, and this is "
+		      "a UDP listener\n");
+	conf_text_bad(
+	    "listeners = ( { health = \"127.0.0.1:8081\"; " BASICS "} );",
+	    "t.conf:1: listeners[0].health: \"127.0.0.1:8081\" is not a group: health = { "
+	    "KEY = VALUE; ... };\n");
+	conf = conf_text_good("defaults = { " HEALTH(
+	    "127.0.0.1:8081") "};\n"
+			      "listeners = ( { " BASICS "}, { protocol = \"udp\"; " BASICS "} );");
+	ck_assert(addr_is_set(&conf->listeners[0].health_listen));
+	ck_assert(!addr_is_set(&conf->listeners[1].health_listen));
+	conf_unref(conf);
+}
+END_TEST
+
+START_TEST(test_health_is_that_of_a_target)
+{
+	conf_text_bad(
+	    "listeners = ( { " LISTEN "dynamic_destination = true; "
+	    "allowed_destinations = \"192.0.2.0/24\";\n" HEALTH("127.0.0.1:8081") "} );",
+	    "t.conf:2: listeners[0].health.listen: it needs a target, whose health it "
+	    "tells: beside dynamic_destination = true the listener may have targets too\n");
+	conf_unref(conf_text_good(
+	    "listeners = ( { " BASICS "dynamic_destination = true; "
+	    "allowed_destinations = \"192.0.2.0/24\";\n" HEALTH("127.0.0.1:8081") "} );"));
+}
+END_TEST
+
+START_TEST(test_ipv6_clients_need_a_way)
+{
+	static const char *const good[] = {
+	    BASICS "ipv6_clients = \"plain\"; ",
+	    BASICS "protocol = \"udp\"; ipv6_clients = \"pseudo_ipv4\"; ",
+	    LISTEN "targets = { ipv6 = \"[::1]:9000\"; }; ipv6_clients = \"refuse\"; ",
+	};
+	char text[512];
+
+	for (size_t i = 0; i < sizeof(good) / sizeof(good[0]); i++) {
+		snprintf(text, sizeof(text), "listeners = ( { %s } );", good[i]);
+		conf_unref(conf_text_good(text));
+	}
+	conf_text_bad("listeners = ( { " LISTEN "targets = { ipv4 = \"127.0.0.1:9000\"; "
+		      "ipv6 = \"[::1]:9000\"; };\nipv6_clients = \"plain\"; } );",
+		      "t.conf:2: listeners[0].ipv6_clients: it has no effect beside targets.ipv6, "
+		      "which IPv6 clients are connected to\n");
+	conf_text_bad("listeners = ( { " BASICS "dynamic_destination = true;\n"
+		      "allowed_destinations = \"192.0.2.0/24\"; ipv6_clients = \"pseudo_ipv4\"; "
+		      "} );",
+		      "t.conf:2: listeners[0].ipv6_clients: it has no effect with "
+		      "dynamic_destination = true: clients are connected to where their headers "
+		      "say\n");
+	/* A target that is refused itself is one mistake. */
+	conf_text_bad("listeners = ( { " LISTEN "targets = { ipv6 = \"nowhere\"; };\n"
+		      "ipv6_clients = \"plain\"; } );",
+		      "t.conf:1: listeners[0].targets.ipv6: \"nowhere\" is not an IPv6 address and "
+		      "port such as \"[::1]:443\"\n");
+}
+END_TEST
+
+START_TEST(test_ipv6_clients_in_defaults_serve_who_needs_them)
+{
+	struct conf *conf = conf_text_good(
+	    "defaults = { ipv6_clients = \"plain\"; };\n"
+	    "listeners = ( { " BASICS "},\n"
+	    "{ listen = \"127.0.0.1:7001\"; targets = { ipv6 = \"[::1]:1\"; }; } );");
+
+	ck_assert_int_eq(conf->listeners[0].ipv6_clients, CONF_IPV6_PLAIN);
+	ck_assert_int_eq(conf->listeners[1].ipv6_clients, CONF_IPV6_REFUSE);
+	conf_unref(conf);
+	conf_text_bad("defaults = { ipv6_clients = \"plain\"; };\n"
+		      "listeners = ( { " LISTEN "targets = { ipv6 = \"[::1]:1\"; }; } );",
+		      "t.conf:1: defaults.ipv6_clients: it has no effect beside targets.ipv6, "
+		      "which IPv6 clients are connected to\n");
+}
+END_TEST
+
 int main(void)
 {
 	Suite *suite = suite_create("conf_check");
@@ -260,6 +430,12 @@ int main(void)
 	tcase_add_test(tcase, test_allowed_clients_with_peers);
 	tcase_add_test(tcase, test_link_local_addresses);
 	tcase_add_test(tcase, test_destinations_in_defaults_serve_who_wants_them);
+	tcase_add_test(tcase, test_health_and_admin_have_addresses_of_their_own);
+	tcase_add_test(tcase, test_health_and_admin_are_no_targets);
+	tcase_add_test(tcase, test_health_is_for_tcp);
+	tcase_add_test(tcase, test_health_is_that_of_a_target);
+	tcase_add_test(tcase, test_ipv6_clients_need_a_way);
+	tcase_add_test(tcase, test_ipv6_clients_in_defaults_serve_who_needs_them);
 	suite_add_tcase(suite, tcase);
 	srunner_run_all(runner, CK_ENV);
 	failed = srunner_ntests_failed(runner);

@@ -80,6 +80,10 @@ START_TEST(test_every_key)
 	ck_assert_uint_eq(web->tcp_keepalive_ms, 300000);
 	ck_assert_uint_eq(web->header_max, 1024);
 	ck_assert_int_eq(web->relay, CONF_RELAY_BUFFERED);
+	ck_assert_uint_eq(web->max_connections_per_client, 12);
+	ck_assert_uint_eq(web->connections_per_client_rate, UINT32_MAX);
+	ck_assert_int_eq(web->ipv6_clients, CONF_IPV6_REFUSE);
+	assert_addr(&web->health_listen, "0.0.0.0:8081");
 
 	ck_assert_str_eq(second->name, "listener2");
 	ck_assert_uint_eq(second->listen_count, 1);
@@ -102,6 +106,9 @@ START_TEST(test_every_key)
 	ck_assert_int_eq(udp->protocol, CONF_PROTOCOL_UDP);
 	assert_addr(&udp->listen[0], "127.0.0.1:7000");
 	ck_assert_int_eq(udp->udp_header, CONF_UDP_FIRST);
+	ck_assert_int_eq(udp->ipv6_clients, CONF_IPV6_PSEUDO_IPV4);
+	ck_assert_uint_eq(udp->max_connections_per_client, 13);
+	ck_assert(!addr_is_set(&udp->health_listen));
 	ck_assert_uint_eq(udp->close_after_ms, 0);
 	ck_assert_uint_eq(udp->max_flows, 1);
 	ck_assert_int_eq(udp[1].udp_header, CONF_UDP_SPP);
@@ -121,6 +128,12 @@ START_TEST(test_defaults_without_any_key)
 	ck_assert_uint_eq(conf->workers, 0);
 	ck_assert_ptr_null(conf->user);
 	ck_assert_str_eq(conf->log_target, "stderr");
+	ck_assert_ptr_null(conf->admin_path);
+	ck_assert(!addr_is_set(&conf->admin_addr));
+	ck_assert(!addr_is_set(&listener->health_listen));
+	ck_assert_uint_eq(listener->max_connections_per_client, 0);
+	ck_assert_uint_eq(listener->connections_per_client_rate, 0);
+	ck_assert_int_eq(listener->ipv6_clients, CONF_IPV6_REFUSE);
 	ck_assert_str_eq(listener->name, "listener1");
 	ck_assert(!addr_is_set(&listener->target_ipv6));
 	ck_assert_ptr_null(listener->allowed_subnets);

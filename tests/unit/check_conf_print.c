@@ -36,11 +36,15 @@ static void assert_round_trip(struct conf *conf)
 		ck_assert_uint_eq(a->listen_count, b->listen_count);
 		for (size_t j = 0; j < a->listen_count; j++)
 			ck_assert(addr_equal(&a->listen[j], &b->listen[j]));
+		ck_assert(addr_equal(&a->health_listen, &b->health_listen));
+		ck_assert_int_eq(a->ipv6_clients, b->ipv6_clients);
 		ck_assert_int_eq(a->allowed_subnets == NULL, b->allowed_subnets == NULL);
 		ck_assert_int_eq(a->allowed_clients == NULL, b->allowed_clients == NULL);
 		ck_assert_int_eq(a->denied_clients == NULL, b->denied_clients == NULL);
 		ck_assert_int_eq(a->headerless_subnets == NULL, b->headerless_subnets == NULL);
 	}
+	ck_assert(addr_equal(&conf->admin_addr, &again->admin_addr));
+	ck_assert_int_eq(conf->admin_path == NULL, again->admin_path == NULL);
 	ck_assert_int_eq(conf->user == NULL, again->user == NULL);
 	ck_assert_int_eq(conf->group == NULL, again->group == NULL);
 	free(shown);
@@ -53,6 +57,11 @@ START_TEST(test_print_reads_back)
 {
 	assert_round_trip(conf_load_good(conf_data("full.conf")));
 	assert_round_trip(conf_text_good("listeners = ( { " BASICS "} );"));
+	assert_round_trip(conf_text_good(
+	    "admin = { listen = \"unix:/run/a \\\"b\\\".sock\"; };\n"
+	    "defaults = { ipv6_clients = \"plain\"; };\n"
+	    "listeners = ( { " BASICS "health = { listen = \"[::1]:8081\"; }; },\n"
+	    "{ listen = \"127.0.0.1:7001\"; targets = { ipv6 = \"[::1]:1\"; }; } );"));
 	assert_round_trip(conf_text_good(
 	    "user = \"a\\\"\\\\\\n\\t\\x01\xc3\xa4\"; log = { target = \"/a b\\x7f\"; };\n"
 	    "listeners = ( { " TARGETS "listen = [ \"127.0.0.1:1-3\", \"127.0.0.1:5\", "
@@ -111,11 +120,14 @@ START_TEST(test_print_leaves_out_other_protocols_keys)
 
 	assert_shown(shown, "close_after", false);
 	assert_shown(shown, "idle_timeout", true);
+	assert_shown(shown, "\t\thealth = {\n\t\t\t# listen is not set\n\t\t};\n", true);
+	assert_shown(shown, "admin = {\n\t# listen is not set\n};\n", true);
 	free(shown);
 	conf_unref(conf);
 	conf = conf_text_good("listeners = ( { protocol = \"udp\"; " BASICS "} );");
 	shown = conf_shown(conf);
 	assert_shown(shown, "close_after", true);
+	assert_shown(shown, "health", false);
 	assert_shown(shown, "idle_timeout", false);
 	free(shown);
 	conf_unref(conf);

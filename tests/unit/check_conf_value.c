@@ -22,8 +22,7 @@ static void setup(void)
 static void teardown(void)
 {
 	for (size_t i = 0; i < conf_keys_count; i++) {
-		bool of_listener = conf_keys[i].scope == CONF_SCOPE_LISTENER ||
-				   conf_keys[i].scope == CONF_SCOPE_TARGETS;
+		bool of_listener = conf_scope_is_listeners(conf_keys[i].scope);
 
 		conf_value_clear(&conf_keys[i], of_listener ? (void *)&listener : &conf);
 	}
@@ -39,8 +38,7 @@ static const struct conf_key *key_of(enum conf_scope scope, const char *name)
 
 static void *base_of(enum conf_scope scope)
 {
-	return scope == CONF_SCOPE_LISTENER || scope == CONF_SCOPE_TARGETS ? (void *)&listener
-									   : &conf;
+	return conf_scope_is_listeners(scope) ? (void *)&listener : &conf;
 }
 
 static void good(enum conf_scope scope, const char *name, const char *text)
@@ -264,6 +262,57 @@ START_TEST(test_word)
 }
 END_TEST
 
+#define ADMIN_ACCEPTS                                                                              \
+	"is not \"unix:\" and an absolute path of at most 107 bytes, or an address and port such " \
+	"as \"127.0.0.1:9145\""
+
+START_TEST(test_admin_listens_on_a_path_or_an_address)
+{
+	const struct conf_key *key = key_of(CONF_SCOPE_ADMIN, "listen");
+	char text[CONF_TEXT_MAX];
+	char path[CONF_TEXT_MAX] = "unix:/";
+
+	ck_assert_ptr_null(conf_value_text(key, &conf, text));
+	good(CONF_SCOPE_ADMIN, "listen", "[::]:9145");
+	ck_assert_str_eq(conf_value_text(key, &conf, text), "[::]:9145");
+	good(CONF_SCOPE_ADMIN, "listen", "unix:/run/mmproxy/admin.sock");
+	ck_assert_str_eq(conf.admin_path, "/run/mmproxy/admin.sock");
+	ck_assert(!addr_is_set(&conf.admin_addr));
+	ck_assert_str_eq(conf_value_text(key, &conf, text), "unix:/run/mmproxy/admin.sock");
+	/* The longest name that the kernel takes, and one byte more. */
+	memset(path + strlen(path), 'x', 106);
+	good(CONF_SCOPE_ADMIN, "listen", path);
+	ck_assert_str_eq(conf_value_text(key, &conf, text), path);
+	strcat(path, "x");
+	bad(CONF_SCOPE_ADMIN, "listen", path, ADMIN_ACCEPTS);
+	bad(CONF_SCOPE_ADMIN, "listen", "", ADMIN_ACCEPTS);
+	bad(CONF_SCOPE_ADMIN, "listen", "unix:", ADMIN_ACCEPTS);
+	bad(CONF_SCOPE_ADMIN, "listen", "unix:admin.sock", ADMIN_ACCEPTS);
+	bad(CONF_SCOPE_ADMIN, "listen", "unix:/run/", ADMIN_ACCEPTS);
+	bad(CONF_SCOPE_ADMIN, "listen", "/run/admin.sock", ADMIN_ACCEPTS);
+	bad(CONF_SCOPE_ADMIN, "listen", "127.0.0.1:0", "has port 0: a port is 1 to 65535");
+	/* What was refused changed nothing. */
+	ck_assert_uint_eq(strlen(conf.admin_path), 107);
+}
+END_TEST
+
+START_TEST(test_addresses)
+{
+	const struct conf_key *key = key_of(CONF_SCOPE_HEALTH, "listen");
+	char text[CONF_TEXT_MAX];
+
+	ck_assert_ptr_null(conf_value_text(key, &listener, text));
+	good(CONF_SCOPE_HEALTH, "listen", "0.0.0.0:8081");
+	good(CONF_SCOPE_HEALTH, "listen", "[2001:db8::1]:8081");
+	ck_assert_str_eq(conf_value_text(key, &listener, text), "[2001:db8::1]:8081");
+	not_accepted(CONF_SCOPE_HEALTH, "listen",
+		     LIST("", ":8081", "127.0.0.1", "127.0.0.1:8081-8082", "unix:/run/x"));
+	bad(CONF_SCOPE_HEALTH, "listen", "127.0.0.1:0", "has port 0: a port is 1 to 65535");
+	bad(CONF_SCOPE_HEALTH, "listen", "224.0.0.1:1",
+	    "is a multicast, broadcast or 0.0.0.0/8 address, which no server has");
+}
+END_TEST
+
 START_TEST(test_planned_words)
 {
 	bad(CONF_SCOPE_ROUTING, "manage", "true",
@@ -407,6 +456,8 @@ int main(void)
 	tcase_add_test(tcase, test_duration);
 	tcase_add_test(tcase, test_duration_bounds);
 	tcase_add_test(tcase, test_word);
+	tcase_add_test(tcase, test_admin_listens_on_a_path_or_an_address);
+	tcase_add_test(tcase, test_addresses);
 	tcase_add_test(tcase, test_planned_words);
 	tcase_add_test(tcase, test_strings);
 	tcase_add_test(tcase, test_targets);

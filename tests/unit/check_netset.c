@@ -113,6 +113,35 @@ START_TEST(test_overlapping_and_touching_networks)
 }
 END_TEST
 
+START_TEST(test_sets_of_the_same_addresses_are_equal)
+{
+	struct netset *halves = netset_new();
+	struct netset *whole = netset_new();
+	struct netset *empty = netset_new();
+
+	ck_assert_int_eq(netset_add(halves, "2001:db8::/33"), 0);
+	ck_assert_int_eq(netset_add(halves, "10.128.0.0/9"), 0);
+	ck_assert_int_eq(netset_add(halves, "10.0.0.0/9"), 0);
+	ck_assert_int_eq(netset_add(halves, "10.1.2.3"), 0);
+	ck_assert_int_eq(netset_add(whole, "10.0.0.0/8"), 0);
+	netset_seal(halves);
+	netset_seal(whole);
+	netset_seal(empty);
+	ck_assert(!netset_equal(halves, whole));
+	ck_assert(!netset_equal(whole, empty));
+	ck_assert(netset_equal(empty, empty));
+	netset_free(whole);
+	whole = netset_new();
+	ck_assert_int_eq(netset_add(whole, "10.0.0.0/8"), 0);
+	ck_assert_int_eq(netset_add(whole, "2001:db8::/33"), 0);
+	netset_seal(whole);
+	ck_assert(netset_equal(halves, whole));
+	netset_free(halves);
+	netset_free(whole);
+	netset_free(empty);
+}
+END_TEST
+
 START_TEST(test_mapped_addresses_are_ipv4)
 {
 	assert_holds(LIST("192.0.2.0/24"), LIST("::ffff:192.0.2.1"), LIST("::ffff:192.0.3.1"));
@@ -284,6 +313,7 @@ int main(void)
 	tcase_add_test(tcase, test_edges_of_a_network);
 	tcase_add_test(tcase, test_everything);
 	tcase_add_test(tcase, test_overlapping_and_touching_networks);
+	tcase_add_test(tcase, test_sets_of_the_same_addresses_are_equal);
 	tcase_add_test(tcase, test_mapped_addresses_are_ipv4);
 	tcase_add_test(tcase, test_text_is_canonical_and_in_order);
 	tcase_add_test(tcase, test_other_forms_are_refused);
