@@ -2,6 +2,8 @@
 /* Reading the configuration again. */
 #include "daemon/reload.h"
 
+#include "conf/conf_change.h"
+
 static struct conf *load(const struct reload_source *source)
 {
 	struct conf_errors *errors = conf_errors_new();
@@ -18,17 +20,42 @@ static struct conf *load(const struct reload_source *source)
 	return conf;
 }
 
+static void warn(const char *sentence, void *arg)
+{
+	(void)arg;
+	log_msg(LOG_LEVEL_WARN, "%s", sentence);
+}
+
+/* Use it. Returns 0, or -1 when nothing has changed. */
+static int use(struct serving *serving, struct conf *conf)
+{
+	struct conf *former = conf_ref(serving->conf);
+	char text[CONF_CHANGE_TEXT_MAX];
+	struct conf_change change;
+	int result = -1;
+
+	if (conf_change_init(&change, former, conf) < 0) {
+		log_msg(LOG_LEVEL_ERROR, "memory is out");
+		goto out;
+	}
+	result = serving_change(serving, conf);
+	if (result == 0) {
+		(void)conf_change_restarts(serving->started, conf, warn, NULL);
+		log_msg(LOG_LEVEL_INFO, "reloaded: %s", conf_change_text(&change, text));
+	}
+	conf_change_fini(&change);
+out:
+	conf_unref(former);
+	return result;
+}
+
 int reload(struct serving *serving, const struct reload_source *source)
 {
 	struct conf *conf = load(source);
-	int result = -1;
+	int result = conf != NULL ? use(serving, conf) : -1;
 
-	if (conf != NULL)
-		result = serving_change(serving, conf);
 	if (result < 0)
 		log_msg(LOG_LEVEL_ERROR, "not reloaded: the former configuration stays in use");
-	else
-		log_msg(LOG_LEVEL_INFO, "reloaded");
 	conf_unref(conf);
 	return result;
 }

@@ -26,7 +26,11 @@ static size_t count_workers(const struct conf *conf)
 
 int serving_init(struct serving *serving, struct conf *conf)
 {
-	*serving = (struct serving){.conf = conf_ref(conf), .workers_count = count_workers(conf)};
+	*serving = (struct serving){
+	    .conf = conf_ref(conf),
+	    .started = conf_ref(conf),
+	    .workers_count = count_workers(conf),
+	};
 	listen_init(&serving->room, serving->workers_count);
 	roster_init(&serving->roster, serving->workers_count);
 	serving->flows = flow_registry_new();
@@ -46,6 +50,7 @@ void serving_fini(struct serving *serving)
 	listen_fini(&serving->room);
 	roster_fini(&serving->roster);
 	flow_registry_free(serving->flows);
+	conf_unref(serving->started);
 	conf_unref(serving->conf);
 }
 

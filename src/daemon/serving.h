@@ -20,7 +20,8 @@
 #include "worker/worker.h"
 
 struct serving {
-	struct conf *conf; /* in use; a reference */
+	struct conf *conf;    /* in use; a reference */
+	struct conf *started; /* what the process was started with; a reference */
 	struct flow_registry *flows;
 	struct listen_room room;
 	struct roster roster;
