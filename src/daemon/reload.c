@@ -55,7 +55,7 @@ int reload(struct serving *serving, const struct reload_source *source)
 	int result = conf != NULL ? use(serving, conf) : -1;
 
 	if (result < 0)
-		log_msg(LOG_LEVEL_ERROR, "not reloaded: the former configuration stays in use");
+		log_msg(LOG_LEVEL_ERROR, "not reloaded, the former configuration stays in use");
 	conf_unref(conf);
 	return result;
 }
