@@ -6,6 +6,7 @@
 #include <signal.h>
 #include <stdbool.h>
 #include <stdlib.h>
+#include <string.h>
 #include <sys/epoll.h>
 #include <sys/prctl.h>
 #include <sys/resource.h>
@@ -22,6 +23,7 @@
 /* Bytes of an echo that wait to be sent. */
 struct guest {
 	int fd;
+	bool unfinished; /* a visit ended because it had moved enough */
 	size_t len;
 	char bytes[16384];
 };
@@ -39,6 +41,7 @@ static bool pour(struct guest *guest)
 			return errno == EAGAIN;
 		done += (size_t)sent;
 	}
+	guest->unfinished = true;
 	return true;
 }
 
@@ -51,6 +54,7 @@ static bool drain(struct guest *guest)
 			return got < 0 && errno == EAGAIN;
 		done += (size_t)got;
 	}
+	guest->unfinished = true;
 	return true;
 }
 
@@ -70,8 +74,10 @@ static bool echo(struct guest *guest)
 		if (sent < 0)
 			return errno == EAGAIN;
 		guest->len -= (size_t)sent;
+		memmove(guest->bytes, guest->bytes + sent, guest->len);
 		done += (size_t)sent;
 	}
+	guest->unfinished = true;
 	return true;
 }
 
@@ -112,6 +118,16 @@ static void receive_guest(int epoll_fd, int listener)
 		free(guest);
 }
 
+/* Nothing new need happen for the next visit. */
+static void come_again(int epoll_fd, struct guest *guest)
+{
+	struct epoll_event event = {.events = interests(), .data.ptr = guest};
+
+	guest->unfinished = false;
+	if (epoll_ctl(epoll_fd, EPOLL_CTL_MOD, guest->fd, &event) < 0)
+		_exit(1);
+}
+
 static _Noreturn void serve(int listener)
 {
 	struct epoll_event events[EVENTS_MAX];
@@ -131,6 +147,8 @@ static _Noreturn void serve(int listener)
 			} else if (!visit(guest, events[i].events)) {
 				close(guest->fd);
 				free(guest);
+			} else if (guest->unfinished) {
+				come_again(epoll_fd, guest);
 			}
 		}
 	}

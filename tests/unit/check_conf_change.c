@@ -2,9 +2,9 @@
 /* Unit tests of comparing two configurations. */
 #include "conf/conf_change.h"
 
-#include "check_conf.h"
-
 #include "conf/conf_value.h"
+
+#include "check_conf.h"
 
 #define TARGETS "targets = { ipv4 = \"127.0.0.1:9000\"; }; "
 
