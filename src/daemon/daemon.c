@@ -65,7 +65,7 @@ static void drain(struct daemon *daemon)
 	log_msg(LOG_LEVEL_INFO, "stopping: no new connections, %u s for those that are open",
 		(unsigned)(timeout_ms / 1000));
 	daemon->state = DAEMON_DRAINING;
-	serving_tell_workers(&daemon->serving, WORKER_DRAIN);
+	serving_drain(&daemon->serving);
 	(void)evtimer_add(daemon->drain_timer, &timeout);
 }
 

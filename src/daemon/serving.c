@@ -76,6 +76,12 @@ void serving_tell_workers(const struct serving *serving, enum worker_signal sign
 		worker_tell(serving->workers[i], signal);
 }
 
+void serving_drain(struct serving *serving)
+{
+	serving->draining = true;
+	serving_tell_workers(serving, WORKER_DRAIN);
+}
+
 bool serving_has_released(const struct serving *serving)
 {
 	for (size_t i = 0; i < serving->workers_count; i++)
@@ -119,6 +125,12 @@ static void on_plan_done(struct plan *plan, void *arg)
 	const struct timeval delay = clock_timeval(RETRY_MS);
 	struct serving *serving = arg;
 
+	/* Workers may have left it undone. */
+	if (serving->draining) {
+		serving->plan = NULL;
+		plan_free(plan);
+		return;
+	}
 	if (plan->failed) {
 		if (!serving->plan_warned)
 			log_msg(LOG_LEVEL_ERROR, "memory is out: a worker still serves what was "
@@ -212,7 +224,7 @@ void serving_tick(struct serving *serving, int64_t now_ms)
 {
 	roster_log_suppressed(&serving->roster, now_ms);
 	roster_forget_ended(&serving->roster, report_ledger);
-	if (serving_is_changing(serving))
+	if (serving->draining || serving_is_changing(serving))
 		return;
 	if (listen_leave(&serving->room, now_ms - serving->conf->drain_timeout_ms) ||
 	    serving->plan_due)

@@ -31,6 +31,7 @@ struct serving {
 	struct event *retry;	/* of a plan for which memory was out */
 	struct cutting cutting; /* of clients that are denied now */
 	bool plan_due;		/* memory was out for one */
+	bool draining;
 	bool plan_warned;	/* memory was out in a worker */
 	/* The workers do what serving_change() was asked for. */
 	void (*on_changed)(void *arg);
@@ -62,13 +63,16 @@ bool serving_is_changing(const struct serving *serving);
 /*
  * Serve what the snapshot says from now on: its new addresses open, those that it has no more drain
  * (of UDP for drain_timeout), and what is open goes on as it was opened, but for clients that are
- * denied now, who are cut. Returns 0, and on_changed is called when the workers know; or -1 having
+ * denied now, who are cut. Not in a drain. Returns 0, and on_changed is called when the workers know; or -1 having
  * logged why, and nothing has changed.
  */
 int serving_change(struct serving *serving, struct conf *conf) __attribute__((warn_unused_result));
 
 /* What is due: a look at it once a second is enough. */
 void serving_tick(struct serving *serving, int64_t now_ms);
+
+/* Have the workers drain. Nothing changes any more. */
+void serving_drain(struct serving *serving);
 
 void serving_tell_workers(const struct serving *serving, enum worker_signal signal);
 

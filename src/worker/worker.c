@@ -167,7 +167,9 @@ static void on_plan(struct mail *mail, void *arg)
 	struct worker_plan *plan = (struct worker_plan *)(void *)mail;
 	struct worker *worker = arg;
 
-	(void)!worker_configure(worker, plan);
+	/* One that was overtaken by a drain would open what that has closed. */
+	if (!worker->draining)
+		(void)!worker_configure(worker, plan);
 	mail->open = plan->done;
 	mailbox_send(worker->news, mail);
 }

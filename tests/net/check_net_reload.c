@@ -514,6 +514,41 @@ START_TEST(a_thousand_reloads_leave_nothing_behind)
 }
 END_TEST
 
+/* Both at once: whatever comes first, what is closed stays closed and flows go on. */
+START_TEST(reloading_and_stopping_at_once_is_stopping)
+{
+	int backend = udp_open(BACKEND_V4);
+	int balancer = balancer_open();
+
+	start(UDP("t", "[ " ON_7000 ", \"" SECOND_V4 "\" ]", BACKEND_V4,
+		  "") ", " TCP("u", ON_7000, BACKEND_V4, ""));
+	balancer_check(balancer, backend, BALANCER_CLIENT);
+	(void)harness_write(DAEMON_CONFIG_NAME, DAEMON_AS_ROOT
+			    "log = { level = \"debug\"; }; drain_timeout = \"1h\"; "
+			    "workers = 2; listeners = ( " UDP("t", ON_7000, BACKEND_V4, "") " );");
+	daemon_signal(SIGHUP);
+	await_reload(NULL);
+	change(UDP("t", "[ " ON_7000 ", \"" SECOND_V4 "\" ]", BACKEND_V4,
+		   "") ", " TCP("u", ON_7000, BACKEND_V4, ""),
+	       NULL);
+	(void)harness_write(DAEMON_CONFIG_NAME, DAEMON_AS_ROOT
+			    "log = { level = \"debug\"; }; drain_timeout = \"1h\"; "
+			    "workers = 2; listeners = ( " UDP("t", ON_7000, BACKEND_V4,
+							      "") ", " TCP("u", ON_7000, BACKEND_V4,
+									   "mark = 1;") " );");
+	daemon_pause();
+	daemon_signal(SIGHUP);
+	daemon_signal(SIGTERM);
+	daemon_resume();
+	HARNESS_AWAIT(tcp_table_count(7000, TCP_TABLE_LISTEN) == 0);
+	balancer_check(balancer, backend, BALANCER_CLIENT);
+	balancer_send_text(balancer, BALANCER_OTHER_CLIENT, "new");
+	ck_assert_ptr_null(udp_receive_within(backend, 200));
+	daemon_signal(SIGTERM);
+	ck_assert_int_eq(daemon_wait(), 0);
+}
+END_TEST
+
 START_TEST(a_daemon_that_stops_does_not_reload)
 {
 	struct connection old;
@@ -555,6 +590,7 @@ int main(void)
 	tcase_add_test(tcase, a_file_that_is_gone_changes_nothing);
 	tcase_add_test(tcase, an_address_in_use_changes_nothing);
 	tcase_add_test(tcase, a_daemon_that_stops_does_not_reload);
+	tcase_add_loop_test(tcase, reloading_and_stopping_at_once_is_stopping, 0, 3);
 	tcase = harness_case(suite, "clients", 10);
 	tcase_add_test(tcase, a_client_that_becomes_denied_is_cut);
 	tcase_add_test(tcase, a_flow_of_a_client_that_is_not_allowed_any_more_ends);
