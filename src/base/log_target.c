@@ -7,8 +7,11 @@
 #include <poll.h>
 #include <pthread.h>
 #include <stdatomic.h>
+#include <stdint.h>
+#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/stat.h>
 #include <syslog.h>
 #include <unistd.h>
 
@@ -38,6 +41,23 @@ static int open_file(const char *path)
 	if (fd < 0 && errno == ENXIO)
 		fd = open(path, O_RDWR | flags, 0640);
 	return fd;
+}
+
+/*
+ * systemd names the stream that it connected to the journal (systemd.exec(5)); standard error may
+ * have been redirected since. The journal adds the time itself, and takes the priority from the
+ * line.
+ */
+static bool is_journal(int fd)
+{
+	const char *named = getenv("JOURNAL_STREAM");
+	char actual[64];
+	struct stat st;
+
+	if (named == NULL || fstat(fd, &st) < 0)
+		return false;
+	snprintf(actual, sizeof(actual), "%ju:%ju", (uintmax_t)st.st_dev, (uintmax_t)st.st_ino);
+	return strcmp(named, actual) == 0;
 }
 
 /* The start of the line that the byte at this place belongs to. */
@@ -131,9 +151,12 @@ unsigned log_target_generation(void)
 	return atomic_load(&current_generation);
 }
 
-bool log_target_is_file(void)
+enum log_stamp log_target_stamp(void)
 {
-	return current_path != NULL;
+	if (log_target_is_syslog())
+		return LOG_STAMP_NONE;
+	return current_path == NULL && is_journal(STDERR_FILENO) ? LOG_STAMP_PRIORITY
+								 : LOG_STAMP_TIME;
 }
 
 bool log_target_is_syslog(void)
@@ -168,10 +191,9 @@ size_t log_target_write(const char *text, size_t len)
 
 void log_target_syslog(enum log_level level, const char *text, size_t len)
 {
-	static const int priorities[] = {LOG_DEBUG, LOG_INFO, LOG_WARNING, LOG_ERR};
 	int before;
 
 	pthread_setcancelstate(PTHREAD_CANCEL_ENABLE, &before);
-	syslog(priorities[level], "%.*s", (int)len, text);
+	syslog(log_level_priority(level), "%.*s", (int)len, text);
 	pthread_setcancelstate(before, &before);
 }

@@ -31,7 +31,8 @@ void log_target_close(void);
 /* How often the target was opened anew: what follows a line's first bytes must go to one file. */
 unsigned log_target_generation(void);
 
-bool log_target_is_file(void);
+/* What lines have to carry there, of what nobody else adds. */
+enum log_stamp log_target_stamp(void);
 
 /* Lines then go to log_target_syslog() instead of log_target_write(). */
 bool log_target_is_syslog(void);

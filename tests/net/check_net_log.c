@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
-/* What operators read: lines and their fields, JSON, levels, files that are rotated, limits. */
+/* What operators read: lines and their fields, JSON, levels, limits. */
 #include <signal.h>
 #include <stdbool.h>
 #include <stdio.h>
@@ -205,83 +205,6 @@ START_TEST(levels_choose_what_is_logged)
 }
 END_TEST
 
-/* ---- files ---- */
-
-static bool file_has(const char *path, const char *text)
-{
-	char *content = harness_read(path);
-	bool found = strstr(content, text) != NULL;
-
-	free(content);
-	return found;
-}
-
-START_TEST(a_file_is_opened_again_after_rotation)
-{
-	const char *path = harness_path("target.log");
-	const char *rotated = harness_path("target.log.1");
-	int backend = peer_listen(BACKEND_V4);
-	char log[512];
-	int client;
-
-	snprintf(log, sizeof(log), "target = \"%s\";", path);
-	start(log);
-	connection_try(backend, "203.0.113.1:40000");
-	HARNESS_AWAIT(file_has(path, "client=203.0.113.1:40000"));
-	ck_assert(file_has(path, "time="));
-	client = sender_open_v1("203.0.113.9:40000");
-	peer_accept_from(backend, "203.0.113.9:40000");
-	ck_assert_int_eq(rename(path, rotated), 0);
-	daemon_signal(SIGUSR1);
-	/* From here on lines go to a new file, and none is lost on the way. */
-	for (unsigned i = 0; !file_has(path, "reason=done"); i++) {
-		char who[64];
-
-		snprintf(who, sizeof(who), "203.0.113.2:%u", 20000 + i);
-		connection_try(backend, who);
-		ck_assert_uint_lt(i, 20000);
-	}
-	peer_close(client);
-	ck_assert(file_has(rotated, "client=203.0.113.1:40000"));
-	ck_assert(!file_has(path, "client=203.0.113.1:40000"));
-	/* Standard error had no lines of connections. */
-	ck_assert_uint_eq(daemon_log_count("reason=", NULL), 0);
-}
-END_TEST
-
-START_TEST(a_file_that_cannot_be_opened_again_ends_nothing)
-{
-	int backend = peer_listen(BACKEND_V4);
-	char log[512];
-
-	harness_shell("mkdir %s", harness_path("logs"));
-	snprintf(log, sizeof(log), "target = \"%s\";", harness_path("logs/target.log"));
-	start(log);
-	harness_shell("mv %s %s", harness_path("logs"), harness_path("gone"));
-	daemon_signal(SIGUSR1);
-	HARNESS_AWAIT(file_has(harness_path("gone/target.log"), "error "));
-	connection_try(backend, CONNECTION_CLIENT);
-	HARNESS_AWAIT(file_has(harness_path("gone/target.log"), "reason=done"));
-}
-END_TEST
-
-START_TEST(a_file_that_cannot_be_opened_is_an_error_at_the_start)
-{
-	static struct command_result result;
-	struct command command;
-
-	daemon_command(&command);
-	command_add(&command, "-c");
-	command_add(&command,
-		    harness_write("bad.conf", "log = { target = \"/nonexistent/dir/file.log\"; };\n"
-					      "listeners = ( { name = \"t\"; listen = \"" LISTEN_V4
-					      "\"; " DAEMON_TARGETS " } );\n"));
-	command_run(&command, &result);
-	ck_assert_int_eq(result.exit_code, 1);
-	ck_assert_ptr_nonnull(strstr(result.err, "/nonexistent/dir/file.log"));
-}
-END_TEST
-
 /* ---- limits ---- */
 
 #define BURST 200
@@ -360,7 +283,6 @@ static Suite *log_suite(void)
 	TCase *text = harness_case(suite, "text", 60);
 	TCase *json = harness_case(suite, "json", 60);
 	TCase *levels_case = harness_case(suite, "levels", 60);
-	TCase *files = harness_case(suite, "files", 60);
 	TCase *limits = harness_case(suite, "limits", 60);
 
 	tcase_add_test(text, an_end_has_all_its_fields);
@@ -370,9 +292,6 @@ static Suite *log_suite(void)
 	tcase_add_test(json, json_lines_are_objects);
 	tcase_add_loop_test(levels_case, levels_choose_what_is_logged, 0,
 			    (int)(sizeof(levels) / sizeof(levels[0])));
-	tcase_add_test(files, a_file_is_opened_again_after_rotation);
-	tcase_add_test(files, a_file_that_cannot_be_opened_again_ends_nothing);
-	tcase_add_test(files, a_file_that_cannot_be_opened_is_an_error_at_the_start);
 	tcase_add_test(limits, a_burst_of_failures_is_limited_and_counted);
 	tcase_add_test(limits, what_was_left_out_is_counted_at_the_end_too);
 	tcase_add_test(limits, healthy_ends_are_not_limited);
