@@ -28,6 +28,11 @@ int log_open(const char *target, enum log_level level, enum log_format format)
 	return 0;
 }
 
+const char *log_place(const char *target)
+{
+	return log_target_place(target);
+}
+
 int log_reopen(void)
 {
 	return log_target_reopen();

@@ -15,10 +15,13 @@
  * carry time=, but not to syslog, and not where standard error is the journal: both add their own,
  * and the journal gets each line's priority instead. Until the first log_open(), text goes to
  * standard error at LOG_LEVEL_INFO. Not while the writer runs. Returns 0, or -1 with errno when the
- * file cannot be opened; the former target then stays.
+ * file cannot be opened or syslog cannot be reached; the former target then stays.
  */
 int log_open(const char *target, enum log_level level, enum log_format format)
     __attribute__((warn_unused_result));
+
+/* The path that a target stands for, "/dev/log" for syslog: what a message about it names. */
+const char *log_place(const char *target);
 
 /*
  * Open the file again under its name (after logrotate moved it), whether or not the writer runs or

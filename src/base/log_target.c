@@ -12,8 +12,9 @@
 #include <stdlib.h>
 #include <string.h>
 #include <sys/stat.h>
-#include <syslog.h>
 #include <unistd.h>
+
+#include "base/log_syslog.h"
 
 /* How often one who waits for a full pipe looks whether another file was opened. */
 #define LOOK_MS 200
@@ -25,6 +26,7 @@
 static atomic_int current_fd = STDERR_FILENO;
 static atomic_uint current_generation;
 static atomic_bool current_is_syslog;
+static struct log_syslog current_syslog = LOG_SYSLOG_CLOSED;
 static char *current_path;
 
 /*
@@ -93,9 +95,12 @@ int log_target_open(const char *target)
 {
 	bool is_syslog = strcmp(target, "syslog") == 0;
 	bool is_file = !is_syslog && strcmp(target, "stderr") != 0;
+	struct log_syslog syslog = LOG_SYSLOG_CLOSED;
 	int fd = STDERR_FILENO;
 	char *path = NULL;
 
+	if (is_syslog && log_syslog_open(&syslog, LOG_SYSLOG_PATH) < 0)
+		return -1;
 	if (is_file) {
 		path = strdup(target);
 		if (path == NULL)
@@ -107,8 +112,7 @@ int log_target_open(const char *target)
 		}
 	}
 	log_target_close();
-	if (is_syslog)
-		openlog("mmproxy", LOG_PID | LOG_NDELAY, LOG_DAEMON);
+	current_syslog = syslog;
 	current_path = path;
 	atomic_store(&current_fd, fd);
 	atomic_store(&current_is_syslog, is_syslog);
@@ -137,8 +141,8 @@ void log_target_close(void)
 {
 	int fd = atomic_exchange(&current_fd, STDERR_FILENO);
 
-	if (atomic_exchange(&current_is_syslog, false))
-		closelog();
+	atomic_store(&current_is_syslog, false);
+	log_syslog_close(&current_syslog);
 	if (current_path != NULL)
 		close(fd);
 	free(current_path);
@@ -189,11 +193,12 @@ size_t log_target_write(const char *text, size_t len)
 	return done;
 }
 
-void log_target_syslog(enum log_level level, const char *text, size_t len)
+bool log_target_syslog(enum log_level level, const char *text, size_t len)
 {
-	int before;
+	return log_syslog_send(&current_syslog, level, text, len);
+}
 
-	pthread_setcancelstate(PTHREAD_CANCEL_ENABLE, &before);
-	syslog(log_level_priority(level), "%.*s", (int)len, text);
-	pthread_setcancelstate(before, &before);
+const char *log_target_place(const char *target)
+{
+	return strcmp(target, "syslog") == 0 ? LOG_SYSLOG_PATH : target;
 }

@@ -44,7 +44,10 @@ bool log_target_is_syslog(void);
  */
 size_t log_target_write(const char *text, size_t len);
 
-/* Send one line; waits as log_target_write() does. */
-void log_target_syslog(enum log_level level, const char *text, size_t len);
+/* Send one line; waits as log_target_write() does. Returns false when it could not be sent. */
+bool log_target_syslog(enum log_level level, const char *text, size_t len);
+
+/* The path that a target stands for, as messages about it name it. */
+const char *log_target_place(const char *target);
 
 #endif

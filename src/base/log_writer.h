@@ -3,8 +3,8 @@
  * Who writes the log's lines: the one who logs, or, once it was started, a thread.
  *
  * A line is never torn: the rest of one that a full disk cut is written first when there is room
- * again. Then one line says how many were left out, whatever the level that is shown, because it
- * stands for lines that would be.
+ * again. Then, or when syslog is there again, one line says how many were left out, whatever the
+ * level that is shown, because it stands for lines that would be.
  */
 #ifndef MMPROXY_LOG_WRITER_H
 #define MMPROXY_LOG_WRITER_H
