@@ -25,6 +25,7 @@
 #include "tcp/header_reader.h"
 #include "tcp/relay.h"
 
+struct bad_header;
 struct tcp_listener;
 struct tlv_copy;
 
@@ -54,8 +55,8 @@ struct session {
 	bool any_port;	    /* not the client's port: it is taken, or need not be kept */
 	bool keepalive;	    /* it has been set */
 	int header_version; /* 0: none */
-	enum proxy_error header_error;
-	int error; /* errno of a failed dial, for the log */
+	const struct bad_header *bad_header; /* while it is closed for that; otherwise NULL */
+	int error;			     /* errno of a failed dial, for the log */
 	int retry_ms;
 	int64_t accepted_ms;
 	int64_t dialled_ms; /* the first attempt */

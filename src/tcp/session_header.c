@@ -5,6 +5,7 @@
 #include <event2/buffer.h>
 #include <event2/event.h>
 
+#include "service/bad_header.h"
 #include "service/tlv_copy.h"
 #include "tcp/session_dial.h"
 #include "tcp/tcp_listener.h"
@@ -40,6 +41,18 @@ static void on_whole(struct session *session, struct header_reading *reading)
 	session_dial_start(session, &reading->header);
 }
 
+static void on_invalid(struct session *session, const struct header_reading *reading)
+{
+	const struct bad_header bad = {
+	    .error = reading->error,
+	    .bytes = reading->bytes,
+	    .len = reading->len,
+	};
+
+	session->bad_header = &bad;
+	session_close(session, REASON_HEADER_INVALID);
+}
+
 static void on_readable(evutil_socket_t fd, short what, void *arg);
 
 static void wait_for_more(struct session *session)
@@ -65,8 +78,7 @@ static void on_readable(evutil_socket_t fd, short what, void *arg)
 		wait_for_more(session);
 		break;
 	case HEADER_INVALID:
-		session->header_error = reading.error;
-		session_close(session, REASON_HEADER_INVALID);
+		on_invalid(session, &reading);
 		break;
 	case HEADER_CLOSED:
 		/* FIN or reset: either way there is nobody left to serve. */

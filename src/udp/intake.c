@@ -6,8 +6,8 @@
 
 #include "proxyproto/proxy_datagram.h"
 #include "proxyproto/proxy_spp.h"
+#include "service/refusal.h"
 #include "udp/flow_life.h"
-#include "udp/flow_log.h"
 #include "udp/flow_up.h"
 
 /* Times that other workers are asked to make room for one datagram. */
@@ -34,11 +34,18 @@ static const struct conf_listener *conf_of(const struct intake *intake)
 static void drop(const struct intake *intake, const struct arrival *arrival,
 		 enum close_reason reason)
 {
+	const struct refusal refusal = {
+	    .peer = &intake->peer,
+	    .client = &arrival->route.source,
+	    .backend = &arrival->route.target,
+	    .bad = {.error = arrival->error, .bytes = arrival->bytes, .len = arrival->len},
+	    .reason = reason,
+	};
+
 	stats_add(&intake->group->stats->dropped[reason], 1);
 	/* A drain turns every new client away; one line each would be a flood. */
 	if (reason != REASON_SHUTDOWN)
-		flow_log_refused(intake->group->service, &intake->peer, &arrival->route.source,
-				 &arrival->route.target, reason, arrival->error);
+		refusal_log(intake->group->service, &refusal);
 }
 
 /* ---- new flows ---- */

@@ -12,6 +12,7 @@
 #include "harness.h"
 #include "peer.h"
 #include "sender.h"
+#include "udp.h"
 
 static struct sender_header header;
 
@@ -80,6 +81,92 @@ START_TEST(a_failure_is_a_warning_with_its_error)
 	ck_assert_int_eq(strncmp(line, "warn listener=t peer=127.0.0.1:", 31), 0);
 	ck_assert_ptr_nonnull(strstr(line, " error=signature"));
 	ck_assert_ptr_nonnull(strstr(line, " header=none "));
+}
+END_TEST
+
+/* What comes in the place of a header, and how the log shows it. */
+struct stranger {
+	const char *bytes;
+	size_t len;
+	const char *fields;
+};
+
+#define STRANGER(bytes, fields)                  \
+	{                                        \
+		bytes, sizeof(bytes) - 1, fields \
+	}
+
+static const struct stranger strangers[] = {
+    STRANGER("SSH-2.0-OpenSSH_9.2p1\r\n",
+	     " error=signature got=\"SSH-2.0-OpenSSH_9.2p1\\x0d\\x0a\" looks_like=ssh"),
+    STRANGER("\x16\x03\x01\x02\x00\x01\x00",
+	     " error=signature got=\"\\x16\\x03\\x01\\x02\\x00\\x01\\x00\" looks_like=tls"),
+    STRANGER("POST /0123456789012345678901234567890123456789 HTTP/1.1\r\n",
+	     " error=signature got=\"POST /01234567890123456789012345\" looks_like=http"),
+    STRANGER("\x7f\n\x1b[2J", " error=signature got=\"\\x7f\\x0a\\x1b[2J\""),
+    /* The first byte is a header's. */
+    STRANGER("PRI * HTTP/2.0\r\n\r\nSM\r\n\r\n",
+	     " error=signature got=\"PRI * HTTP/2.0\\x0d\\x0a\\x0d\\x0aSM\\x0d\\x0a\\x0d\\x0a\" "
+	     "looks_like=http"),
+};
+
+#define STRANGERS (int)(sizeof(strangers) / sizeof(strangers[0]))
+
+static void expect_stranger(const struct stranger *stranger)
+{
+	const char *line = daemon_log_await("warn ", "reason=header_invalid", stranger->fields);
+
+	ck_assert_str_eq(line + strlen(line) - strlen(stranger->fields), stranger->fields);
+	ck_assert_uint_eq(daemon_log_count("reason=header_invalid", "peer="), 1);
+}
+
+START_TEST(what_came_for_a_header_is_shown)
+{
+	int client;
+
+	daemon_start("");
+	client = peer_connect("127.0.0.1:0", LISTEN_V4);
+	peer_send(client, strangers[_i].bytes, strangers[_i].len);
+	peer_expect_closed(client);
+	expect_stranger(&strangers[_i]);
+}
+END_TEST
+
+START_TEST(what_came_in_a_datagram_is_shown)
+{
+	int client = udp_open("127.0.0.1:0");
+
+	daemon_start_udp("");
+	udp_send(client, LISTEN_V4, strangers[_i].bytes, strangers[_i].len);
+	expect_stranger(&strangers[_i]);
+}
+END_TEST
+
+/* Of the bytes that have come until one was wrong, all are there. */
+START_TEST(what_came_in_pieces_is_shown)
+{
+	int client;
+
+	daemon_start("");
+	client = peer_connect("127.0.0.1:0", LISTEN_V4);
+	peer_send_text(client, "PRO");
+	/* Time to be read by itself; read together, it is shown all the same. */
+	harness_sleep_ms(50);
+	peer_send_text(client, "TOCOL");
+	peer_expect_closed(client);
+	daemon_log_await("reason=header_invalid", "error=signature", " got=PROTOCOL");
+}
+END_TEST
+
+START_TEST(a_header_of_another_kind_is_shown)
+{
+	int client = udp_open("127.0.0.1:0");
+
+	daemon_start_udp("udp_header = \"spp\";");
+	sender_v2_udp(&header, CONNECTION_CLIENT, NULL);
+	udp_send(client, LISTEN_V4, header.bytes, header.len);
+	daemon_log_await("reason=header_invalid", "error=spp_magic",
+			 " got=\"\\x0d\\x0a\\x0d\\x0a\\x00\\x0d\\x0aQUIT\\x0a!");
 }
 END_TEST
 
@@ -167,7 +254,7 @@ START_TEST(json_lines_are_objects)
 	fail_once();
 	send_hostile_tlvs(backend);
 	daemon_log_await("\"listener\":\"t\"", "\"reason\":\"header_invalid\"",
-			 "\"error\":\"signature\"");
+			 "\"got\":\"GET / HTTP/1.1\\\\x0d\\\\x0a\\\\x0d\\\\x0a\"");
 	daemon_log_await("\"client\":\"203.0.113.8:40000\"", "\"reason\":\"done\"", "\"up\":2");
 	daemon_log_await("\"client\":\"203.0.113.7:40000\"", "\"reason\":\"done\"", "\"tlv_vpce\"");
 	daemon_stop();
@@ -287,6 +374,10 @@ static Suite *log_suite(void)
 
 	tcase_add_test(text, an_end_has_all_its_fields);
 	tcase_add_test(text, a_failure_is_a_warning_with_its_error);
+	tcase_add_loop_test(text, what_came_for_a_header_is_shown, 0, STRANGERS);
+	tcase_add_loop_test(text, what_came_in_a_datagram_is_shown, 0, STRANGERS);
+	tcase_add_test(text, what_came_in_pieces_is_shown);
+	tcase_add_test(text, a_header_of_another_kind_is_shown);
 	tcase_add_test(text, tlvs_are_shown_and_escaped);
 	tcase_add_test(text, a_plain_tlv_is_shown_plainly);
 	tcase_add_test(json, json_lines_are_objects);
