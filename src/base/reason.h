@@ -45,6 +45,8 @@
 	  "a send buffer was full, so a datagram was dropped")                                     \
 	X(REASON_TOO_LONG, "too_long", LOG_LEVEL_WARN,                                             \
 	  "a datagram does not fit into one with its header")                                      \
+	X(REASON_HEALTH_CHECK, "health_check", LOG_LEVEL_DEBUG,                                    \
+	  "a LOCAL header came without payload, or nothing at all")                                \
 	X(REASON_SHUTDOWN, "shutdown", LOG_LEVEL_INFO, "mmproxy stopped")                          \
 	X(REASON_INTERNAL, "internal", LOG_LEVEL_WARN, "mmproxy ran out of memory or failed")
 
@@ -63,5 +65,11 @@ const char *reason_sentence(enum close_reason reason);
 
 /* LOG_LEVEL_INFO for the ends of a healthy connection, LOG_LEVEL_WARN for failures. */
 enum log_level reason_level(enum close_reason reason);
+
+/*
+ * What the end of a load balancer's health check is called: REASON_HEALTH_CHECK however the two
+ * sides leave each other, but the reason itself for a failure and for an end that mmproxy makes.
+ */
+enum close_reason reason_of_check(enum close_reason reason);
 
 #endif

@@ -256,12 +256,20 @@ START_TEST(test_reasons_have_names_of_their_own)
 
 		ck_assert_ptr_nonnull(reason_name(reason));
 		ck_assert_uint_gt(strlen(reason_sentence(reason)), strlen("short"));
-		ck_assert(reason_level(reason) == LOG_LEVEL_INFO ||
-			  reason_level(reason) == LOG_LEVEL_WARN);
+		ck_assert(reason == REASON_HEALTH_CHECK
+			      ? reason_level(reason) == LOG_LEVEL_DEBUG
+			      : reason_level(reason) == LOG_LEVEL_INFO ||
+				    reason_level(reason) == LOG_LEVEL_WARN);
+		/* A check neither hides a failure nor what mmproxy does. */
+		ck_assert(reason_of_check(reason) == reason ||
+			  (reason_of_check(reason) == REASON_HEALTH_CHECK &&
+			   reason_level(reason) == LOG_LEVEL_INFO));
 		for (size_t j = 0; j < i; j++)
 			ck_assert_str_ne(reason_name(reason), reason_name((enum close_reason)j));
 	}
 	ck_assert_str_eq(reason_name(REASON_OUT_OF_DESCRIPTORS), "out_of_descriptors");
+	ck_assert_int_eq(reason_of_check(REASON_DONE), REASON_HEALTH_CHECK);
+	ck_assert_int_eq(reason_of_check(REASON_SHUTDOWN), REASON_SHUTDOWN);
 }
 END_TEST
 
