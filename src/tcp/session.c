@@ -118,12 +118,16 @@ void session_describe(const struct session *session, struct listener_view *view)
 void session_close(struct session *session, enum close_reason reason)
 {
 	struct tcp_listener *listener = session->listener;
+	enum close_reason told = reason;
 	struct session_end end;
 
 	/* Before its descriptors are closed: their numbers are other connections' then. */
 	session_stop_waiting(session);
 	session_end_take(session, &end);
-	session_log_end(session, reason, &end.progress);
+	/* How its sockets are closed depends on the end itself, not on what it is called. */
+	if (session->is_check && end.progress.bytes[RELAY_UP] == 0)
+		told = reason_of_check(reason);
+	session_log_end(session, told, &end.progress);
 	if (reason == REASON_BACKEND_TIMEOUT && addr_is_set(&session->source))
 		service_explain_routes(session->service, &session->target);
 	session_end_close(session, reason, &end);
@@ -131,7 +135,7 @@ void session_close(struct session *session, enum close_reason reason)
 		evbuffer_free(session->payload);
 
 	listener->ended++;
-	stats_add(&listener->common.stats->closed[reason], 1);
+	stats_add(&listener->common.stats->closed[told], 1);
 	stats_add(&listener->common.stats->bytes[STATS_UP], end.progress.bytes[RELAY_UP]);
 	stats_add(&listener->common.stats->bytes[STATS_DOWN], end.progress.bytes[RELAY_DOWN]);
 	/* Behind the resets that are held, which have their own places then. */

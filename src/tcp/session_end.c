@@ -13,7 +13,7 @@ static bool is_orderly(enum close_reason reason)
 {
 	return reason == REASON_DONE || reason == REASON_CLIENT_CLOSED_EARLY ||
 	       reason == REASON_IDLE_TIMEOUT || reason == REASON_HALF_CLOSE_TIMEOUT ||
-	       reason == REASON_SHUTDOWN;
+	       reason == REASON_HEALTH_CHECK || reason == REASON_SHUTDOWN;
 }
 
 /* Whether a side has been sent and has acknowledged all it was to get, and all from it was read. */

@@ -16,6 +16,8 @@ _Static_assert(RELAY_READ_MAX >= HEADER_READER_FIRST_MAX, "headers are read into
 static int keep(struct session *session, const struct header_reading *reading)
 {
 	session->header_version = reading->header.version;
+	session->is_check =
+	    reading->header.command == PROXY_COMMAND_LOCAL && reading->payload_len == 0;
 	if (tlv_copy_new(&reading->header, &session->tlvs) < 0)
 		return -1;
 	if (reading->payload_len == 0)
@@ -82,7 +84,8 @@ static void on_readable(evutil_socket_t fd, short what, void *arg)
 		break;
 	case HEADER_CLOSED:
 		/* FIN or reset: either way there is nobody left to serve. */
-		session_close(session, REASON_CLIENT_CLOSED_EARLY);
+		session_close(session, session->header.len == 0 ? REASON_HEALTH_CHECK
+								: REASON_CLIENT_CLOSED_EARLY);
 		break;
 	case HEADER_NO_MEMORY:
 		session_close(session, REASON_INTERNAL);
