@@ -32,7 +32,7 @@ struct serving {
 	struct cutting cutting; /* of clients that are denied now */
 	bool plan_due;		/* memory was out for one */
 	bool draining;
-	bool plan_warned;	/* memory was out in a worker */
+	bool plan_warned; /* memory was out in a worker */
 	/* The workers do what serving_change() was asked for. */
 	void (*on_changed)(void *arg);
 	void *on_changed_arg;
@@ -63,8 +63,8 @@ bool serving_is_changing(const struct serving *serving);
 /*
  * Serve what the snapshot says from now on: its new addresses open, those that it has no more drain
  * (of UDP for drain_timeout), and what is open goes on as it was opened, but for clients that are
- * denied now, who are cut. Not in a drain. Returns 0, and on_changed is called when the workers know; or -1 having
- * logged why, and nothing has changed.
+ * denied now, who are cut. Not in a drain. Returns 0, and on_changed is called when the workers
+ * know; or -1 having logged why, and nothing has changed.
  */
 int serving_change(struct serving *serving, struct conf *conf) __attribute__((warn_unused_result));
 

@@ -125,7 +125,7 @@ void session_close(struct session *session, enum close_reason reason)
 	session_stop_waiting(session);
 	session_end_take(session, &end);
 	/* How its sockets are closed depends on the end itself, not on what it is called. */
-	if (session->is_check && end.progress.bytes[RELAY_UP] == 0)
+	if (session->is_check)
 		told = reason_of_check(reason);
 	session_log_end(session, told, &end.progress);
 	if (reason == REASON_BACKEND_TIMEOUT && addr_is_set(&session->source))

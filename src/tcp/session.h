@@ -54,7 +54,7 @@ struct session {
 	struct addr target;
 	bool any_port;	    /* not the client's port: it is taken, or need not be kept */
 	bool keepalive;	    /* it has been set */
-	bool is_check;	    /* a LOCAL header came alone; a health check, if nothing comes later */
+	bool is_check;	    /* by its LOCAL header, the load balancer's own */
 	int header_version; /* 0: none */
 	const struct bad_header *bad_header; /* while it is closed for that; otherwise NULL */
 	int error;			     /* errno of a failed dial, for the log */

@@ -16,8 +16,7 @@ _Static_assert(RELAY_READ_MAX >= HEADER_READER_FIRST_MAX, "headers are read into
 static int keep(struct session *session, const struct header_reading *reading)
 {
 	session->header_version = reading->header.version;
-	session->is_check =
-	    reading->header.command == PROXY_COMMAND_LOCAL && reading->payload_len == 0;
+	session->is_check = reading->header.command == PROXY_COMMAND_LOCAL;
 	if (tlv_copy_new(&reading->header, &session->tlvs) < 0)
 		return -1;
 	if (reading->payload_len == 0)

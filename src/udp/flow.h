@@ -40,7 +40,7 @@ struct flow {
 	uint32_t last_segment;
 	uint8_t read_batch; /* messages to ask for at the next reading */
 	bool any_port;	    /* not the client's port: it is taken, or need not be kept */
-	bool is_check;	    /* a LOCAL header opened it; a health check, if no payload comes */
+	bool is_check;	    /* by its LOCAL header, the load balancer's own */
 	int header_version; /* of the datagram that started it; 0: none */
 	struct addr source; /* the client's address; AF_UNSPEC: mmproxy's own is used */
 	struct addr target;

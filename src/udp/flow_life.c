@@ -14,11 +14,10 @@ static int watch(struct flow *flow)
 	return epoll_ctl(flow->group->epoll_fd, EPOLL_CTL_ADD, flow->fd, &event);
 }
 
-/* What was dropped may have been payload, and tells that the backend is not well. */
+/* What was dropped tells that the backend is not well. */
 static bool is_healthy_check(const struct flow *flow)
 {
-	return flow->is_check && flow->bytes[STATS_UP] == 0 && flow->dropped == 0 &&
-	       flow->icmp_errors == 0;
+	return flow->is_check && flow->dropped == 0 && flow->icmp_errors == 0;
 }
 
 int flow_life_begin(struct flow *flow, const struct proxy_header *header, int64_t now_ms)

@@ -55,7 +55,8 @@ struct worker_plan {
 int worker_configure(struct worker *worker, struct worker_plan *plan)
     __attribute__((warn_unused_result));
 
-/* The same, done by the worker's thread, but not in a drain any more. The plan and its setups stay until it has come back. */
+/* The same, done by the worker's thread, but not in a drain any more. The plan and its setups stay
+ * until it has come back. */
 void worker_send_plan(struct worker *worker, struct worker_plan *plan);
 
 /* Have all sessions and flows visited (worker/visits.h). */

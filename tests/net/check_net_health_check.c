@@ -189,7 +189,8 @@ START_TEST(a_check_that_stays_ends_as_one)
 }
 END_TEST
 
-START_TEST(payload_makes_a_connection_of_it)
+/* A request of its own, as of option httpchk in HAProxy. */
+START_TEST(a_check_may_have_payload)
 {
 	int listener = peer_listen(BACKEND_V4);
 	struct connection connection;
@@ -206,8 +207,8 @@ START_TEST(payload_makes_a_connection_of_it)
 	else
 		connection_check(&connection);
 	connection_finish(&connection);
-	daemon_log_await("info listener=t", "reason=done", "header=v2");
-	ck_assert_uint_eq(daemon_log_count("health_check", NULL), 0);
+	daemon_log_await(CHECK_LINE, "reason=health_check", "header=v2");
+	ck_assert_uint_eq(daemon_log_count("info listener=t", "reason="), 0);
 }
 END_TEST
 
@@ -275,11 +276,11 @@ static const struct udp_row udp_rows[] = {
     {SENDER_LOCAL, "", "", CHECK_LINE, "reason=health_check"},
     {SENDER_LOCAL, "udp_header = \"first\"; allowed_subnets = [ \"127.0.0.0/8\" ];", "", CHECK_LINE,
      "reason=health_check"},
-    {SENDER_LOCAL, "", "x", "info listener=t", "reason=idle_timeout"},
+    {SENDER_LOCAL, "", "x", CHECK_LINE, "reason=health_check"},
     {SENDER_PROXY, "", "", "info listener=t", "reason=idle_timeout"},
 };
 
-START_TEST(a_local_datagram_alone_is_a_check)
+START_TEST(a_local_datagram_is_a_check)
 {
 	const struct udp_row *row = &udp_rows[_i];
 	int backend = udp_open(BACKEND_V4);
@@ -323,11 +324,11 @@ static Suite *health_check_suite(void)
 	tcase_add_test(nothing, checks_are_counted_and_not_shown);
 	tcase_add_loop_test(local, a_local_header_alone_is_a_check, 0, LOCAL_ENDS);
 	tcase_add_test(local, a_check_that_stays_ends_as_one);
-	tcase_add_loop_test(local, payload_makes_a_connection_of_it, 0, 2);
+	tcase_add_loop_test(local, a_check_may_have_payload, 0, 2);
 	tcase_add_loop_test(local, headers_of_clients_make_no_check, 0, 3);
 	tcase_add_test(local, a_check_that_fails_says_why);
 	tcase_add_test(local, a_check_that_mmproxy_ends_is_a_shutdown);
-	tcase_add_loop_test(udp, a_local_datagram_alone_is_a_check, 0,
+	tcase_add_loop_test(udp, a_local_datagram_is_a_check, 0,
 			    (int)(sizeof(udp_rows) / sizeof(udp_rows[0])));
 	tcase_add_test(udp, a_datagram_check_of_a_dead_server_is_no_check);
 	return suite;
