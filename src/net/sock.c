@@ -113,6 +113,11 @@ void sock_bind_without_port(int fd)
 	(void)sock_set_int(fd, SOL_IP, IP_BIND_ADDRESS_NO_PORT, 1);
 }
 
+void sock_hold_acknowledgement(int fd)
+{
+	(void)sock_set_int(fd, SOL_TCP, TCP_QUICKACK, 0);
+}
+
 int sock_unacknowledged(int fd)
 {
 	int queued = 0;

@@ -70,6 +70,13 @@ int sock_set_keepalive(int fd, uint32_t idle_ms) __attribute__((warn_unused_resu
 void sock_bind_without_port(int fd);
 
 /*
+ * TCP_QUICKACK off, before connect(2): the handshake's last packet is then held back for 40 ms or
+ * more, in case there is something to send with it. A reset meanwhile ends the connection before
+ * the other host's program has seen it.
+ */
+void sock_hold_acknowledgement(int fd);
+
+/*
  * Bytes written that the other host's kernel has not acknowledged (SIOCOUTQ); 0 when the socket
  * cannot say.
  */
