@@ -141,9 +141,7 @@ static int make_parts(struct daemon *daemon)
 {
 	static const struct timeval interval = {.tv_sec = TICK_MS / 1000};
 
-	daemon->base = event_base_new();
-	if (daemon->base == NULL ||
-	    mailbox_init(&daemon->mailbox, daemon->base, on_news, daemon) < 0)
+	if (mailbox_init(&daemon->mailbox, daemon->base, on_news, daemon) < 0)
 		return -1;
 	daemon->signals = signals_new(daemon->base, on_request, daemon);
 	daemon->drain_timer = evtimer_new(daemon->base, on_drain_timer, daemon);
@@ -191,11 +189,13 @@ enum exit_code daemon_run(struct conf *conf, const struct reload_source *source)
 	struct serving *serving = &daemon.serving;
 	enum exit_code code = EXIT_RUNTIME;
 
-	if (serving_init(serving, conf) < 0)
+	daemon.base = event_base_new();
+	if (serving_init(serving, conf) < 0 || daemon.base == NULL)
 		goto out_of_memory;
 	privileges_raise_descriptors();
 	report_descriptors(conf, serving->workers_count);
-	if (privileges_check(conf) < 0 || serving_open(serving) < 0 || privileges_drop(conf) < 0)
+	if (privileges_check(conf) < 0 || serving_open(serving, daemon.base) < 0 ||
+	    privileges_drop(conf) < 0)
 		goto out;
 	if (make_parts(&daemon) < 0 || log_start_writer() < 0)
 		goto out_of_memory;

@@ -47,6 +47,7 @@ void serving_fini(struct serving *serving)
 		event_free(serving->retry);
 	plan_free(serving->plan);
 	cutting_fini(&serving->cutting);
+	health_free(serving->health);
 	listen_fini(&serving->room);
 	roster_fini(&serving->roster);
 	flow_registry_free(serving->flows);
@@ -54,9 +55,15 @@ void serving_fini(struct serving *serving)
 	conf_unref(serving->conf);
 }
 
-int serving_open(struct serving *serving)
+int serving_open(struct serving *serving, struct event_base *base)
 {
-	if (listen_open(&serving->room, serving->conf) < 0)
+	serving->health = health_new(base);
+	if (serving->health == NULL) {
+		log_msg(LOG_LEVEL_ERROR, "cannot start: memory is out");
+		return -1;
+	}
+	if (listen_open(&serving->room, serving->conf) < 0 ||
+	    health_prepare(serving->health, serving->conf) < 0)
 		return -1;
 	listen_commit(&serving->room, serving->conf, clock_now_ms());
 	return 0;
@@ -67,6 +74,7 @@ int serving_start(struct serving *serving)
 	for (size_t i = 0; i < serving->workers_count; i++)
 		if (worker_start(serving->workers[i]) < 0)
 			return -1;
+	health_commit(serving->health, serving->conf);
 	return 0;
 }
 
@@ -79,6 +87,9 @@ void serving_tell_workers(const struct serving *serving, enum worker_signal sign
 void serving_drain(struct serving *serving)
 {
 	serving->draining = true;
+	/* First, so that load balancers begin to go elsewhere. */
+	health_free(serving->health);
+	serving->health = NULL;
 	serving_tell_workers(serving, WORKER_DRAIN);
 }
 
@@ -191,6 +202,7 @@ static int commit(struct serving *serving, struct conf *conf)
 		return -1;
 	listen_commit(&serving->room, conf, clock_now_ms());
 	roster_commit(&serving->roster, conf);
+	health_commit(serving->health, conf);
 	serving->conf = conf_ref(conf);
 	conf_unref(former);
 	return 0;
@@ -209,8 +221,13 @@ int serving_change(struct serving *serving, struct conf *conf)
 {
 	if (listen_open(&serving->room, conf) < 0)
 		return -1;
+	if (health_prepare(serving->health, conf) < 0) {
+		listen_undo(&serving->room);
+		return -1;
+	}
 	if (commit(serving, conf) < 0) {
 		log_msg(LOG_LEVEL_ERROR, "cannot change the configuration: memory is out");
+		health_undo(serving->health);
 		listen_undo(&serving->room);
 		return -1;
 	}
