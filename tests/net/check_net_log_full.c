@@ -3,7 +3,6 @@
  * ends, every line is accounted for. */
 #include <errno.h>
 #include <fcntl.h>
-#include <sched.h>
 #include <signal.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -19,6 +18,7 @@
 #include "daemon.h"
 #include "harness.h"
 #include "long_lines.h"
+#include "netns.h"
 #include "peer.h"
 
 static bool file_has(const char *path, const char *text)
@@ -42,23 +42,13 @@ START_TEST(a_disk_that_is_always_full_stops_nothing)
 }
 END_TEST
 
-/* Whether this process may mount; the mounts are its own and its children's. */
-static bool enter_mounts(void)
-{
-	/* In a chroot, the root is no mount that could be made private. */
-	if (unshare(CLONE_NEWNS) == 0 && mount(NULL, "/", NULL, MS_REC | MS_PRIVATE, NULL) == 0)
-		return true;
-	printf("SKIP: no mount namespace (%s), so a test did not run\n", strerror(errno));
-	return false;
-}
-
 START_TEST(a_disk_that_has_room_again_says_what_is_missing)
 {
 	int backend = peer_listen(BACKEND_V4);
 	const char *path = harness_path("disk/target.log");
 	int fd;
 
-	if (!enter_mounts())
+	if (!netns_enter_mounts())
 		return;
 	harness_shell("mkdir %s && mount -t tmpfs -o size=8m,mode=0777 none %s",
 		      harness_path("disk"), harness_path("disk"));
@@ -161,7 +151,7 @@ START_TEST(a_syslog_that_is_not_read_stops_nothing)
 	int backend = peer_listen(BACKEND_V4);
 	int fd;
 
-	if (!enter_mounts())
+	if (!netns_enter_mounts())
 		return;
 	make_dev();
 	fd = make_syslog();
