@@ -1,7 +1,6 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
 /* A log on a disk that is full, and a syslog that has stopped or gone: traffic goes on, the daemon
  * ends, every line is accounted for. */
-#include <errno.h>
 #include <fcntl.h>
 #include <signal.h>
 #include <stdio.h>
@@ -72,7 +71,7 @@ START_TEST(a_disk_without_room_for_a_new_file_keeps_the_former)
 	int backend = peer_listen(BACKEND_V4);
 	const char *rotated = harness_path("disk/target.log.1");
 
-	if (!enter_mounts())
+	if (!netns_enter_mounts())
 		return;
 	harness_shell("mkdir %s && mount -t tmpfs -o nr_inodes=3,mode=0777 none %s",
 		      harness_path("disk"), harness_path("disk"));
@@ -172,7 +171,7 @@ START_TEST(a_syslog_that_goes_and_comes_says_what_is_missing)
 	int backend = peer_listen(BACKEND_V4);
 	int fd;
 
-	if (!enter_mounts())
+	if (!netns_enter_mounts())
 		return;
 	make_dev();
 	fd = make_syslog();
@@ -212,7 +211,7 @@ START_TEST(no_syslog_at_the_start_is_an_error)
 {
 	static struct command_result result;
 
-	if (!enter_mounts())
+	if (!netns_enter_mounts())
 		return;
 	make_dev();
 	run_with_syslog(NULL, &result);
