@@ -70,6 +70,12 @@ static void load_each(void)
 
 START_TEST(test_loads_leave_nothing_behind)
 {
+	/* Under a sanitizer freed memory stays for a while; it looks for leaks itself. */
+#if defined(__SANITIZE_ADDRESS__) || defined(__SANITIZE_THREAD__)
+	const bool knows_memory = false;
+#else
+	const bool knows_memory = true;
+#endif
 	unsigned long resident = 0;
 	size_t descriptors = 0;
 
@@ -88,11 +94,8 @@ START_TEST(test_loads_leave_nothing_behind)
 		load_each();
 	}
 	ck_assert_uint_eq(count_descriptors(), descriptors);
-	/* Under a sanitizer freed memory stays for a while; it looks for leaks itself. */
-#if !defined(__SANITIZE_ADDRESS__) && !defined(__SANITIZE_THREAD__)
-	ck_assert_msg(resident_kb() < resident + GROWTH_KB_MAX, "%lu KiB after %d loads, now %lu",
-		      resident, WARM_UP, resident_kb());
-#endif
+	ck_assert_msg(!knows_memory || resident_kb() < resident + GROWTH_KB_MAX,
+		      "%lu KiB after %d loads, now %lu", resident, WARM_UP, resident_kb());
 }
 END_TEST
 
@@ -224,9 +227,8 @@ START_TEST(test_listeners_are_bounded)
 {
 	assert_refused(write_many("{}", 4097),
 		       "t.conf:1: listeners: the list has 4097 listeners: there may be 4096\n");
-	/* As many as a file of 16 MiB holds. */
-	assert_refused(write_many("{}", 5000000),
-		       "t.conf:1: listeners: the list has 5000000 listeners: there may be 4096\n");
+	assert_refused(write_many("{}", 100000),
+		       "t.conf:1: listeners: the list has 100000 listeners: there may be 4096\n");
 }
 END_TEST
 

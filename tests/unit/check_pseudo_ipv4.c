@@ -298,6 +298,40 @@ START_TEST(test_colliding_networks_are_not_mixed)
 }
 END_TEST
 
+static long until_failure = -1; /* calls of calloc(3); negative: none fails */
+
+/* The linker puts this around the library's calls. */
+void *__real_calloc(size_t count, size_t size);
+void *__wrap_calloc(size_t count, size_t size);
+
+void *__wrap_calloc(size_t count, size_t size)
+{
+	if (until_failure >= 0 && until_failure-- == 0) {
+		errno = ENOMEM;
+		return NULL;
+	}
+	return __real_calloc(count, size);
+}
+
+START_TEST(test_memory_that_is_out_mixes_nobody)
+{
+	struct pseudo_ipv4 *entry;
+	struct pseudo_ipv4_table *none;
+
+	until_failure = 0;
+	none = pseudo_ipv4_table_new(key);
+	ck_assert_ptr_null(none);
+	until_failure = 0;
+	entry = enter("240.1.2.3:1", "[2001:db8::1]:1");
+	ck_assert_ptr_null(entry);
+	ck_assert_int_eq(errno, ENOMEM);
+	/* It is still anybody's. */
+	entry = enter("240.1.2.3:1", "[2001:db8:0:1::1]:1");
+	ck_assert_ptr_nonnull(entry);
+	pseudo_ipv4_leave(entry);
+}
+END_TEST
+
 /* Who is in, by the address; entering must keep the other owner out. */
 static unsigned inside[2];
 static pthread_mutex_t inside_lock = PTHREAD_MUTEX_INITIALIZER;
@@ -360,6 +394,7 @@ int main(void)
 	tcase_add_test(tcase, test_an_address_is_its_owners_until_the_last_has_left);
 	tcase_add_test(tcase, test_who_has_such_an_address_is_another_one);
 	tcase_add_test(tcase, test_colliding_networks_are_not_mixed);
+	tcase_add_test(tcase, test_memory_that_is_out_mixes_nobody);
 	tcase_add_test(tcase, test_threads_share_the_table);
 	suite_add_tcase(suite, tcase);
 	srunner_run_all(runner, CK_ENV);
