@@ -14,8 +14,9 @@
  * Where lines go: "stderr", "syslog", or the absolute path of a file, opened for appending. Lines
  * carry time=, but not to syslog, and not where standard error is the journal: both add their own,
  * and the journal gets each line's priority instead. Until the first log_open(), text goes to
- * standard error at LOG_LEVEL_INFO. Not while the writer runs. Returns 0, or -1 with errno when the
- * file cannot be opened or syslog cannot be reached; the former target then stays.
+ * standard error at LOG_LEVEL_INFO. Also while the writer runs: lines that are queued go to the new
+ * target, in the format that they have. Returns 0, or -1 with errno when the file cannot be opened
+ * or syslog cannot be reached; the former target, level and format then stay.
  */
 int log_open(const char *target, enum log_level level, enum log_format format)
     __attribute__((warn_unused_result));

@@ -2,8 +2,8 @@
 /*
  * Where lines go: standard error, a file, or syslog.
  *
- * One thread at a time writes. The others belong to the main thread; log_target_reopen() may be
- * called while another thread is in log_target_write().
+ * One thread at a time writes. The others belong to the main thread; log_target_open() and
+ * log_target_reopen() may be called while another thread writes.
  */
 #ifndef MMPROXY_LOG_TARGET_H
 #define MMPROXY_LOG_TARGET_H
@@ -15,7 +15,9 @@
 
 /*
  * "stderr", "syslog" or a path. A file is created and appended to; a named pipe is opened whether
- * or not somebody reads it. Returns 0, or -1 with errno; the former target then stays.
+ * or not somebody reads it. A writer that waits for the former target goes on with the new one,
+ * unless it is stuck in standard error or syslog. Returns 0, or -1 with errno; the former target
+ * then stays.
  */
 int log_target_open(const char *target) __attribute__((warn_unused_result));
 

@@ -277,6 +277,9 @@ void log_writer_put(enum log_level level, const char *text, size_t len)
 
 void log_writer_reset(void)
 {
+	/* The thread tells by the target's generation what belongs to a former one. */
+	if (atomic_load(&is_running))
+		return;
 	outlet.unsaid = 0;
 	outlet.rest_len = 0;
 	is_stuck = false;

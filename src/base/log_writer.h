@@ -27,8 +27,8 @@ void log_writer_stop(int flush_ms);
 /* A line with its newline, LOG_LINE_MAX bytes at most. Any thread; waits only without a thread. */
 void log_writer_put(enum log_level level, const char *text, size_t len);
 
-/* The target is another one: what was kept back for the former one is forgotten. Not while the
- * thread runs. */
+/* The target is another one: what was kept back for the former one is forgotten. A thread that runs
+ * finds out itself. */
 void log_writer_reset(void);
 
 /* Lines left out so far. Any thread. */

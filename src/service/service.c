@@ -16,6 +16,13 @@ struct service *service_new(struct conf *snapshot, const struct conf_listener *c
 
 	if (service == NULL)
 		return NULL;
+	if (conf->ipv6_clients == CONF_IPV6_PSEUDO_IPV4) {
+		service->pseudo_ipv4 = pseudo_ipv4_shared();
+		if (service->pseudo_ipv4 == NULL) {
+			free(service);
+			return NULL;
+		}
+	}
 	atomic_init(&service->refs, 1);
 	service->snapshot = conf_ref(snapshot);
 	service->conf = conf;

@@ -16,6 +16,7 @@
 #include "conf/conf.h"
 #include "net/route_lookup.h"
 #include "service/ledger.h"
+#include "service/pseudo_ipv4.h"
 
 #define SERVICE_FAMILIES 2
 
@@ -27,6 +28,7 @@ struct service {
 	/* Advice about return routes has been logged, for targets of IPv4 and of IPv6. */
 	atomic_bool routes_explained[SERVICE_FAMILIES];
 	struct route_lookup *routes; /* of a listener with dynamic_destination; NULL: none */
+	struct pseudo_ipv4_table *pseudo_ipv4; /* of one with that for ipv6_clients; NULL: none */
 };
 
 /*

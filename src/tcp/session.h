@@ -26,6 +26,7 @@
 #include "tcp/relay.h"
 
 struct bad_header;
+struct pseudo_ipv4;
 struct tcp_listener;
 struct tlv_copy;
 
@@ -50,7 +51,7 @@ struct session {
 	struct relay *relay;
 	struct event timer; /* the deadline of the state */
 	struct addr peer;
-	struct addr source; /* the client's address, to be used towards the backend; may be none */
+	struct addr client; /* may be none */
 	struct addr target;
 	bool any_port;	    /* not the client's port: it is taken, or need not be kept */
 	bool keepalive;	    /* it has been set */
@@ -62,7 +63,8 @@ struct session {
 	int64_t accepted_ms;
 	int64_t dialled_ms; /* the first attempt */
 	int64_t connected_ms;
-	struct tlv_copy *tlvs; /* what the log shows of the header's TLVs, or NULL */
+	struct pseudo_ipv4 *pseudo_ipv4; /* whose address the source is; NULL: nobody else's */
+	struct tlv_copy *tlvs;		 /* what the log shows of the header's TLVs, or NULL */
 };
 
 /*
@@ -75,6 +77,9 @@ int session_open(struct tcp_listener *listener, int fd, const struct addr *peer,
 
 /* The listener block that it was opened under. */
 const struct conf_listener *session_conf(const struct session *session);
+
+/* The address to use towards the backend; AF_UNSPEC: mmproxy's own. */
+struct addr session_source(const struct session *session);
 
 /*
  * Set the one timer, which serves all states: session_header, session_dial and session_relay.

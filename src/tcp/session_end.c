@@ -66,9 +66,9 @@ void session_end_take(struct session *session, struct session_end *end)
 void session_end_close(struct session *session, enum close_reason reason, struct session_end *end)
 {
 	const struct conf_listener *conf = session_conf(session);
+	const struct addr source = session_source(session);
 	bool orderly = is_orderly(reason) && !end->client.reset && !end->backend.reset;
 
 	close_side(session, &end->client, reason, orderly, conf->listen_transparent, 0);
-	close_side(session, &end->backend, reason, orderly, addr_is_set(&session->source),
-		   conf->mark);
+	close_side(session, &end->backend, reason, orderly, addr_is_set(&source), conf->mark);
 }

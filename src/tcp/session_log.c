@@ -7,13 +7,15 @@
 #include "base/clock.h"
 #include "proxyproto/proxy_header.h"
 #include "service/bad_header.h"
+#include "service/pseudo_ipv4.h"
 #include "tcp/tcp_listener.h"
 
 static void put_ends(struct log_line *line, const struct session *session)
 {
 	log_line_str(line, "listener", session_conf(session)->name);
 	log_line_addr(line, "peer", &session->peer);
-	log_line_addr(line, "client", &session->source);
+	log_line_addr(line, "client", &session->client);
+	pseudo_ipv4_log(&session->client, session->pseudo_ipv4, line);
 	log_line_addr(line, "backend", &session->target);
 }
 

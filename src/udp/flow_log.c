@@ -4,6 +4,7 @@
 
 #include "base/clock.h"
 #include "base/stats.h"
+#include "service/pseudo_ipv4.h"
 
 void flow_log_end(const struct flow *flow, enum close_reason reason)
 {
@@ -18,7 +19,8 @@ void flow_log_end(const struct flow *flow, enum close_reason reason)
 	log_line_begin(&line, reason_level(reason));
 	log_line_str(&line, "listener", service->conf->name);
 	log_line_addr(&line, "peer", &peer);
-	log_line_addr(&line, "client", &flow->source);
+	log_line_addr(&line, "client", &flow->client);
+	pseudo_ipv4_log(&flow->client, flow->pseudo_ipv4, &line);
 	log_line_addr(&line, "backend", &flow->target);
 	log_line_str(&line, "reason", reason_name(reason));
 	log_line_str(&line, "header", proxy_version_name(flow->header_version));

@@ -36,7 +36,7 @@ static void drop(const struct intake *intake, const struct arrival *arrival,
 {
 	const struct refusal refusal = {
 	    .peer = &intake->peer,
-	    .client = &arrival->route.source,
+	    .client = &arrival->route.client,
 	    .backend = &arrival->route.target,
 	    .bad = {.error = arrival->error, .bytes = arrival->bytes, .len = arrival->len},
 	    .reason = reason,
@@ -209,7 +209,7 @@ static struct flow *find_flow(const struct intake *intake, struct arrival *arriv
 		return open_flow(intake, arrival, &key);
 	/* Who may open a flow from a loopback address is who may use it. */
 	if (header != NULL && addr_is_loopback(&header->src) && !addr_is_loopback(&intake->peer)) {
-		arrival->route.source = header->src;
+		arrival->route.client = header->src;
 		drop(intake, arrival, REASON_SOURCE_INVALID);
 		return NULL;
 	}

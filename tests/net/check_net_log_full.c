@@ -1,9 +1,7 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
 /* A log on a disk that is full, and a syslog that has stopped or gone: traffic goes on, the daemon
  * ends, every line is accounted for. */
-#include <errno.h>
 #include <fcntl.h>
-#include <sched.h>
 #include <signal.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -19,6 +17,7 @@
 #include "daemon.h"
 #include "harness.h"
 #include "long_lines.h"
+#include "netns.h"
 #include "peer.h"
 
 static bool file_has(const char *path, const char *text)
@@ -42,23 +41,13 @@ START_TEST(a_disk_that_is_always_full_stops_nothing)
 }
 END_TEST
 
-/* Whether this process may mount; the mounts are its own and its children's. */
-static bool enter_mounts(void)
-{
-	/* In a chroot, the root is no mount that could be made private. */
-	if (unshare(CLONE_NEWNS) == 0 && mount(NULL, "/", NULL, MS_REC | MS_PRIVATE, NULL) == 0)
-		return true;
-	printf("SKIP: no mount namespace (%s), so a test did not run\n", strerror(errno));
-	return false;
-}
-
 START_TEST(a_disk_that_has_room_again_says_what_is_missing)
 {
 	int backend = peer_listen(BACKEND_V4);
 	const char *path = harness_path("disk/target.log");
 	int fd;
 
-	if (!enter_mounts())
+	if (!netns_enter_mounts())
 		return;
 	harness_shell("mkdir %s && mount -t tmpfs -o size=8m,mode=0777 none %s",
 		      harness_path("disk"), harness_path("disk"));
@@ -82,7 +71,7 @@ START_TEST(a_disk_without_room_for_a_new_file_keeps_the_former)
 	int backend = peer_listen(BACKEND_V4);
 	const char *rotated = harness_path("disk/target.log.1");
 
-	if (!enter_mounts())
+	if (!netns_enter_mounts())
 		return;
 	harness_shell("mkdir %s && mount -t tmpfs -o nr_inodes=3,mode=0777 none %s",
 		      harness_path("disk"), harness_path("disk"));
@@ -161,7 +150,7 @@ START_TEST(a_syslog_that_is_not_read_stops_nothing)
 	int backend = peer_listen(BACKEND_V4);
 	int fd;
 
-	if (!enter_mounts())
+	if (!netns_enter_mounts())
 		return;
 	make_dev();
 	fd = make_syslog();
@@ -182,7 +171,7 @@ START_TEST(a_syslog_that_goes_and_comes_says_what_is_missing)
 	int backend = peer_listen(BACKEND_V4);
 	int fd;
 
-	if (!enter_mounts())
+	if (!netns_enter_mounts())
 		return;
 	make_dev();
 	fd = make_syslog();
@@ -222,7 +211,7 @@ START_TEST(no_syslog_at_the_start_is_an_error)
 {
 	static struct command_result result;
 
-	if (!enter_mounts())
+	if (!netns_enter_mounts())
 		return;
 	make_dev();
 	run_with_syslog(NULL, &result);
