@@ -39,6 +39,8 @@
 	  "there is no way to the backend")                                                        \
 	X(REASON_CONNECTION_LIMIT, "connection_limit", LOG_LEVEL_WARN,                             \
 	  "the listener has max_connections or max_flows already")                                 \
+	X(REASON_CLIENT_LIMIT, "client_limit", LOG_LEVEL_WARN,                                     \
+	  "the client has max_connections_per_client, or comes too fast")                          \
 	X(REASON_OUT_OF_DESCRIPTORS, "out_of_descriptors", LOG_LEVEL_WARN,                         \
 	  "the process or the system has no descriptor left")                                      \
 	X(REASON_CONGESTION, "congestion", LOG_LEVEL_WARN,                                         \
