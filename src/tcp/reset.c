@@ -114,10 +114,13 @@ static void arm(struct reset_list *list)
 	}
 }
 
-/* Whether there is nothing to wait for: all is acknowledged, or the connection is dead. */
+/*
+ * Whether there is nothing to wait for: all is acknowledged, or the connection is dead. One that
+ * was refused still has its SYN unacknowledged, and its error may have been taken.
+ */
 static bool is_settled(int fd)
 {
-	return sock_unacknowledged(fd) == 0 || sock_take_error(fd) != 0;
+	return sock_unacknowledged(fd) == 0 || sock_take_error(fd) != 0 || !sock_is_connected(fd);
 }
 
 /* Reset exactly, unless the peer has answered already. Returns whether an answer is to come. */

@@ -116,6 +116,29 @@ START_TEST(what_is_acknowledged_is_reset_at_once)
 }
 END_TEST
 
+/* Its SYN was never acknowledged, and never will be. */
+START_TEST(what_was_refused_is_not_held)
+{
+	struct sockaddr_in address = {.sin_family = AF_INET};
+	socklen_t len = sizeof(address);
+	int closed = socket(AF_INET, SOCK_STREAM | SOCK_CLOEXEC, 0);
+	struct pair pair = {.ours = socket(AF_INET, SOCK_STREAM | SOCK_CLOEXEC | SOCK_NONBLOCK, 0)};
+	int error;
+
+	/* Nobody listens on a port that is only bound. */
+	address.sin_addr.s_addr = htonl(INADDR_LOOPBACK);
+	ck_assert_int_eq(bind(closed, (struct sockaddr *)&address, len), 0);
+	ck_assert_int_eq(getsockname(closed, (struct sockaddr *)&address, &len), 0);
+	ck_assert_int_lt(connect(pair.ours, (struct sockaddr *)&address, len), 0);
+	/* The dial has been told of it. */
+	len = sizeof(error);
+	ck_assert_int_eq(getsockopt(pair.ours, SOL_SOCKET, SO_ERROR, &error, &len), 0);
+	ck_assert(!take(&pair));
+	ck_assert_uint_eq(active(), 0);
+	close(closed);
+}
+END_TEST
+
 START_TEST(what_is_held_keeps_its_place_until_it_is_over)
 {
 	struct pair pair;
@@ -176,6 +199,7 @@ int main(void)
 	tcase_add_checked_fixture(resets, setup, teardown);
 	tcase_set_timeout(resets, 30);
 	tcase_add_test(resets, what_is_acknowledged_is_reset_at_once);
+	tcase_add_test(resets, what_was_refused_is_not_held);
 	tcase_add_test(resets, what_is_held_keeps_its_place_until_it_is_over);
 	tcase_add_test(resets, beyond_the_limit_the_oldest_goes_at_once);
 	tcase_add_test(resets, what_is_left_at_the_end_is_reset);
