@@ -60,6 +60,15 @@ void service_leave(struct service *service);
 bool service_is_full(const struct service *service);
 
 /*
+ * Count one more connection or flow of a client (none: of nobody, who has no limits), once it is
+ * known who that is. Returns REASON_DONE, with *place to be left by client_limits_leave() before
+ * the service is, or the reason for refusing it.
+ */
+enum close_reason service_admit_client(struct service *service, const struct addr *client,
+				       int64_t now_ms, struct client_place **place)
+    __attribute__((warn_unused_result));
+
+/*
  * Whether what is sent from source (AF_UNSPEC: mmproxy's own address) to destination arrives at a
  * listener of mmproxy's own with the same protocol: going there would go in circles. Asks the
  * routing table at most, and never waits.

@@ -106,6 +106,9 @@ void session_dial_start(struct session *session, const struct proxy_header *head
 
 	session->source = route.source;
 	session->target = route.target;
+	if (reason == REASON_DONE)
+		reason = service_admit_client(session->service, &session->source, clock_now_ms(),
+					      &session->client_place);
 	if (reason != REASON_DONE) {
 		session_close(session, reason);
 		return;

@@ -44,6 +44,7 @@ struct flow {
 	int header_version; /* of the datagram that started it; 0: none */
 	struct addr source; /* the client's address; AF_UNSPEC: mmproxy's own is used */
 	struct addr target;
+	struct client_place *client_place; /* NULL: the client has no limits */
 	int64_t opened_ms;
 	uint64_t datagrams[2]; /* by enum stats_direction */
 	uint64_t bytes[2];
