@@ -22,7 +22,7 @@
 	  "the peer closed before its PROXY header was whole")                                     \
 	X(REASON_PEER_DENIED, "peer_denied", LOG_LEVEL_WARN, "the peer is not in allowed_subnets") \
 	X(REASON_CLIENT_DENIED, "client_denied", LOG_LEVEL_WARN,                                   \
-	  "the client is in denied_clients or not in allowed_clients")                             \
+	  "the client is denied, by denied_clients or at run time, or not in allowed_clients")     \
 	X(REASON_DESTINATION_DENIED, "destination_denied", LOG_LEVEL_WARN,                         \
 	  "the header's destination is not in allowed_destinations, or is mmproxy itself")         \
 	X(REASON_NO_TARGET, "no_target", LOG_LEVEL_WARN,                                           \

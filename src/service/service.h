@@ -15,6 +15,7 @@
 #include "base/reason.h"
 #include "conf/conf.h"
 #include "net/route_lookup.h"
+#include "service/deny_list.h"
 #include "service/ledger.h"
 
 #define SERVICE_FAMILIES 2
@@ -23,7 +24,8 @@ struct service {
 	atomic_uint refs;
 	struct conf *snapshot; /* a reference */
 	const struct conf_listener *conf;
-	struct ledger *ledger; /* a reference */
+	struct ledger *ledger;	  /* a reference */
+	struct deny_list *denied; /* of the process, which outlives the service; NULL: none */
 	/* Advice about return routes has been logged, for targets of IPv4 and of IPv6. */
 	atomic_bool routes_explained[SERVICE_FAMILIES];
 	struct route_lookup *routes; /* of a listener with dynamic_destination; NULL: none */
