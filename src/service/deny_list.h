@@ -18,7 +18,7 @@
 
 #include "base/network.h"
 
-/* Networks that a list holds; more are refused. Each takes about 100 bytes. */
+/* Networks that a list holds; more are refused. Each takes 80 bytes. */
 #define DENY_LIST_MAX 65536
 
 /* The longest time that a network is denied for without being denied for ever: ten years. */
