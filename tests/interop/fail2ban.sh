@@ -110,8 +110,14 @@ find_all()
 }
 
 has_ipv6 || skip "there is no IPv6"
-for format in text json; do
-	run_mmproxy "$format" "$dir/$format.txt"
+for format in text json stderr; do
+	case $format in
+	stderr)
+		run_mmproxy text stderr
+		ln -s mmproxy.log "$dir/stderr.txt"
+		;;
+	*) run_mmproxy "$format" "$dir/$format.txt" ;;
+	esac
 	hold TCP4 203.0.113.7
 	held4=$pid
 	hold TCP6 2001:db8:c::7
