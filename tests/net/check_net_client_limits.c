@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
 /* max_connections_per_client and connections_per_client_rate, with TCP. */
+#include <signal.h>
 #include <stdio.h>
 
 #include "connection.h"
@@ -191,6 +192,46 @@ START_TEST(one_network_of_64_bits_is_one_client)
 }
 END_TEST
 
+/* Change the listener's keys in the file and reload. */
+static void reload(const char *keys)
+{
+	static unsigned reloads;
+	char config[1024];
+
+	snprintf(config, sizeof(config),
+		 DAEMON_AS_ROOT "workers = 2;\nlisteners = ( { name = \"t\"; listen = \"" LISTEN_V4
+				"\"; " DAEMON_TARGETS "%s } );\n",
+		 keys);
+	(void)harness_write(DAEMON_CONFIG_NAME, config);
+	daemon_signal(SIGHUP);
+	reloads++;
+	HARNESS_AWAIT(daemon_log_count("reloaded: ", NULL) >= reloads);
+}
+
+START_TEST(a_reload_keeps_the_counts)
+{
+	struct connection connections[3];
+	int backend = peer_listen(BACKEND_V4);
+
+	start(2, "");
+	reload("max_connections_per_client = 2;");
+	connection_open(&connections[0], backend, client_at(20000));
+	connection_open(&connections[1], backend, client_at(20001));
+	reload("max_connections_per_client = 3;");
+	connection_open(&connections[2], backend, client_at(20002));
+	expect_refused(client_at(20003));
+	/* Without a limit, and with one again: of those that there are, three count. */
+	reload("");
+	connection_try(backend, client_at(20004));
+	reload("max_connections_per_client = 3;");
+	expect_refused(client_at(20005));
+	connection_finish(&connections[0]);
+	await_room(&connections[0], backend);
+	expect_refused(client_at(20006));
+	connection_check(&connections[1]);
+}
+END_TEST
+
 /* ---- who is no client ---- */
 
 START_TEST(connections_of_nobody_do_not_count)
@@ -302,6 +343,7 @@ static Suite *client_limits_suite(void)
 	tcase_add_test(open, a_burst_gets_exactly_the_limit);
 	tcase_add_loop_test(open, however_a_connection_ends_it_makes_room, 0, 5);
 	tcase_add_test(open, what_the_backend_refuses_is_left_at_once);
+	tcase_add_test(open, a_reload_keeps_the_counts);
 	tcase_add_test(open, one_network_of_64_bits_is_one_client);
 	tcase_add_test(nobody, connections_of_nobody_do_not_count);
 	tcase_add_test(nobody, a_peer_without_a_header_is_a_client);
