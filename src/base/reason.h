@@ -22,7 +22,7 @@
 	  "the peer closed before its PROXY header was whole")                                     \
 	X(REASON_PEER_DENIED, "peer_denied", LOG_LEVEL_WARN, "the peer is not in allowed_subnets") \
 	X(REASON_CLIENT_DENIED, "client_denied", LOG_LEVEL_WARN,                                   \
-	  "the client is in denied_clients or not in allowed_clients")                             \
+	  "the client is denied, by denied_clients or at run time, or not in allowed_clients")     \
 	X(REASON_DESTINATION_DENIED, "destination_denied", LOG_LEVEL_WARN,                         \
 	  "the header's destination is not in allowed_destinations, or is mmproxy itself")         \
 	X(REASON_NO_TARGET, "no_target", LOG_LEVEL_WARN,                                           \
@@ -39,6 +39,8 @@
 	  "there is no way to the backend")                                                        \
 	X(REASON_CONNECTION_LIMIT, "connection_limit", LOG_LEVEL_WARN,                             \
 	  "the listener has max_connections or max_flows already")                                 \
+	X(REASON_CLIENT_LIMIT, "client_limit", LOG_LEVEL_WARN,                                     \
+	  "the client has max_connections_per_client, or comes too fast")                          \
 	X(REASON_OUT_OF_DESCRIPTORS, "out_of_descriptors", LOG_LEVEL_WARN,                         \
 	  "the process or the system has no descriptor left")                                      \
 	X(REASON_CONGESTION, "congestion", LOG_LEVEL_WARN,                                         \

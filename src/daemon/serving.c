@@ -32,10 +32,12 @@ int serving_init(struct serving *serving, struct conf *conf)
 	    .workers_count = count_workers(conf),
 	};
 	listen_init(&serving->room, serving->workers_count);
-	roster_init(&serving->roster, serving->workers_count);
 	serving->flows = flow_registry_new();
+	serving->denied = deny_list_new();
+	roster_init(&serving->roster, serving->workers_count, serving->denied);
 	serving->workers = calloc(serving->workers_count, sizeof(struct worker *));
-	return serving->flows != NULL && serving->workers != NULL ? 0 : -1;
+	return serving->flows != NULL && serving->denied != NULL && serving->workers != NULL ? 0
+											     : -1;
 }
 
 void serving_fini(struct serving *serving)
@@ -50,6 +52,7 @@ void serving_fini(struct serving *serving)
 	health_free(serving->health);
 	listen_fini(&serving->room);
 	roster_fini(&serving->roster);
+	deny_list_free(serving->denied);
 	flow_registry_free(serving->flows);
 	conf_unref(serving->started);
 	conf_unref(serving->conf);
@@ -239,6 +242,7 @@ int serving_change(struct serving *serving, struct conf *conf)
 
 void serving_tick(struct serving *serving, int64_t now_ms)
 {
+	deny_list_expire(serving->denied, deny_list_clock_ms());
 	roster_log_suppressed(&serving->roster, now_ms);
 	roster_forget_ended(&serving->roster, report_ledger);
 	if (serving->draining || serving_is_changing(serving))

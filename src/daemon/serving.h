@@ -24,6 +24,7 @@ struct serving {
 	struct conf *conf;    /* in use; a reference */
 	struct conf *started; /* what the process was started with; a reference */
 	struct flow_registry *flows;
+	struct deny_list *denied; /* of clients, at run time; no configuration changes it */
 	struct listen_room room;
 	struct health *health; /* NULL before serving_open() and once draining */
 	struct roster roster;

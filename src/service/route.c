@@ -27,6 +27,12 @@ bool route_allows_client(const struct conf_listener *conf, const struct addr *cl
 	return conf->allowed_clients == NULL || netset_contains(conf->allowed_clients, client);
 }
 
+/* Whether a client is on the live deny list, which counts that. */
+static bool is_denied(const struct service *service, const struct addr *client)
+{
+	return service->denied != NULL && deny_list_denies(service->denied, client);
+}
+
 static enum close_reason find_destination(const struct service *service,
 					  const struct proxy_header *header, struct route *route)
 {
@@ -109,6 +115,9 @@ enum close_reason route_find(const struct service *service, const struct addr *p
 	 * in. */
 	if (!local &&
 	    !route_allows_client(conf, addr_is_set(&route->client) ? &route->client : peer))
+		return REASON_CLIENT_DENIED;
+	/* Who is denied at run time is a client, never a peer that speaks for others. */
+	if (addr_is_set(&route->client) && is_denied(service, &route->client))
 		return REASON_CLIENT_DENIED;
 	if (conf->dynamic_destination && header != NULL && names_client(header))
 		reason = find_destination(service, header, route);

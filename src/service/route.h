@@ -21,8 +21,9 @@ struct route {
 /*
  * Decide for a peer and its header; NULL for a peer that sends none and is the client itself.
  * Returns REASON_DONE with *route, or the reason for refusing, with as much of *route as was known.
- * The answer follows from the configuration and the header alone, but for one question: whether a
- * destination that the header names is this host is up to the routing table. Any thread.
+ * The answer follows from the configuration and the header alone, but for two questions: whether
+ * the client is on the live deny list, and whether a destination that the header names is this
+ * host, which is up to the routing table. Any thread.
  */
 enum close_reason route_find(const struct service *service, const struct addr *peer,
 			     const struct proxy_header *header, struct route *route);

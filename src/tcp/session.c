@@ -147,6 +147,7 @@ void session_close(struct session *session, enum close_reason reason)
 	stats_add(&listener->common.stats->bytes[STATS_DOWN], end.progress.bytes[RELAY_DOWN]);
 	pseudo_ipv4_leave(session->pseudo_ipv4);
 	/* Behind the resets that are held, which have their own places then. */
+	client_limits_leave(session->client_place, clock_now_ms());
 	service_leave(session->service);
 	tcp_listener_forget(listener, session);
 	tlv_copy_free(session->tlvs);

@@ -53,6 +53,7 @@ struct session {
 	struct addr peer;
 	struct addr client; /* may be none */
 	struct addr target;
+	struct client_place *client_place; /* NULL: the client has no limits, or is not known yet */
 	bool any_port;	    /* not the client's port: it is taken, or need not be kept */
 	bool keepalive;	    /* it has been set */
 	bool is_check;	    /* by its LOCAL header, the load balancer's own */

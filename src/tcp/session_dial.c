@@ -107,6 +107,9 @@ void session_dial_start(struct session *session, const struct proxy_header *head
 	session->client = route.client;
 	session->target = route.target;
 	if (reason == REASON_DONE)
+		reason = service_admit_client(session->service, &session->client, clock_now_ms(),
+					      &session->client_place);
+	if (reason == REASON_DONE)
 		reason = route_enter(session->service, &route, &session->pseudo_ipv4);
 	if (reason != REASON_DONE) {
 		session_close(session, reason);

@@ -45,7 +45,8 @@ static void close_side(struct session *session, struct relay_end *end, enum clos
 		sock_abort(end->fd);
 		return;
 	}
-	reset_take(listener->resets, end->fd, foreign, mark, session->service);
+	reset_take(listener->resets, end->fd, foreign, mark, session->service,
+		   session->client_place);
 }
 
 void session_end_take(struct session *session, struct session_end *end)

@@ -44,6 +44,7 @@ struct flow {
 	int header_version; /* of the datagram that started it; 0: none */
 	struct addr client; /* AF_UNSPEC: none */
 	struct addr target;
+	struct client_place *client_place; /* NULL: the client has no limits */
 	int64_t opened_ms;
 	uint64_t datagrams[2]; /* by enum stats_direction */
 	uint64_t bytes[2];

@@ -4,6 +4,7 @@
 
 #include <sys/epoll.h>
 
+#include "base/clock.h"
 #include "udp/flow_log.h"
 #include "udp/flow_up.h"
 
@@ -53,6 +54,7 @@ void flow_life_end(struct flow *flow, enum close_reason reason)
 	flow_table_remove(&group->table, &flow->links);
 	flow_group_publish(group);
 	stats_add(&group->stats->closed[reason], 1);
+	client_limits_leave(flow->client_place, clock_now_ms());
 	service_leave(flow->service);
 	descriptor_share_leave(&group->registry->descriptors);
 	flow_abandon(flow);

@@ -159,6 +159,28 @@ static struct flow *open_routed(const struct intake *intake, const struct arriva
 	return NULL;
 }
 
+/*
+ * The same for a client who may have one more, before anybody makes way for him. What begins no
+ * flow does not count: the datagram may come again, from those that wait.
+ */
+static struct flow *open_limited(const struct intake *intake, const struct arrival *arrival,
+				 const struct flow_key *key, enum close_reason *reason)
+{
+	struct client_place *place;
+	struct flow *flow;
+
+	*reason = service_admit_client(intake->group->service, &arrival->route.client,
+				       intake->now_ms, &place);
+	if (*reason != REASON_DONE)
+		return NULL;
+	flow = open_routed(intake, arrival, key, reason);
+	if (flow != NULL)
+		flow->client_place = place;
+	else
+		client_limits_undo(place, intake->now_ms);
+	return flow;
+}
+
 static struct flow *open_flow(const struct intake *intake, struct arrival *arrival,
 			      const struct flow_key *key)
 {
@@ -172,7 +194,7 @@ static struct flow *open_flow(const struct intake *intake, struct arrival *arriv
 	if (reason == REASON_DONE && refused_clients_has(&group->refused, key, intake->now_ms)) {
 		reason = REASON_SOURCE_CONFLICT;
 	} else if (reason == REASON_DONE) {
-		flow = open_routed(intake, arrival, key, &reason);
+		flow = open_limited(intake, arrival, key, &reason);
 		if (reason == REASON_SOURCE_CONFLICT)
 			refused_clients_add(&group->refused, key, intake->now_ms);
 	}

@@ -237,6 +237,47 @@ START_TEST(test_client_lists)
 }
 END_TEST
 
+static void deny(const char *text)
+{
+	char answer[DENY_LIST_ANSWER_LEN];
+	struct network network;
+
+	ck_assert_int_eq(network_parse(&network, text), 0);
+	ck_assert_int_eq(deny_list_add(service.denied, &network, 0, 0, answer), DENY_LIST_DONE);
+}
+
+START_TEST(test_live_deny_list)
+{
+	struct deny_list_row row;
+	struct addr peer = parsed("10.0.0.1:5");
+
+	service.denied = deny_list_new();
+	ck_assert_ptr_nonnull(service.denied);
+	ck_assert_int_eq(find("10.0.0.1:5", "203.0.113.7:1", "10.0.0.2:443"), REASON_DONE);
+	deny("203.0.113.0/24");
+	ck_assert_int_eq(find("10.0.0.1:5", "203.0.113.7:1", "10.0.0.2:443"), REASON_CLIENT_DENIED);
+	/* The log names whom. */
+	assert_route("203.0.113.7:1", "-");
+	ck_assert_int_eq(find("10.0.0.1:5", "203.0.112.7:1", "10.0.0.2:443"), REASON_DONE);
+	deny_list_row(service.denied, 0, 0, &row);
+	ck_assert_uint_eq(row.hits, 1);
+	/* The peer is not the client: neither of those whom it speaks for, nor of nobody. */
+	deny("10.0.0.0/8");
+	ck_assert_int_eq(find("10.0.0.1:5", "203.0.112.7:1", "10.0.0.2:443"), REASON_DONE);
+	ck_assert_int_eq(find_unnamed("10.0.0.1:5", PROXY_COMMAND_PROXY), REASON_DONE);
+	ck_assert_int_eq(find_unnamed("10.0.0.1:5", PROXY_COMMAND_LOCAL), REASON_DONE);
+	/* But where it sends no header it is. */
+	ck_assert_int_eq(route_find(&service, &peer, NULL, &route), REASON_CLIENT_DENIED);
+	peer = parsed("192.0.2.1:5");
+	ck_assert_int_eq(route_find(&service, &peer, NULL, &route), REASON_DONE);
+	/* A list of clients that may does not let one in that is denied. */
+	listener.allowed_clients = set_of("203.0.113.0/24");
+	ck_assert_int_eq(find("10.0.0.1:5", "203.0.113.7:1", "10.0.0.2:443"), REASON_CLIENT_DENIED);
+	deny_list_free(service.denied);
+	service.denied = NULL;
+}
+END_TEST
+
 START_TEST(test_dynamic_destination)
 {
 	listener.dynamic_destination = true;
@@ -348,6 +389,7 @@ int main(void)
 	tcase_add_test(tcase, test_loopback_source_needs_a_loopback_peer);
 	tcase_add_test(tcase, test_source_that_is_the_target);
 	tcase_add_test(tcase, test_client_lists);
+	tcase_add_test(tcase, test_live_deny_list);
 	tcase_add_test(tcase, test_dynamic_destination);
 	tcase_add_test(tcase, test_own_listener_is_no_destination);
 	tcase_add_test(tcase, test_own_listener_is_of_the_same_protocol);
