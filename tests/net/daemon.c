@@ -302,7 +302,7 @@ void daemon_start_udp_workers(unsigned workers, const char *listener_keys)
 void daemon_signal(int signal)
 {
 	ck_assert_int_ne(running, 0);
-	if (signal == SIGTERM || signal == SIGINT)
+	if (signal == SIGTERM || signal == SIGINT || signal == SIGQUIT)
 		end_expected = 1;
 	ck_assert_int_eq(kill(running, signal), 0);
 }
@@ -434,6 +434,27 @@ unsigned long daemon_rss_peak_kb(void)
 unsigned daemon_thread_count(void)
 {
 	return (unsigned)status_number("\nThreads:", 10);
+}
+
+/* The kernel lists threads as they were made: workers behind the log's, a sanitizer's own before.
+ */
+unsigned daemon_worker_threads(pid_t *tids, unsigned max)
+{
+	DIR *dir = opendir(proc_path("task"));
+	bool behind_log = false;
+	unsigned count = 0;
+
+	ck_assert_ptr_nonnull(dir);
+	for (struct dirent *entry = readdir(dir); entry != NULL; entry = readdir(dir)) {
+		struct log_thread log;
+
+		if (read_log_thread(entry->d_name, &log))
+			behind_log = true;
+		else if (behind_log && count < max)
+			tids[count++] = (pid_t)strtol(entry->d_name, NULL, 10);
+	}
+	closedir(dir);
+	return count;
 }
 
 bool daemon_is_wrapped(void)
