@@ -60,11 +60,9 @@ static const struct roster_entry *owner_of(const struct roster *roster,
 static size_t sort(const struct listen_room *room, const struct roster *roster, struct item *items)
 {
 	struct listen_address *address;
-	struct listen_address *next;
 	size_t count = 0;
 
-	HASH_ITER(hh, room->addresses, address, next)
-	{
+	for (address = room->addresses; address != NULL; address = address->hh.next) {
 		items[count].address = address;
 		items[count].entry = owner_of(roster, address);
 		if (items[count].entry != NULL)
