@@ -112,7 +112,8 @@ static int make_parts(struct plan *plan, size_t sockets)
 
 struct plan *plan_new(const struct listen_room *room, const struct roster *roster)
 {
-	size_t sockets = HASH_COUNT(room->addresses);
+	/* One more, since nothing may be had of no memory. */
+	size_t sockets = HASH_COUNT(room->addresses) + 1;
 	struct item *items = calloc(sockets, sizeof(*items));
 	struct plan *plan = calloc(1, sizeof(*plan) + room->workers * sizeof(plan->parts[0]));
 	size_t count;
