@@ -59,11 +59,11 @@ static void tell_status(struct daemon *daemon, int64_t now_ms)
 		return;
 	TAILQ_FOREACH(entry, &daemon->serving.roster.entries, entry)
 	{
-		struct stats sum = {0};
+		struct ledger_stats sum = {0};
 
 		ledger_sum(entry->ledger, &sum);
-		counts.up += stats_get(&sum.bytes[STATS_UP]);
-		counts.down += stats_get(&sum.bytes[STATS_DOWN]);
+		counts.up += stats_get(&sum.stats.bytes[STATS_UP]);
+		counts.down += stats_get(&sum.stats.bytes[STATS_DOWN]);
 		if (entry->ledger->protocol == CONF_PROTOCOL_UDP)
 			counts.flows += ledger_active(entry->ledger);
 		else
