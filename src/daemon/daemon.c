@@ -9,6 +9,7 @@
 
 #include "base/clock.h"
 #include "daemon/activation.h"
+#include "daemon/admin.h"
 #include "daemon/leave.h"
 #include "daemon/notify.h"
 #include "daemon/privileges.h"
@@ -40,6 +41,7 @@ struct daemon {
 	struct event *tick;
 	struct event *drain_timer;
 	struct serving serving;
+	struct admin *admin;
 	struct notify *notify;	   /* NULL: nobody asked to be told */
 	struct watchdog *watchdog; /* NULL: nobody watches */
 	struct status_line status;
@@ -201,7 +203,7 @@ static void start_reload(struct daemon *daemon)
 	if (daemon->reload_due)
 		return;
 	notify_reloading(daemon->notify);
-	if (reload(&daemon->serving, daemon->source) < 0)
+	if (reload(&daemon->serving, daemon->admin, daemon->source) < 0)
 		notify_ready(daemon->notify);
 }
 
@@ -289,7 +291,10 @@ static int make_parts(struct daemon *daemon)
 		return -1;
 	daemon->serving.on_changed = on_changed;
 	daemon->serving.on_changed_arg = daemon;
-	return serving_make_workers(&daemon->serving, daemon->base, &daemon->mailbox);
+	if (serving_make_workers(&daemon->serving, daemon->base, &daemon->mailbox) < 0)
+		return -1;
+	daemon->admin = admin_new(daemon->base, &daemon->serving);
+	return daemon->admin != NULL ? 0 : -1;
 }
 
 /* Behind the workers' threads: nobody posts any more. */
@@ -359,7 +364,12 @@ enum exit_code daemon_run(struct conf *conf, const struct reload_source *source)
 	    privileges_drop(conf) < 0)
 		goto out;
 	activation_close_rest(serving->room.activation);
-	if (make_parts(&daemon) < 0 || log_start_writer() < 0)
+	if (make_parts(&daemon) < 0)
+		goto out_of_memory;
+	if (admin_prepare(daemon.admin, conf, false) < 0)
+		goto out;
+	admin_commit(daemon.admin);
+	if (log_start_writer() < 0)
 		goto out_of_memory;
 	if (serving_start(serving) < 0) {
 		log_msg(LOG_LEVEL_ERROR, "cannot start a thread: %s", strerror(errno));
@@ -383,6 +393,7 @@ out:
 	if (code == EXIT_RUNTIME && errno != 0)
 		notify_failed(daemon.notify, errno);
 	activation_free(serving->room.activation);
+	admin_free(daemon.admin);
 	serving_fini(serving);
 	free_loop(&daemon);
 	notify_free(daemon.notify);
