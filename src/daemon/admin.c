@@ -127,6 +127,18 @@ void admin_undo(struct admin *admin)
 	admin->keeps = false;
 }
 
+int admin_share(struct admin *admin)
+{
+	return admin->current != NULL ? admin_socket_share(&admin->current->socket) : 0;
+}
+
+void admin_close(struct admin *admin)
+{
+	close_endpoint(admin->current);
+	admin->current = NULL;
+	event_del(admin->tick);
+}
+
 /* ---- life ---- */
 
 struct admin *admin_new(struct event_base *base, const struct serving *serving)

@@ -26,8 +26,8 @@ void admin_free(struct admin *admin);
 
 /*
  * Open the address that the configuration has, unless it is open already. Nothing else changes
- * until admin_commit() or admin_undo(). replace: of a UNIX socket, although another process answers
- * there, which is being succeeded. Returns 0, or -1 having logged why.
+ * until admin_commit() or admin_undo(). replace: although another process listens there, which is
+ * being succeeded; of an address, after its admin_share(). Returns 0, or -1 having logged why.
  */
 int admin_prepare(struct admin *admin, const struct conf *conf, bool replace)
     __attribute__((warn_unused_result));
@@ -37,5 +37,14 @@ void admin_commit(struct admin *admin);
 
 /* Close what the latest admin_prepare() has opened. */
 void admin_undo(struct admin *admin);
+
+/*
+ * Another process of the same user is about to succeed this one, and may listen on the same address
+ * already (replace). Returns 0, or -1 with errno.
+ */
+int admin_share(struct admin *admin) __attribute__((warn_unused_result));
+
+/* It has: serve no longer. Requests that wait are dropped. */
+void admin_close(struct admin *admin);
 
 #endif

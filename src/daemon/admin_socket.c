@@ -127,12 +127,18 @@ static int set_flag(int fd, int option, int value)
 	return setsockopt(fd, SOL_SOCKET, option, &value, sizeof(value));
 }
 
-static int open_tcp(struct admin_socket *made, const struct conf *conf,
+int admin_socket_share(const struct admin_socket *socket)
+{
+	return socket->path != NULL ? 0 : set_flag(socket->fd, SO_REUSEPORT, 1);
+}
+
+static int open_tcp(struct admin_socket *made, const struct conf *conf, bool replace,
 		    const struct admin_socket *former)
 {
 	const struct addr *addr = &conf->admin_addr;
-	bool shares = former != NULL && former->fd >= 0 && former->path == NULL &&
-		      addr_port(&former->addr) == addr_port(addr);
+	bool exchanges = former != NULL && former->fd >= 0 && former->path == NULL &&
+			 addr_port(&former->addr) == addr_port(addr);
+	bool shares = exchanges || replace;
 	/* As for listeners: [::] is every address unless IPv4 has a socket of its own. */
 	int only_ipv6 = conf_listens_on_ipv4_port(conf, CONF_PROTOCOL_TCP, addr_port(addr));
 	char text[ADDR_STRLEN];
@@ -146,8 +152,8 @@ static int open_tcp(struct admin_socket *made, const struct conf *conf,
 		(void)setsockopt(made->fd, IPPROTO_IPV6, IPV6_V6ONLY, &only_ipv6,
 				 sizeof(only_ipv6));
 	/* Both have to allow it. */
-	if (shares &&
-	    (set_flag(former->fd, SO_REUSEPORT, 1) < 0 || set_flag(made->fd, SO_REUSEPORT, 1) < 0))
+	if ((exchanges && admin_socket_share(former) < 0) ||
+	    (shares && set_flag(made->fd, SO_REUSEPORT, 1) < 0))
 		return fail(text, strerror(errno));
 	if (bind(made->fd, &addr->sa, addr_len(addr)) < 0 || listen(made->fd, BACKLOG) < 0)
 		return fail(text, strerror(errno));
@@ -164,7 +170,7 @@ int admin_socket_open(struct admin_socket *socket, const struct conf *conf, bool
 
 	*socket = (struct admin_socket){.fd = -1};
 	result = conf->admin_path != NULL ? open_unix(socket, conf->admin_path, replace)
-					  : open_tcp(socket, conf, former);
+					  : open_tcp(socket, conf, replace, former);
 	if (result == 0)
 		return 0;
 	sock_close(socket->fd);
