@@ -2,6 +2,7 @@
 /* --deny and --allow: clients that are refused from now on, and lose what they have open. */
 #include <signal.h>
 #include <stdio.h>
+#include <stdlib.h>
 #include <string.h>
 
 #include "admin.h"
@@ -177,6 +178,40 @@ START_TEST(many_denials_in_a_row)
 }
 END_TEST
 
+/* fail2ban replaces what is in angle brackets, and has a shell run the rest. */
+static void run_action(const char *name, const char *network, int seconds)
+{
+	harness_shell(
+	    "action=$(sed -n 's/^%s = //p' "
+	    "\"$top_srcdir/contrib/fail2ban/action.d/mmproxy.conf\" | sed \"s|<bantime>|%d|g; "
+	    "s|<mmproxy>|$MMPROXY -c %s|g; s|<network>|%s|g\") && test -n \"$action\" && "
+	    "sh -c \"$action\" >%s 2>&1",
+	    name, seconds, harness_path(DAEMON_CONFIG_NAME), network, harness_path("action"));
+}
+
+START_TEST(the_action_of_fail2ban_denies_and_allows)
+{
+	int backend = peer_listen(BACKEND_V4);
+
+	if (getenv("top_srcdir") == NULL || getenv("MMPROXY") == NULL) {
+		printf("skipped: top_srcdir and MMPROXY are set by make check\n");
+		return;
+	}
+	admin_start_config(LISTENERS);
+	run_action("actionban", "203.0.113.7", 600);
+	expect_refused("203.0.113.7:20001");
+	run_action("actionban", "2001:db8::7/64", -1);
+	admin_check_json(
+	    http_get(admin_path(), "/status"),
+	    "sorted((e['network'], e['seconds_left'] is None) for e in d['denied']) == "
+	    "[('2001:db8::/64', True), ('203.0.113.7/32', False)]");
+	run_action("actionunban", "203.0.113.7", 600);
+	run_action("actionunban", "2001:db8::7/64", -1);
+	connection_try(backend, "203.0.113.7:20002");
+	ck_assert_uint_eq(admin_metric("mmproxy_denied_networks"), 0);
+}
+END_TEST
+
 START_TEST(flags_that_do_not_fit_are_refused)
 {
 	admin_start("tcp", "");
@@ -207,6 +242,7 @@ static Suite *deny_suite(void)
 	tcase_add_test(deny, a_denial_outlives_a_reload);
 	tcase_add_test(deny, who_is_refused_is_a_client_not_a_balancer);
 	tcase_add_test(deny, many_denials_in_a_row);
+	tcase_add_test(deny, the_action_of_fail2ban_denies_and_allows);
 	tcase_add_test(deny, flags_that_do_not_fit_are_refused);
 	return suite;
 }

@@ -1,10 +1,11 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
 /* Parameters of requests to the admin endpoint, and the times that denials last. */
+#include "daemon/admin_query.h"
+
 #include <stdlib.h>
 
 #include <check.h>
 
-#include "daemon/admin_query.h"
 #include "service/deny_list.h"
 
 struct time_row {

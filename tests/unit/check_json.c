@@ -1,5 +1,7 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
 /* JSON and tables, as the admin endpoint writes them, and the bytes that both escape. */
+#include "daemon/json.h"
+
 #include <stdlib.h>
 #include <string.h>
 
@@ -7,7 +9,6 @@
 #include <event2/buffer.h>
 
 #include "base/escape.h"
-#include "daemon/json.h"
 #include "daemon/table.h"
 
 /* What was written, as text. */

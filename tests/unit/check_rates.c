@@ -1,10 +1,10 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
 /* Rates of listeners, from samples that are taken once a second or later. */
+#include "daemon/rates.h"
+
 #include <stdlib.h>
 
 #include <check.h>
-
-#include "daemon/rates.h"
 
 static struct conf *conf;
 static struct roster roster;
