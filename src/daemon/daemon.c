@@ -155,6 +155,8 @@ static void leave(struct daemon *daemon)
 	    "leaving: the service manager has the listening sockets; open connections have %u s",
 	    (unsigned)(daemon->serving.conf->drain_timeout_ms / 1000));
 	daemon->state = DAEMON_LEAVING;
+	/* Now, so that the next process finds its address free. */
+	admin_close(daemon->admin);
 	notify_stopping(daemon->notify);
 	watchdog_free(daemon->watchdog);
 	daemon->watchdog = NULL;

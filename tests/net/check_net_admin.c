@@ -5,9 +5,11 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/prctl.h>
 #include <sys/socket.h>
 #include <sys/stat.h>
 #include <sys/un.h>
+#include <sys/wait.h>
 #include <unistd.h>
 
 #include "admin.h"
@@ -15,6 +17,7 @@
 #include "daemon.h"
 #include "harness.h"
 #include "http.h"
+#include "manager.h"
 #include "peer.h"
 
 #define ADMIN_TCP "127.0.0.1:9145"
@@ -487,6 +490,52 @@ START_TEST(a_reload_that_fails_moves_nothing)
 }
 END_TEST
 
+/* ---- restart ---- */
+
+static void start_next(void)
+{
+	struct command command;
+
+	daemon_command(&command);
+	command_add(&command, "-c");
+	command_add(&command, harness_path(DAEMON_CONFIG_NAME));
+	manager_pass(&command);
+	manager_forget();
+	daemon_start_command(&command);
+	manager_await("READY=1");
+}
+
+/* A child of the former process still serves its connections, but not this. */
+START_TEST(the_next_process_has_it)
+{
+	char place[256];
+	char config[1024];
+	struct connection connection;
+	int backend = peer_listen(BACKEND_V4);
+	int status;
+
+	snprintf(place, sizeof(place), "%s", _i == 0 ? admin_path() : ADMIN_TCP);
+	snprintf(config, sizeof(config),
+		 DAEMON_AS_ROOT "drain_timeout = \"1h\"; admin = { listen = \"%s%s\"; };\n%s",
+		 _i == 0 ? "unix:" : "", place, LISTENER);
+	harness_write(DAEMON_CONFIG_NAME, config);
+	manager_open();
+	ck_assert_int_eq(prctl(PR_SET_CHILD_SUBREAPER, 1), 0);
+	start_next();
+	connection_open(&connection, backend, CONNECTION_CLIENT);
+	http_get(place, "/healthz");
+	daemon_signal(SIGQUIT);
+	ck_assert_int_eq(daemon_wait(), 0);
+	start_next();
+	admin_check_json(http_get(place, "/status"), "d['listeners'][0]['active'] == 0");
+	connection_check(&connection);
+	connection_finish(&connection);
+	HARNESS_AWAIT(waitpid(-1, &status, WNOHANG) > 0);
+	/* Its end takes nothing away that is the next one's. */
+	http_get(place, "/healthz");
+}
+END_TEST
+
 static Suite *admin_suite(void)
 {
 	Suite *suite = suite_create("net_admin");
@@ -511,6 +560,7 @@ static Suite *admin_suite(void)
 	tcase_add_test(sockets, a_test_of_the_file_looks_at_the_place);
 	tcase_add_test(sockets, a_reload_moves_it);
 	tcase_add_test(sockets, a_reload_that_fails_moves_nothing);
+	tcase_add_loop_test(sockets, the_next_process_has_it, 0, 2);
 	return suite;
 }
 
