@@ -7,6 +7,7 @@
 #include <string.h>
 
 #include "conf/conf.h"
+#include "daemon/admin_command.h"
 #include "daemon/cli.h"
 #include "daemon/daemon.h"
 #include "daemon/decode.h"
@@ -81,6 +82,12 @@ static enum exit_code decode(const char *file)
 	}
 }
 
+/* Of the form without a file there is no admin endpoint. */
+static enum exit_code ask(const struct cli *cli, const struct conf *conf)
+{
+	return admin_command_run(cli, conf, file_of(cli)) < 0 ? EXIT_RUNTIME : EXIT_STOPPED;
+}
+
 static enum exit_code act(struct cli *cli)
 {
 	enum exit_code code = EXIT_STOPPED;
@@ -103,8 +110,10 @@ static enum exit_code act(struct cli *cli)
 		code = test(conf, cli->flags_count > 0 ? "the command line" : file_of(cli));
 	else if (cli->mode == CLI_SHOW_CONFIG)
 		conf_print(conf, stdout);
-	else
+	else if (cli->mode == CLI_RUN)
 		code = run(cli, conf);
+	else
+		code = ask(cli, conf);
 	conf_unref(conf);
 	return code;
 }

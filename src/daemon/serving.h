@@ -16,6 +16,7 @@
 #include "daemon/health.h"
 #include "daemon/listen.h"
 #include "daemon/plan.h"
+#include "daemon/reload_history.h"
 #include "daemon/roster.h"
 #include "service/flow_registry.h"
 #include "worker/worker.h"
@@ -24,6 +25,7 @@ struct serving {
 	struct conf *conf;    /* in use; a reference */
 	struct conf *started; /* what the process was started with; a reference */
 	struct flow_registry *flows;
+	struct reload_history reloads;
 	struct deny_list *denied; /* of clients, at run time; no configuration changes it */
 	struct listen_room room;
 	struct health *health; /* NULL before serving_open() and once draining */
