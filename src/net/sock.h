@@ -37,6 +37,17 @@ int sock_bind_tcp(const struct addr *addr, const struct sock_listen_options *opt
 int sock_bind_tcp_again(const struct addr *addr, const struct sock_listen_options *options)
     __attribute__((warn_unused_result));
 
+/*
+ * Make a bound socket of somebody else's what sock_bind_tcp() would have made. EINVAL: it takes, or
+ * leaves, IPv4 unlike options, which cannot be changed any more.
+ */
+int sock_adopt_tcp(int fd, int family, const struct sock_listen_options *options)
+    __attribute__((warn_unused_result));
+
+/* Whether a bound socket is as options say in what cannot be changed any more. Else EINVAL. */
+int sock_check_v6only(int fd, int family, const struct sock_listen_options *options)
+    __attribute__((warn_unused_result));
+
 /* Change whether a listening socket of either protocol accepts what a TPROXY rule sends there. */
 int sock_set_listening_transparent(int fd, int family, bool transparent)
     __attribute__((warn_unused_result));
