@@ -302,7 +302,7 @@ void daemon_start_udp_workers(unsigned workers, const char *listener_keys)
 void daemon_signal(int signal)
 {
 	ck_assert_int_ne(running, 0);
-	if (signal == SIGTERM || signal == SIGINT)
+	if (signal == SIGTERM || signal == SIGINT || signal == SIGQUIT)
 		end_expected = 1;
 	ck_assert_int_eq(kill(running, signal), 0);
 }
