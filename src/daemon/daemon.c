@@ -209,14 +209,15 @@ static void on_changed(void *arg)
 {
 	struct daemon *daemon = arg;
 
+	if (daemon->state != DAEMON_RUNNING)
+		return;
 	listen_keep(&daemon->serving.room);
-	if (daemon->leave_due) {
+	if (daemon->leave_due)
 		leave(daemon);
-	} else if (daemon->reload_due) {
+	else if (daemon->reload_due)
 		start_reload(daemon);
-	} else if (daemon->state == DAEMON_RUNNING) {
+	else
 		notify_ready(daemon->notify);
-	}
 }
 
 static void on_request(enum signals_request request, void *arg)

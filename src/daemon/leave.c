@@ -7,8 +7,9 @@
 #include <sys/types.h>
 #include <unistd.h>
 
-void leave_begin(const struct serving *serving)
+void leave_begin(struct serving *serving)
 {
+	serving->draining = true;
 	serving_tell_workers(serving, WORKER_LEAVE);
 }
 
@@ -41,7 +42,6 @@ int leave_fork(struct serving *serving)
 		worker_join(serving->workers[i]);
 	log_stop_writer();
 	listen_close_all(&serving->room);
-	serving->plan_due = false;
 	child = fork();
 	if (child < 0)
 		error = errno;

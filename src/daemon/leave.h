@@ -12,7 +12,7 @@
 #include "daemon/serving.h"
 
 /* Ask the workers to leave (WORKER_LEAVE), each of which says so by WORKER_HAS_LEFT. */
-void leave_begin(const struct serving *serving);
+void leave_begin(struct serving *serving);
 
 /* Whether all have. */
 bool leave_is_ready(const struct serving *serving);
