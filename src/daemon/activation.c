@@ -12,7 +12,7 @@
 #include <sys/socket.h>
 #include <unistd.h>
 
-#include "net/sock.h"
+#include "net/udp_sock.h"
 
 /* SD_LISTEN_FDS_START of sd_listen_fds(3). */
 #define FIRST_FD 3
@@ -202,24 +202,50 @@ void activation_free(struct activation *activation)
 
 /* ---- handing them out ---- */
 
-int activation_take(struct activation *activation, enum conf_protocol protocol,
-		    const struct addr *addr, size_t worker, bool *from_unit)
+static struct adopted *find(struct activation *activation, enum conf_protocol protocol,
+			    const struct addr *addr, size_t worker)
 {
 	struct adopted *best = NULL;
-	int fd;
 
-	for (size_t i = 0; activation != NULL && i < activation->count; i++) {
+	for (size_t i = 0; i < activation->count; i++) {
 		struct adopted *socket = &activation->sockets[i];
 
 		if (is_on(socket, protocol, addr) && (socket->worker == worker || worker == 0) &&
 		    (best == NULL || socket->worker < best->worker))
 			best = socket;
 	}
-	if (best == NULL)
+	return best;
+}
+
+static int prepare(const struct adopted *socket, const struct sock_listen_options *options)
+{
+	if (socket->protocol == CONF_PROTOCOL_UDP)
+		return udp_sock_adopt(socket->fd, &socket->addr, options);
+	return sock_adopt_tcp(socket->fd, addr_family(&socket->addr), options);
+}
+
+int activation_take(struct activation *activation, enum conf_protocol protocol,
+		    const struct addr *addr, size_t worker,
+		    const struct sock_listen_options *options, bool *from_unit)
+{
+	struct adopted *found =
+	    activation != NULL ? find(activation, protocol, addr, worker) : NULL;
+	char text[ADDR_STRLEN];
+	int fd;
+
+	if (found == NULL)
 		return -1;
-	fd = best->fd;
-	best->fd = -1;
-	*from_unit = best->from_unit;
+	fd = found->fd;
+	if (prepare(found, options) < 0) {
+		log_msg(LOG_LEVEL_WARN,
+			"LISTEN_FDS: the socket on %s cannot be used, and another is opened: %s",
+			addr_format(addr, text),
+			errno == EINVAL ? "it differs in taking IPv4 as well" : strerror(errno));
+		sock_close(fd);
+		fd = -1;
+	}
+	found->fd = -1;
+	*from_unit = fd >= 0 && found->from_unit;
 	return fd;
 }
 

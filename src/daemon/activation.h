@@ -15,6 +15,7 @@
 
 #include "conf/conf.h"
 #include "daemon/notify.h"
+#include "net/sock.h"
 
 struct activation;
 
@@ -30,13 +31,15 @@ struct activation *activation_new(void) __attribute__((warn_unused_result));
 void activation_free(struct activation *activation);
 
 /*
- * A socket on this address for this worker, close-on-exec and non-blocking, the caller's from now
- * on. A socket that was kept under another worker's name is that worker's, but worker 0 gets any
- * rather than none. *from_unit: it is not one that the manager has kept for a process of this
- * service, but one that it opens itself. Returns -1 when there is none.
+ * A socket on this address for this worker, made what net/sock or net/udp_sock would have bound
+ * (one of TCP may not listen yet), the caller's from now on. A socket that was kept under another
+ * worker's name is that worker's, but worker 0 gets any rather than none. *from_unit: it is not one
+ * that the manager has kept for a process of this service, but one that it opens itself. Returns -1
+ * when there is none, or, having logged why, when it cannot be used; then it is closed.
  */
 int activation_take(struct activation *activation, enum conf_protocol protocol,
-		    const struct addr *addr, size_t worker, bool *from_unit)
+		    const struct addr *addr, size_t worker,
+		    const struct sock_listen_options *options, bool *from_unit)
     __attribute__((warn_unused_result));
 
 /* Close what nobody took, one line in the log each, and have the manager forget it. */

@@ -103,43 +103,21 @@ static void steer(const struct listen_room *room, struct listen_address *address
 			listener->name, strerror(errno));
 }
 
-/* A socket that was there before this process; -1 when there is none that can be used. */
-static int adopt(const struct listen_room *room, struct listen_address *address,
-		 const struct sock_listen_options *options, size_t worker)
-{
-	const struct addr *addr = &address->key.addr;
-	enum conf_protocol protocol = (enum conf_protocol)address->key.protocol;
-	int fd = activation_take(room->activation, protocol, addr, worker, &address->from_unit);
-	char text[ADDR_STRLEN];
-	int result;
-
-	if (fd < 0)
-		return -1;
-	if (protocol == CONF_PROTOCOL_UDP)
-		result = udp_sock_adopt(fd, addr, options);
-	else
-		result = sock_adopt_tcp(fd, addr_family(addr), options);
-	if (result == 0 && protocol == CONF_PROTOCOL_TCP)
-		result = listen(fd, BACKLOG);
-	if (result == 0)
-		return fd;
-	log_msg(LOG_LEVEL_WARN,
-		"LISTEN_FDS: the socket on %s cannot be used, another is opened: %s",
-		addr_format(addr, text),
-		errno == EINVAL ? "it differs in taking IPv4 as well" : strerror(errno));
-	return sock_fail(fd);
-}
-
 static int open_socket(const struct listen_room *room, struct listen_address *address,
 		       const struct sock_listen_options *options, size_t worker)
 {
 	const struct addr *addr = &address->key.addr;
-	int fd = adopt(room, address, options, worker);
+	enum conf_protocol protocol = (enum conf_protocol)address->key.protocol;
+	int fd =
+	    activation_take(room->activation, protocol, addr, worker, options, &address->from_unit);
 
-	address->adopted |= fd >= 0;
-	if (fd >= 0)
+	if (fd >= 0) {
+		address->adopted = true;
+		if (protocol == CONF_PROTOCOL_TCP && listen(fd, BACKLOG) < 0)
+			return sock_fail(fd);
 		return fd;
-	if (address->key.protocol == CONF_PROTOCOL_UDP)
+	}
+	if (protocol == CONF_PROTOCOL_UDP)
 		fd = open_udp(addr, options, worker == 0);
 	else
 		fd = open_tcp(addr, options, worker == 0);
