@@ -30,6 +30,8 @@ struct adopted {
 };
 
 struct activation {
+	struct notify *notify;
+	bool releasing;
 	size_t count;
 	struct adopted sockets[];
 };
@@ -169,7 +171,7 @@ static void adopt(struct activation *activation, int fd, const char *name)
 	activation->count++;
 }
 
-struct activation *activation_new(void)
+struct activation *activation_new(struct notify *notify)
 {
 	size_t count = announced();
 	struct activation *activation = NULL;
@@ -182,6 +184,8 @@ struct activation *activation_new(void)
 		if (activation == NULL)
 			log_msg(LOG_LEVEL_ERROR, "out of memory for %zu sockets of LISTEN_FDS",
 				count);
+		else
+			activation->notify = notify;
 	}
 	for (size_t i = 0; i < count && activation != NULL; i++)
 		adopt(activation, FIRST_FD + (int)i, next_name(&names, name));
@@ -201,6 +205,15 @@ void activation_free(struct activation *activation)
 }
 
 /* ---- handing them out ---- */
+
+/* Close it here, and where the manager keeps it. */
+static void release(struct activation *activation, struct adopted *socket)
+{
+	if (!socket->from_unit && notify_forget(activation->notify, socket->name) == 0)
+		activation->releasing = true;
+	close(socket->fd);
+	socket->fd = -1;
+}
 
 static struct adopted *find(struct activation *activation, enum conf_protocol protocol,
 			    const struct addr *addr, size_t worker)
@@ -239,32 +252,62 @@ int activation_take(struct activation *activation, enum conf_protocol protocol,
 	if (prepare(found, options) < 0) {
 		log_msg(LOG_LEVEL_WARN,
 			"LISTEN_FDS: the socket on %s cannot be used, and another is opened: %s",
-			addr_format(addr, text),
-			errno == EINVAL ? "it differs in taking IPv4 as well" : strerror(errno));
-		sock_close(fd);
-		fd = -1;
+			addr_format(addr, text), strerror(errno));
+		release(activation, found);
+		return -1;
 	}
 	found->fd = -1;
-	*from_unit = fd >= 0 && found->from_unit;
+	*from_unit = found->from_unit;
 	return fd;
 }
 
-void activation_close_rest(struct activation *activation, struct notify *notify)
+/* Whether a listener is on its address; otherwise *why there is none. */
+static bool is_wanted(const struct adopted *socket, const struct conf *conf, const char **why)
+{
+	const struct sock_listen_options options = {
+	    .v6only = conf_listens_on_ipv4_port(conf, socket->protocol, addr_port(&socket->addr)),
+	};
+
+	*why = "no listener is on that address";
+	for (size_t i = 0; i < conf->listeners_count; i++) {
+		const struct conf_listener *listener = &conf->listeners[i];
+
+		for (size_t j = 0; j < listener->listen_count; j++) {
+			if (!is_on(socket, listener->protocol, &listener->listen[j]))
+				continue;
+			*why = "it differs in taking IPv4 as well";
+			return sock_check_v6only(socket->fd, addr_family(&socket->addr),
+						 &options) == 0;
+		}
+	}
+	return false;
+}
+
+void activation_close_unwanted(struct activation *activation, const struct conf *conf)
 {
 	char text[ADDR_STRLEN];
+	const char *why;
 
 	for (size_t i = 0; activation != NULL && i < activation->count; i++) {
 		struct adopted *socket = &activation->sockets[i];
 
-		if (socket->fd < 0)
+		if (is_wanted(socket, conf, &why))
 			continue;
-		log_msg(LOG_LEVEL_INFO,
-			"LISTEN_FDS: no listener is on %s, %s (%s); that socket is closed",
+		log_msg(LOG_LEVEL_INFO, "LISTEN_FDS: the socket on %s, %s (%s), is closed: %s",
 			addr_format(&socket->addr, text), protocol_name(socket->protocol),
-			socket->name);
-		if (!socket->from_unit)
-			(void)!notify_forget(notify, socket->name);
-		close(socket->fd);
-		socket->fd = -1;
+			socket->name, why);
+		release(activation, socket);
 	}
+}
+
+void activation_close_rest(struct activation *activation)
+{
+	for (size_t i = 0; activation != NULL && i < activation->count; i++)
+		if (activation->sockets[i].fd >= 0)
+			release(activation, &activation->sockets[i]);
+}
+
+bool activation_is_releasing(const struct activation *activation)
+{
+	return activation != NULL && activation->releasing;
 }

@@ -21,11 +21,11 @@ struct activation;
 
 /*
  * Take what LISTEN_PID, LISTEN_FDS and LISTEN_FDNAMES announce, and remove these from the
- * environment. What is no listening socket of TCP or UDP is closed, with a line in the log. Returns
- * NULL when there is nothing, or, having logged it, when memory is out; NULL is fine in every
- * function.
+ * environment. What is no listening socket of TCP or UDP is closed, with a line in the log. notify
+ * is borrowed, and hears which ones the manager need not keep any more. Returns NULL when there is
+ * nothing, or, having logged it, when memory is out; NULL is fine in every function.
  */
-struct activation *activation_new(void) __attribute__((warn_unused_result));
+struct activation *activation_new(struct notify *notify) __attribute__((warn_unused_result));
 
 /* Closes what was not taken. */
 void activation_free(struct activation *activation);
@@ -42,8 +42,16 @@ int activation_take(struct activation *activation, enum conf_protocol protocol,
 		    const struct sock_listen_options *options, bool *from_unit)
     __attribute__((warn_unused_result));
 
-/* Close what nobody took, one line in the log each, and have the manager forget it. */
-void activation_close_rest(struct activation *activation, struct notify *notify);
+/* Before any is taken: close those that no listener of the snapshot is on, one line in the log
+ * each, which would be in the way of what is bound instead. */
+void activation_close_unwanted(struct activation *activation, const struct conf *conf);
+
+/* Close what nobody took, for want of so many workers. */
+void activation_close_rest(struct activation *activation);
+
+/* Whether the manager is still to close some, so that their addresses may be in use for a moment.
+ */
+bool activation_is_releasing(const struct activation *activation);
 
 /* The name by which the manager keeps a worker's socket. */
 const char *activation_name(enum conf_protocol protocol, const struct addr *addr, size_t worker,

@@ -320,7 +320,8 @@ static void meet_manager(struct daemon *daemon)
 {
 	daemon->notify = notify_new();
 	daemon->serving.room.notify = daemon->notify;
-	daemon->serving.room.activation = activation_new();
+	daemon->serving.room.activation = activation_new(daemon->notify);
+	activation_close_unwanted(daemon->serving.room.activation, daemon->serving.conf);
 }
 
 /* Nothing is said of a start before all of it has come to its good end. */
@@ -357,7 +358,7 @@ enum exit_code daemon_run(struct conf *conf, const struct reload_source *source)
 	if (privileges_check(conf) < 0 || serving_open(serving, daemon.base) < 0 ||
 	    privileges_drop(conf) < 0)
 		goto out;
-	activation_close_rest(serving->room.activation, daemon.notify);
+	activation_close_rest(serving->room.activation);
 	if (make_parts(&daemon) < 0 || log_start_writer() < 0)
 		goto out_of_memory;
 	if (serving_start(serving) < 0) {

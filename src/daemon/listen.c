@@ -6,6 +6,7 @@
 #include <fcntl.h>
 #include <stdlib.h>
 #include <string.h>
+#include <time.h>
 
 #include "net/sock.h"
 #include "net/steer.h"
@@ -13,6 +14,10 @@
 
 /* The kernel cuts it to net.core.somaxconn. */
 #define BACKLOG 65535
+
+/* The service manager needs one turn of its loop. Before workers start nobody waits for this. */
+#define RELEASE_PATIENCE_MS 3000
+#define RELEASE_POLL_MS	    10
 
 _Static_assert(sizeof(struct listen_key) == sizeof(struct addr) + sizeof(uint32_t),
 	       "no padding: compared as bytes");
@@ -103,6 +108,28 @@ static void steer(const struct listen_room *room, struct listen_address *address
 			listener->name, strerror(errno));
 }
 
+/* What the manager keeps of a former process may be in the way until it has heard of that. */
+static int open_new(const struct listen_room *room, const struct listen_address *address,
+		    const struct sock_listen_options *options, size_t worker)
+{
+	static const struct timespec pause = {.tv_nsec = RELEASE_POLL_MS * 1000000L};
+	const struct addr *addr = &address->key.addr;
+	int fd = -1;
+
+	for (int waited_ms = 0; waited_ms <= RELEASE_PATIENCE_MS; waited_ms += RELEASE_POLL_MS) {
+		if (address->key.protocol == CONF_PROTOCOL_UDP)
+			fd = open_udp(addr, options, worker == 0);
+		else
+			fd = open_tcp(addr, options, worker == 0);
+		if (fd >= 0 || worker > 0 || errno != EADDRINUSE ||
+		    !activation_is_releasing(room->activation))
+			break;
+		nanosleep(&pause, NULL);
+		errno = EADDRINUSE;
+	}
+	return fd;
+}
+
 static int open_socket(const struct listen_room *room, struct listen_address *address,
 		       const struct sock_listen_options *options, size_t worker)
 {
@@ -117,10 +144,7 @@ static int open_socket(const struct listen_room *room, struct listen_address *ad
 			return sock_fail(fd);
 		return fd;
 	}
-	if (protocol == CONF_PROTOCOL_UDP)
-		fd = open_udp(addr, options, worker == 0);
-	else
-		fd = open_tcp(addr, options, worker == 0);
+	fd = open_new(room, address, options, worker);
 	if (fd >= 0 || worker == 0 || !address->adopted || errno != EADDRINUSE)
 		return fd;
 	/* Another user has bound it (SO_REUSEPORT compares users), as systemd does for a .socket

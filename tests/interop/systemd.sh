@@ -267,6 +267,20 @@ await says SubState running
 start_load
 connects || fail "it does not serve after the watchdog has ended the former one"
 
+# --- Other addresses than those that systemd has sockets of, each in the way of a former one ------------
+
+write_config()
+{
+	sed "s|listen = [^;]*;|listen = $1;|" "$work/run/mmproxy.conf" >"/proc/$pid1/root/run/mmproxy.conf"
+	control restart mmproxy.service || fail "it does not restart with listen = $1"
+	connects || fail "it does not serve with listen = $1"
+}
+
+for listen in '"0.0.0.0:7000"' '"[::]:7000"' '[ "0.0.0.0:7000", "[::]:7000" ]' '"[::]:7000"' '"127.0.0.1:7000"'; do
+	write_config "$listen"
+done
+says NFileDescriptorStore 2 || fail "of former addresses, systemd keeps $(property NFileDescriptorStore) sockets"
+
 # --- Stop, and start again --------------------------------------------------------------------------------
 
 touch "$work/load/idle"

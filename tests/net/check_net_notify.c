@@ -1,6 +1,5 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
 /* What the service manager is told, and its watchdog. */
-#include <dirent.h>
 #include <errno.h>
 #include <signal.h>
 #include <stdio.h>
@@ -200,32 +199,6 @@ static void start_watched(int workers, const char *log)
 	start(workers, log);
 }
 
-/* Threads of the daemon but for the main one and the log's. */
-static int worker_threads(pid_t *tids, int max)
-{
-	char path[320];
-	int count = 0;
-	DIR *dir;
-
-	snprintf(path, sizeof(path), "/proc/%d/task", (int)daemon_pid());
-	dir = opendir(path);
-	ck_assert_ptr_nonnull(dir);
-	for (struct dirent *entry = readdir(dir); entry != NULL; entry = readdir(dir)) {
-		char *name;
-
-		if (entry->d_name[0] == '.' || atoi(entry->d_name) == daemon_pid())
-			continue;
-		snprintf(path, sizeof(path), "/proc/%d/task/%s/comm", (int)daemon_pid(),
-			 entry->d_name);
-		name = harness_read(path);
-		if (strcmp(name, "mmproxy-log\n") != 0 && count < max)
-			tids[count++] = (pid_t)atoi(entry->d_name);
-		free(name);
-	}
-	closedir(dir);
-	return count;
-}
-
 START_TEST(the_watchdog_hears_of_a_healthy_daemon)
 {
 	int64_t until;
@@ -248,7 +221,7 @@ START_TEST(a_worker_that_hangs_silences_the_watchdog)
 		return;
 	start_watched(2, "");
 	manager_await("WATCHDOG=1");
-	ck_assert_int_eq(worker_threads(tids, 8), 2);
+	ck_assert_uint_eq(daemon_worker_threads(tids, 8), 2);
 	ck_assert_int_eq(ptrace(PTRACE_ATTACH, tids[_i], NULL, NULL), 0);
 	ck_assert_int_eq(waitpid(tids[_i], NULL, __WALL), tids[_i]);
 	/* An answer that was given before may still be reported. */

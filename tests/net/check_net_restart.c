@@ -12,6 +12,7 @@
 #include <string.h>
 #include <sys/mman.h>
 #include <sys/prctl.h>
+#include <sys/ptrace.h>
 #include <sys/socket.h>
 #include <sys/wait.h>
 #include <unistd.h>
@@ -167,7 +168,7 @@ START_TEST(what_no_listener_wants_is_closed_and_forgotten)
 	daemon_stop();
 	configure(1, TCP_BLOCK);
 	start_next();
-	daemon_log_await("LISTEN_FDS: no listener is on 127.0.0.1:7001, tcp", NULL, NULL);
+	daemon_log_await("LISTEN_FDS: the socket on 127.0.0.1:7001, tcp", "no listener", NULL);
 	ck_assert(!manager_keeps("tcp-0-127.0.0.1_7001"));
 	HARNESS_AWAIT(tcp_table_count(7001, TCP_TABLE_LISTEN) == 0);
 }
@@ -214,7 +215,7 @@ START_TEST(descriptors_of_no_use_are_closed)
 	daemon_log_await("(pipe)", "no socket", NULL);
 	daemon_log_await("(unix)", "neither TCP nor UDP", NULL);
 	daemon_log_await("(unbound)", "not bound", NULL);
-	daemon_log_await("no listener is on 127.0.0.1:9, tcp (unknown)", NULL, NULL);
+	daemon_log_await("the socket on 127.0.0.1:9, tcp (unknown)", "no listener", NULL);
 	connection_try(backend, CONNECTION_CLIENT);
 }
 END_TEST
@@ -263,6 +264,19 @@ START_TEST(several_workers_share_one_activated_socket_of_udp)
 		balancer_check(balancer, backend, who);
 	}
 	ck_assert_uint_eq(manager_kept(), 0);
+}
+END_TEST
+
+/* A .socket unit knows nothing of options that mmproxy needs. */
+START_TEST(an_activated_socket_answers_from_where_it_was_sent_to)
+{
+	int backend = udp_open(BACKEND_V4);
+	int balancer = balancer_open();
+
+	start_activated(
+	    udp_open("0.0.0.0:7000"), 1,
+	    "{ name = \"u\"; protocol = \"udp\"; listen = \"0.0.0.0:7000\"; " DAEMON_TARGETS "}");
+	balancer_check_at(balancer, "127.0.0.5:7000", backend, BALANCER_CLIENT);
 }
 END_TEST
 
@@ -373,6 +387,30 @@ START_TEST(a_signal_ends_what_is_left_behind_at_once)
 	peer_expect_closed(connection.client);
 	peer_expect_closed(connection.backend);
 	ck_assert_int_eq(await_child(), 0);
+}
+END_TEST
+
+START_TEST(a_worker_that_is_stuck_keeps_the_others_where_they_are)
+{
+	struct connection connection;
+	int backend = peer_listen(BACKEND_V4);
+	pid_t worker;
+
+	if (daemon_is_wrapped())
+		return;
+	start(2, TCP_BLOCK);
+	connection_open(&connection, backend, CONNECTION_CLIENT);
+	ck_assert_uint_eq(daemon_worker_threads(&worker, 1), 1);
+	ck_assert_int_eq(ptrace(PTRACE_ATTACH, worker, NULL, NULL), 0);
+	ck_assert_int_eq(waitpid(worker, NULL, __WALL), worker);
+	daemon_signal(SIGQUIT);
+	daemon_log_await("a worker does not answer", NULL, NULL);
+	daemon_assert_alive();
+	ck_assert_int_eq(ptrace(PTRACE_DETACH, worker, NULL, NULL), 0);
+	connection_check(&connection);
+	connection_finish(&connection);
+	ck_assert_int_eq(daemon_wait(), 0);
+	ck_assert_uint_eq(daemon_log_count("draining beside", NULL), 0);
 }
 END_TEST
 
@@ -525,6 +563,7 @@ static Suite *restart_suite(void)
 	tcase_add_loop_test(store, the_number_of_workers_may_change, 0, 3);
 	tcase_add_test(others, descriptors_of_no_use_are_closed);
 	if (geteuid() == 0) {
+		tcase_add_test(others, an_activated_socket_answers_from_where_it_was_sent_to);
 		tcase_add_test(others, several_workers_share_one_activated_socket_of_tcp);
 		tcase_add_test(others, several_workers_share_one_activated_socket_of_udp);
 	}
@@ -532,6 +571,7 @@ static Suite *restart_suite(void)
 	tcase_add_test(leaving, bytes_on_their_way_are_not_lost);
 	tcase_add_test(leaving, without_open_connections_nobody_is_left);
 	tcase_add_test(leaving, a_signal_ends_what_is_left_behind_at_once);
+	tcase_add_test(leaving, a_worker_that_is_stuck_keeps_the_others_where_they_are);
 	tcase_add_test(leaving, where_nobody_keeps_the_sockets_it_is_an_ordinary_drain);
 	tcase_add_test(leaving, flows_move_to_the_next_daemon);
 	tcase_add_test(leaving, nobody_who_connects_all_the_time_is_refused);

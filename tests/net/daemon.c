@@ -436,6 +436,24 @@ unsigned daemon_thread_count(void)
 	return (unsigned)status_number("\nThreads:", 10);
 }
 
+unsigned daemon_worker_threads(pid_t *tids, unsigned max)
+{
+	DIR *dir = opendir(proc_path("task"));
+	unsigned count = 0;
+
+	ck_assert_ptr_nonnull(dir);
+	for (struct dirent *entry = readdir(dir); entry != NULL; entry = readdir(dir)) {
+		pid_t tid = (pid_t)strtol(entry->d_name, NULL, 10);
+		struct log_thread log;
+
+		if (tid > 0 && tid != running && count < max &&
+		    !read_log_thread(entry->d_name, &log))
+			tids[count++] = tid;
+	}
+	closedir(dir);
+	return count;
+}
+
 bool daemon_is_wrapped(void)
 {
 	const char *wrapper = getenv("MMPROXY_WRAPPER");
