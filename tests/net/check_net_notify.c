@@ -1,6 +1,8 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
 /* What the service manager is told, and its watchdog. */
 #include <errno.h>
+#include <fcntl.h>
+#include <poll.h>
 #include <signal.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -241,14 +243,21 @@ START_TEST(a_log_that_nobody_reads_does_not)
 	const char *path = harness_path("fifo");
 	int backend = peer_listen(BACKEND_V4);
 	char log[512];
+	int fd;
 
 	ck_assert_int_eq(mkfifo(path, 0666), 0);
+	/* For reading and writing, so that neither side waits for the other one to come. */
+	fd = peer_adopt(open(path, O_RDWR | O_NONBLOCK | O_CLOEXEC));
 	snprintf(log, sizeof(log), "level = \"debug\"; target = \"%s\";", path);
 	start_watched(2, log);
-	for (int i = 0; i < 200; i++)
+	/* More than the pipe holds. */
+	for (int i = 0; i < 400; i++)
 		connection_try(backend, CONNECTION_CLIENT);
 	manager_forget();
 	HARNESS_AWAIT(manager_count("WATCHDOG=1") >= 3);
+	/* Let the log's thread end by itself. */
+	while (peer_poll(fd, POLLIN, 300) != 0)
+		(void)!read(fd, log, sizeof(log));
 }
 END_TEST
 

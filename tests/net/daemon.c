@@ -436,19 +436,22 @@ unsigned daemon_thread_count(void)
 	return (unsigned)status_number("\nThreads:", 10);
 }
 
+/* The kernel lists threads as they were made: workers behind the log's, a sanitizer's own before.
+ */
 unsigned daemon_worker_threads(pid_t *tids, unsigned max)
 {
 	DIR *dir = opendir(proc_path("task"));
+	bool behind_log = false;
 	unsigned count = 0;
 
 	ck_assert_ptr_nonnull(dir);
 	for (struct dirent *entry = readdir(dir); entry != NULL; entry = readdir(dir)) {
-		pid_t tid = (pid_t)strtol(entry->d_name, NULL, 10);
 		struct log_thread log;
 
-		if (tid > 0 && tid != running && count < max &&
-		    !read_log_thread(entry->d_name, &log))
-			tids[count++] = tid;
+		if (read_log_thread(entry->d_name, &log))
+			behind_log = true;
+		else if (behind_log && count < max)
+			tids[count++] = (pid_t)strtol(entry->d_name, NULL, 10);
 	}
 	closedir(dir);
 	return count;
