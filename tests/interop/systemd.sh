@@ -292,7 +292,22 @@ control start mmproxy.service || fail "it does not start beside a former one tha
 touch "$work/load/go"
 sleep 0.5
 end_load "a start after a stop that left a connection open" 0
+
+# What is left of a service that was stopped ends by a signal to the unit.
+start_load
+touch "$work/load/idle"
+await [ ! -e "$work/load/idle" ]
 control stop mmproxy.service
+inside pgrep -x mmproxy >/dev/null || fail "a stop ends open connections at once"
+control kill mmproxy.service || fail "what drains cannot be ended"
+gone()
+{
+	! inside pgrep -x mmproxy >/dev/null
+}
+await gone
+kill "$load"
+wait "$load" || true
+load=
 
 # --- A .socket unit ---------------------------------------------------------------------------------------
 
