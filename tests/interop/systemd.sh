@@ -83,6 +83,7 @@ fail()
 	echo "$1"
 	echo "---- systemd:"
 	tail -n 40 "$work/console"
+	inside ps -e -o pid,ppid,state,args || true
 	control status mmproxy.service || true
 	echo "---- mmproxy:"
 	inside tail -n 20 /run/mmproxy.log || true
@@ -302,10 +303,10 @@ inside pgrep -x mmproxy >/dev/null || fail "a stop ends open connections at once
 control kill mmproxy.service || fail "what drains cannot be ended"
 gone()
 {
-	! inside pgrep -x mmproxy >/dev/null
+	! inside pgrep -a -x mmproxy
 }
 await gone
-kill "$load"
+touch "$work/load/stop"
 wait "$load" || true
 load=
 
