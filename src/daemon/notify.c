@@ -71,11 +71,10 @@ put(struct message *message, const char *format, ...)
 		message->len += (size_t)len < room ? (size_t)len : room - 1;
 }
 
-static int send_message(struct notify *notify, const struct message *message, int fd, int flags)
+static int send_message(struct notify *notify, struct message *message, int fd, int flags)
 {
 	_Alignas(struct cmsghdr) char control[CMSG_SPACE(sizeof(int))] = {0};
-	/* sendmsg(2) writes to nothing that it is given. */
-	struct iovec text = {.iov_base = (void *)(uintptr_t)message->text, .iov_len = message->len};
+	struct iovec text = {.iov_base = message->text, .iov_len = message->len};
 	struct msghdr header = {.msg_name = &notify->to,
 				.msg_namelen = notify->to_len,
 				.msg_iov = &text,

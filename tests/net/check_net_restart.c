@@ -390,6 +390,25 @@ START_TEST(a_signal_ends_what_is_left_behind_at_once)
 }
 END_TEST
 
+START_TEST(a_signal_that_comes_with_it_ends_all_at_once)
+{
+	struct connection connection;
+	int backend = peer_listen(BACKEND_V4);
+
+	start(2, TCP_BLOCK);
+	connection_open(&connection, backend, CONNECTION_CLIENT);
+	daemon_pause();
+	daemon_signal(SIGQUIT);
+	daemon_signal(SIGTERM);
+	daemon_resume();
+	peer_expect_closed(connection.client);
+	peer_expect_closed(connection.backend);
+	ck_assert_int_eq(daemon_wait(), 0);
+	ck_assert_uint_eq(daemon_log_count("reason=shutdown", CONNECTION_CLIENT), 1);
+	ck_assert_uint_eq(daemon_log_count("draining beside", NULL), 0);
+}
+END_TEST
+
 START_TEST(a_worker_that_is_stuck_keeps_the_others_where_they_are)
 {
 	struct connection connection;
@@ -571,6 +590,7 @@ static Suite *restart_suite(void)
 	tcase_add_test(leaving, bytes_on_their_way_are_not_lost);
 	tcase_add_test(leaving, without_open_connections_nobody_is_left);
 	tcase_add_test(leaving, a_signal_ends_what_is_left_behind_at_once);
+	tcase_add_test(leaving, a_signal_that_comes_with_it_ends_all_at_once);
 	tcase_add_test(leaving, a_worker_that_is_stuck_keeps_the_others_where_they_are);
 	tcase_add_test(leaving, where_nobody_keeps_the_sockets_it_is_an_ordinary_drain);
 	tcase_add_test(leaving, flows_move_to_the_next_daemon);
