@@ -9,8 +9,7 @@
 
 void leave_begin(struct serving *serving)
 {
-	serving->draining = true;
-	serving_tell_workers(serving, WORKER_LEAVE);
+	serving_leave(serving);
 }
 
 bool leave_is_ready(const struct serving *serving)

@@ -87,13 +87,23 @@ void serving_tell_workers(const struct serving *serving, enum worker_signal sign
 		worker_tell(serving->workers[i], signal);
 }
 
-void serving_drain(struct serving *serving)
+static void end_service(struct serving *serving, enum worker_signal signal)
 {
 	serving->draining = true;
 	/* First, so that load balancers begin to go elsewhere. */
 	health_free(serving->health);
 	serving->health = NULL;
-	serving_tell_workers(serving, WORKER_DRAIN);
+	serving_tell_workers(serving, signal);
+}
+
+void serving_drain(struct serving *serving)
+{
+	end_service(serving, WORKER_DRAIN);
+}
+
+void serving_leave(struct serving *serving)
+{
+	end_service(serving, WORKER_LEAVE);
 }
 
 bool serving_has_released(const struct serving *serving)

@@ -78,6 +78,9 @@ void serving_tick(struct serving *serving, int64_t now_ms);
 /* Close the health ports and have the workers drain. Nothing changes any more. */
 void serving_drain(struct serving *serving);
 
+/* The same, and have the workers leave (WORKER_LEAVE). */
+void serving_leave(struct serving *serving);
+
 void serving_tell_workers(const struct serving *serving, enum worker_signal signal);
 
 /* Whether all workers have released their sockets of TCP, or have drained. */

@@ -319,6 +319,28 @@ START_TEST(open_connections_go_on_beside_the_next_daemon)
 }
 END_TEST
 
+/* What the next daemon binds itself is not held by the child. */
+START_TEST(the_port_for_health_moves_to_the_next_daemon)
+{
+	int client;
+
+	busy_backend_start(peer_listen(BACKEND_V4), BUSY_ECHO);
+	start(2, "{ name = \"t\"; listen = \"" LISTEN_V4 "\"; targets = { ipv4 = \"" BACKEND_V4
+		 "\"; }; health = { listen = \"127.0.0.1:7002\"; }; }");
+	HARNESS_AWAIT(tcp_table_count(7002, TCP_TABLE_LISTEN) == 1);
+	client = sender_open_v1(CONNECTION_CLIENT);
+	peer_send_text(client, "x");
+	peer_expect_text(client, "x");
+	leave();
+	start_next();
+	HARNESS_AWAIT(tcp_table_count(7002, TCP_TABLE_LISTEN) == 1);
+	peer_close(peer_connect(NULL, "127.0.0.1:7002"));
+	peer_send_text(client, "y");
+	peer_expect_text(client, "y");
+	peer_close(client);
+}
+END_TEST
+
 START_TEST(bytes_on_their_way_are_not_lost)
 {
 	enum { CHUNK = 1 << 20 };
@@ -587,6 +609,7 @@ static Suite *restart_suite(void)
 		tcase_add_test(others, several_workers_share_one_activated_socket_of_udp);
 	}
 	tcase_add_test(leaving, open_connections_go_on_beside_the_next_daemon);
+	tcase_add_test(leaving, the_port_for_health_moves_to_the_next_daemon);
 	tcase_add_test(leaving, bytes_on_their_way_are_not_lost);
 	tcase_add_test(leaving, without_open_connections_nobody_is_left);
 	tcase_add_test(leaving, a_signal_ends_what_is_left_behind_at_once);
