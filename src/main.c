@@ -11,6 +11,7 @@
 #include "daemon/daemon.h"
 #include "daemon/decode.h"
 #include "daemon/host_check.h"
+#include "daemon/takeover.h"
 
 #define DEFAULT_CONFIG SYSCONFDIR "/mmproxy.conf"
 
@@ -29,7 +30,8 @@ static struct conf *read_conf(void *arg, struct conf_errors *errors)
 	return conf_load(file_of(cli), errors);
 }
 
-static struct conf *load(struct cli *cli)
+/* former: the process that this one is to succeed, which is told of the first mistake; or -1. */
+static struct conf *load(struct cli *cli, int former)
 {
 	struct conf_errors *errors = conf_errors_new();
 	struct conf *conf;
@@ -41,11 +43,13 @@ static struct conf *load(struct cli *cli)
 	conf = read_conf(cli, errors);
 	for (size_t i = 0; i < conf_errors_count(errors); i++)
 		fprintf(stderr, "%s\n", conf_errors_text(errors, i));
+	if (conf == NULL && conf_errors_count(errors) > 0)
+		takeover_refuse(former, conf_errors_text(errors, 0));
 	conf_errors_free(errors);
 	return conf;
 }
 
-static enum exit_code run(struct cli *cli, struct conf *conf)
+static enum exit_code run(struct cli *cli, struct conf *conf, const struct daemon_origin *origin)
 {
 	const struct reload_source source = {.load = read_conf, .arg = cli};
 	enum exit_code code;
@@ -55,7 +59,7 @@ static enum exit_code run(struct cli *cli, struct conf *conf)
 			log_place(conf->log_target), strerror(errno));
 		return EXIT_RUNTIME;
 	}
-	code = daemon_run(conf, &source);
+	code = daemon_run(conf, &source, origin);
 	log_close();
 	return code;
 }
@@ -81,8 +85,9 @@ static enum exit_code decode(const char *file)
 	}
 }
 
-static enum exit_code act(struct cli *cli)
+static enum exit_code act(struct cli *cli, char *const *argv)
 {
+	struct daemon_origin origin = {.argv = argv, .former = -1};
 	enum exit_code code = EXIT_STOPPED;
 	struct conf *conf;
 
@@ -96,7 +101,9 @@ static enum exit_code act(struct cli *cli)
 	}
 	if (cli->mode == CLI_DECODE)
 		return decode(cli->decode_file);
-	conf = load(cli);
+	if (cli->mode == CLI_RUN)
+		origin.former = takeover_open();
+	conf = load(cli, origin.former);
 	if (conf == NULL)
 		return EXIT_USAGE;
 	if (cli->mode == CLI_TEST)
@@ -104,7 +111,7 @@ static enum exit_code act(struct cli *cli)
 	else if (cli->mode == CLI_SHOW_CONFIG)
 		conf_print(conf, stdout);
 	else
-		code = run(cli, conf);
+		code = run(cli, conf, &origin);
 	conf_unref(conf);
 	return code;
 }
@@ -116,7 +123,7 @@ int main(int argc, char **argv)
 
 	if (cli_parse(&cli, argc, argv) < 0)
 		return EXIT_USAGE;
-	code = act(&cli);
+	code = act(&cli, argv);
 	cli_fini(&cli);
 	/* A full disk behind --show-config is a failure, not half a file. */
 	if (fflush(stdout) != 0 && code == EXIT_STOPPED) {
