@@ -404,7 +404,8 @@ bool upgrade_start(struct upgrade *upgrade)
 
 bool upgrade_is_under_way(const struct upgrade *upgrade)
 {
-	return upgrade->state != UPGRADE_NONE && upgrade->state != UPGRADE_DONE;
+	return upgrade->state != UPGRADE_NONE && upgrade->state != UPGRADE_FAILING &&
+	       upgrade->state != UPGRADE_DONE;
 }
 
 void upgrade_cancel(struct upgrade *upgrade, const char *reason)

@@ -84,7 +84,7 @@ void upgrade_forgo(struct upgrade *upgrade);
  */
 bool upgrade_start(struct upgrade *upgrade);
 
-/* Whether upgrade_start() has been called and on_end has not. */
+/* Whether upgrade_start() has been called, and it has neither failed nor come to its end. */
 bool upgrade_is_under_way(const struct upgrade *upgrade);
 
 /* Take it back, for this reason, if that is still possible. */
