@@ -11,6 +11,7 @@
 #include "daemon/daemon.h"
 #include "daemon/decode.h"
 #include "daemon/host_check.h"
+#include "daemon/setup_routing.h"
 
 #define DEFAULT_CONFIG SYSCONFDIR "/mmproxy.conf"
 
@@ -103,6 +104,10 @@ static enum exit_code act(struct cli *cli)
 		code = test(conf, cli->flags_count > 0 ? "the command line" : file_of(cli));
 	else if (cli->mode == CLI_SHOW_CONFIG)
 		conf_print(conf, stdout);
+	else if (cli->mode == CLI_SETUP_ROUTING)
+		code = setup_routing(cli->dry_run ? SETUP_ROUTING_PRINT : SETUP_ROUTING_ADD, conf);
+	else if (cli->mode == CLI_CLEAR_ROUTING)
+		code = setup_routing(SETUP_ROUTING_CLEAR, conf);
 	else
 		code = run(cli, conf);
 	conf_unref(conf);

@@ -10,7 +10,7 @@
 #define HINT "; see mmproxy --help"
 
 /* Flags of the contract whose work is not in this version. */
-static const char *const later[] = {"check-routing", "setup-routing", "clear-routing", "status"};
+static const char *const later[] = {"check-routing", "status"};
 
 struct mode_row {
 	const char *name;
@@ -18,9 +18,16 @@ struct mode_row {
 };
 
 static const struct mode_row modes[] = {
-    {"t", CLI_TEST},	      {"test", CLI_TEST}, {"show-config", CLI_SHOW_CONFIG},
-    {"decode", CLI_DECODE},   {"V", CLI_VERSION}, {"h", CLI_HELP},
-    {"version", CLI_VERSION}, {"help", CLI_HELP},
+    {"t", CLI_TEST},
+    {"test", CLI_TEST},
+    {"show-config", CLI_SHOW_CONFIG},
+    {"decode", CLI_DECODE},
+    {"V", CLI_VERSION},
+    {"h", CLI_HELP},
+    {"version", CLI_VERSION},
+    {"help", CLI_HELP},
+    {"setup-routing", CLI_SETUP_ROUTING},
+    {"clear-routing", CLI_CLEAR_ROUTING},
 };
 
 static const struct mode_row *find_mode(const char *name)
@@ -145,6 +152,10 @@ static int parse_one(struct cli *cli, char **argv, int left)
 		cli->mode = mode->mode;
 		return used;
 	}
+	if (strcmp(name, "dry-run") == 0 && value == NULL) {
+		cli->dry_run = true;
+		return 1;
+	}
 	if (is_later(name))
 		return fail("is not in this version of mmproxy", name);
 	if (kind == CONF_FLAG_UNKNOWN && cluster) {
@@ -197,6 +208,10 @@ int cli_parse(struct cli *cli, int argc, char **argv)
 		cli_fini(cli);
 		return fail("takes a file of bytes and no other flag", "-decode");
 	}
+	if (cli->dry_run && cli->mode != CLI_SETUP_ROUTING) {
+		cli_fini(cli);
+		return fail("is for --setup-routing only", "-dry-run");
+	}
 	if (cli->config != NULL && cli->flags_count > 0) {
 		fprintf(stderr,
 			"mmproxy: -c: a file describes all listeners; -%s cannot be added" HINT
@@ -223,6 +238,9 @@ void cli_print_help(FILE *out)
 	    "  mmproxy [-c FILE]                  run every listener of FILE\n"
 	    "  mmproxy [-c FILE] -t, --test       check the file: exit 0, or 2 and its mistakes\n"
 	    "  mmproxy [-c FILE] --show-config    print the effective configuration\n"
+	    "  mmproxy [-c FILE] --setup-routing [--dry-run]\n"
+	    "                                     set up return routes, or print the commands\n"
+	    "  mmproxy [-c FILE] --clear-routing  remove the return routes that mmproxy set up\n"
 	    "  mmproxy --decode [FILE]            say what a PROXY header means: exit 0, or 1\n"
 	    "                                     and where it is wrong\n"
 	    "  mmproxy -l ADDR -4 ADDR -6 ADDR    one listener from flags, no file\n"

@@ -7,10 +7,20 @@
 
 #include "conf/conf.h"
 
-enum cli_mode { CLI_RUN, CLI_TEST, CLI_SHOW_CONFIG, CLI_DECODE, CLI_VERSION, CLI_HELP };
+enum cli_mode {
+	CLI_RUN,
+	CLI_TEST,
+	CLI_SHOW_CONFIG,
+	CLI_DECODE,
+	CLI_SETUP_ROUTING,
+	CLI_CLEAR_ROUTING,
+	CLI_VERSION,
+	CLI_HELP
+};
 
 struct cli {
 	enum cli_mode mode;
+	bool dry_run;		 /* of CLI_SETUP_ROUTING */
 	const char *config;	 /* -c, or NULL */
 	const char *decode_file; /* of --decode, or NULL */
 	struct conf_flag *flags; /* the drop-in form's, in order; their text is argv's */

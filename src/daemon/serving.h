@@ -15,6 +15,7 @@
 #include "daemon/cutting.h"
 #include "daemon/listen.h"
 #include "daemon/plan.h"
+#include "daemon/return_routes.h"
 #include "daemon/roster.h"
 #include "service/flow_registry.h"
 #include "worker/worker.h"
@@ -23,6 +24,7 @@ struct serving {
 	struct conf *conf;    /* in use; a reference */
 	struct conf *started; /* what the process was started with; a reference */
 	struct flow_registry *flows;
+	struct return_routes *routes;
 	struct listen_room room;
 	struct roster roster;
 	struct worker **workers;
@@ -32,7 +34,7 @@ struct serving {
 	struct cutting cutting; /* of clients that are denied now */
 	bool plan_due;		/* memory was out for one */
 	bool draining;
-	bool plan_warned;	/* memory was out in a worker */
+	bool plan_warned; /* memory was out in a worker */
 	/* The workers do what serving_change() was asked for. */
 	void (*on_changed)(void *arg);
 	void *on_changed_arg;
@@ -44,7 +46,7 @@ int serving_init(struct serving *serving, struct conf *conf) __attribute__((warn
 /* The workers' threads have ended. */
 void serving_fini(struct serving *serving);
 
-/* Bind all addresses. Returns 0, or -1 having logged why. */
+/* Bind all addresses and set up return routes. Returns 0, or -1 having logged why. */
 int serving_open(struct serving *serving) __attribute__((warn_unused_result));
 
 /*
@@ -63,8 +65,8 @@ bool serving_is_changing(const struct serving *serving);
 /*
  * Serve what the snapshot says from now on: its new addresses open, those that it has no more drain
  * (of UDP for drain_timeout), and what is open goes on as it was opened, but for clients that are
- * denied now, who are cut. Not in a drain. Returns 0, and on_changed is called when the workers know; or -1 having
- * logged why, and nothing has changed.
+ * denied now, who are cut. Not in a drain. Returns 0, and on_changed is called when the workers
+ * know; or -1 having logged why, and nothing has changed.
  */
 int serving_change(struct serving *serving, struct conf *conf) __attribute__((warn_unused_result));
 
