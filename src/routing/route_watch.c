@@ -47,25 +47,32 @@ void route_watch_fini(struct route_watch *watch)
 	route_watch_init(watch);
 }
 
+/* Join these groups of a socket that is bound: one that is not hears nothing. */
+static int join(int fd, const int *groups, size_t count)
+{
+	const struct sockaddr_nl any = {.nl_family = AF_NETLINK};
+
+	if (bind(fd, (const struct sockaddr *)&any, sizeof(any)) < 0)
+		return -1;
+	for (size_t i = 0; i < count; i++)
+		if (setsockopt(fd, SOL_NETLINK, NETLINK_ADD_MEMBERSHIP, &groups[i],
+			       sizeof(groups[i])) < 0)
+			return -1;
+	return 0;
+}
+
 /* A socket in these groups, or -1 with errno. */
 static int open_groups(int protocol, const int *groups, size_t count)
 {
 	int fd = socket(AF_NETLINK, SOCK_RAW | SOCK_CLOEXEC | SOCK_NONBLOCK, protocol);
 	int saved;
 
-	if (fd < 0)
-		return -1;
-	for (size_t i = 0; i < count; i++) {
-		if (setsockopt(fd, SOL_NETLINK, NETLINK_ADD_MEMBERSHIP, &groups[i],
-			       sizeof(groups[i])) == 0)
-			continue;
-		/* A kernel without IPv6 has these groups all the same. */
-		saved = errno;
-		close(fd);
-		errno = saved;
-		return -1;
-	}
-	return fd;
+	if (fd < 0 || join(fd, groups, count) == 0)
+		return fd;
+	saved = errno;
+	close(fd);
+	errno = saved;
+	return -1;
 }
 
 int route_watch_open(struct route_watch *watch, bool nft)

@@ -28,9 +28,8 @@ void routing_say_failed(const char *verb, const struct return_item *item, int er
 	if (error == EPERM)
 		routing_say_not_permitted();
 	else
-		log_msg(LOG_LEVEL_ERROR, "routing: cannot do \"%s\": %s%s",
-			return_text_item(item, verb, text), strerror(error),
-			error == ENETDOWN ? "; lo is down: ip link set lo up" : "");
+		log_msg(LOG_LEVEL_ERROR, "routing: cannot do \"%s\": %s",
+			return_text_item(item, verb, text), strerror(error));
 }
 
 void routing_say_unreadable(int error)
