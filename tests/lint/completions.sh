@@ -140,10 +140,10 @@ offers FILES -c=f
 offers FILES -a ''
 offers FILES -allowed-networks f
 offers FILES --allowed-subnets = f
-offers '-decode -dynamic-destination -do-not-sandbox' -d
-offers '--decode --dynamic-destination --do-not-sandbox' --d
+offers '-dry-run -decode -dynamic-destination -do-not-sandbox' -d
+offers '--dry-run --decode --dynamic-destination --do-not-sandbox' --d
 offers '--dynamic-destination' -p tcp --dy
-offers '-t --test --show-config -V --version -h --help' -c f ''
+offers '-t --test --show-config --setup-routing --clear-routing --dry-run -V --version -h --help' -c f ''
 offers '--show-config' -c f -t --sh
 offers '--config' -t --con
 offers '' -p tcp --con
