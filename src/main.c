@@ -52,8 +52,8 @@ static enum exit_code run(struct cli *cli, struct conf *conf)
 	enum exit_code code;
 
 	if (log_open(conf->log_target, conf->log_level, conf->log_format) < 0) {
-		fprintf(stderr, "mmproxy: log.target: cannot open %s: %s\n", conf->log_target,
-			strerror(errno));
+		fprintf(stderr, "mmproxy: log.target: cannot open %s: %s\n",
+			log_place(conf->log_target), strerror(errno));
 		return EXIT_RUNTIME;
 	}
 	code = daemon_run(conf, &source);

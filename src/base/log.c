@@ -23,9 +23,14 @@ int log_open(const char *target, enum log_level level, enum log_format format)
 	if (log_target_open(target) < 0)
 		return -1;
 	log_writer_reset();
-	log_line_configure(format, log_target_is_file());
+	log_line_configure(format, log_target_stamp());
 	atomic_store(&current_level, (int)level);
 	return 0;
+}
+
+const char *log_place(const char *target)
+{
+	return log_target_place(target);
 }
 
 int log_reopen(void)
@@ -38,6 +43,7 @@ void log_close(void)
 	log_stop_writer();
 	log_target_close();
 	log_writer_reset();
+	log_line_configure(LOG_FORMAT_TEXT, log_target_stamp());
 }
 
 int log_start_writer(void)

@@ -11,13 +11,18 @@
 #include "base/log_line.h"
 
 /*
- * Where lines go: "stderr", "syslog", or the absolute path of a file, opened for appending. A
- * file's lines also carry time= (the journal and syslog add their own). Until the first log_open(),
- * text goes to standard error at LOG_LEVEL_INFO. Not while the writer runs. Returns 0, or -1 with
- * errno when the file cannot be opened; the former target then stays.
+ * Where lines go: "stderr", "syslog", or the absolute path of a file, opened for appending. Lines
+ * carry time=, but not to syslog, and not where standard error is the journal: both add their own,
+ * and the journal gets each line's priority instead. Until the first log_open(), text goes to
+ * standard error at LOG_LEVEL_INFO. Also while the writer runs: lines that are queued go to the new
+ * target, in the format that they have. Returns 0, or -1 with errno when the file cannot be opened
+ * or syslog cannot be reached; the former target, level and format then stay.
  */
 int log_open(const char *target, enum log_level level, enum log_format format)
     __attribute__((warn_unused_result));
+
+/* The path that a target stands for, "/dev/log" for syslog: what a message about it names. */
+const char *log_place(const char *target);
 
 /*
  * Open the file again under its name (after logrotate moved it), whether or not the writer runs or
@@ -25,7 +30,7 @@ int log_open(const char *target, enum log_level level, enum log_format format)
  */
 int log_reopen(void) __attribute__((warn_unused_result));
 
-/* Stop the writer if it runs, close the target and go back to standard error. */
+/* Stop the writer if it runs, close the target and go back to text on standard error. */
 void log_close(void);
 
 /*

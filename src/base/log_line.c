@@ -5,6 +5,7 @@
 #include <stdatomic.h>
 #include <stdio.h>
 #include <string.h>
+#include <syslog.h>
 #include <time.h>
 
 /* "}\n", kept free in every line so that it can always be closed. */
@@ -14,7 +15,7 @@ static const char *const level_names[] = {"debug", "info", "warn", "error"};
 
 /* Read by every thread, written by the main one. */
 static atomic_int current_format = LOG_FORMAT_TEXT;
-static atomic_bool current_with_time;
+static atomic_int current_stamp = LOG_STAMP_TIME;
 
 static const char *time_text(char buf[static 32])
 {
@@ -86,7 +87,9 @@ static size_t field_begin(struct log_line *line, const char *key)
 	size_t start = line->len;
 
 	if (line->format == LOG_FORMAT_JSON) {
-		put_char(line, start == 0 ? '{' : ',');
+		/* No field ends with a brace: this is the one that begins the object. */
+		if (line->text[start - 1] != '{')
+			put_char(line, ',');
 		put_char(line, '"');
 		put_text(line, key);
 		put_text(line, "\":");
@@ -104,24 +107,36 @@ static void field_end(struct log_line *line, size_t start)
 		line->len = start;
 }
 
-void log_line_configure(enum log_format format, bool with_time)
+static void put_priority(struct log_line *line)
+{
+	put_char(line, '<');
+	put_char(line, (char)('0' + log_level_priority(line->level)));
+	put_char(line, '>');
+}
+
+void log_line_configure(enum log_format format, enum log_stamp stamp)
 {
 	atomic_store(&current_format, (int)format);
-	atomic_store(&current_with_time, with_time);
+	atomic_store(&current_stamp, (int)stamp);
 }
 
 void log_line_begin(struct log_line *line, enum log_level level)
 {
+	int stamp = atomic_load_explicit(&current_stamp, memory_order_relaxed);
 	char now[32];
 
 	line->level = level;
 	line->format = (enum log_format)atomic_load_explicit(&current_format, memory_order_relaxed);
 	line->len = 0;
-	if (line->format == LOG_FORMAT_JSON)
+	if (stamp == LOG_STAMP_PRIORITY)
+		put_priority(line);
+	if (line->format == LOG_FORMAT_JSON) {
+		put_char(line, '{');
 		log_line_str(line, "level", log_level_name(level));
-	else
+	} else {
 		put_text(line, log_level_name(level));
-	if (atomic_load_explicit(&current_with_time, memory_order_relaxed))
+	}
+	if (stamp == LOG_STAMP_TIME)
 		log_line_str(line, "time", time_text(now));
 }
 
@@ -180,4 +195,11 @@ int log_level_parse(const char *text)
 const char *log_level_name(enum log_level level)
 {
 	return level_names[level];
+}
+
+int log_level_priority(enum log_level level)
+{
+	static const int priorities[] = {LOG_DEBUG, LOG_INFO, LOG_WARNING, LOG_ERR};
+
+	return priorities[level];
 }

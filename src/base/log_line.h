@@ -28,10 +28,17 @@ struct log_line {
 	char text[LOG_LINE_MAX];
 };
 
-/* Of lines that begin from now on; at first LOG_FORMAT_TEXT without the time. */
-void log_line_configure(enum log_format format, bool with_time);
+/* What a line carries for the one who reads it where it goes. */
+enum log_stamp {
+	LOG_STAMP_NONE,
+	LOG_STAMP_TIME,	    /* time=2026-11-21T17:22:47.123Z behind the level: RFC 3339, UTC */
+	LOG_STAMP_PRIORITY, /* <4> before the line: sd-daemon(3), for the journal */
+};
 
-/* The level and, where it was asked for, the time: no line is too long for these two. */
+/* Of lines that begin from now on; at first LOG_FORMAT_TEXT and LOG_STAMP_TIME. */
+void log_line_configure(enum log_format format, enum log_stamp stamp);
+
+/* The level and the stamp: no line is too long for these two. */
 void log_line_begin(struct log_line *line, enum log_level level);
 
 /* Append key=value. Text values that need it are quoted and escaped; NULL shows as "-". */
@@ -46,5 +53,8 @@ void log_line_close(struct log_line *line);
 /* Read "debug", "info", "warn" or "error"; -1 for another word. */
 int log_level_parse(const char *text);
 const char *log_level_name(enum log_level level);
+
+/* The level as a priority of syslog(3) and sd-daemon(3), which number them alike. */
+int log_level_priority(enum log_level level);
 
 #endif

@@ -7,21 +7,27 @@
 #include <poll.h>
 #include <pthread.h>
 #include <stdatomic.h>
+#include <stdint.h>
+#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
-#include <syslog.h>
+#include <sys/stat.h>
 #include <unistd.h>
+
+#include "base/log_syslog.h"
 
 /* How often one who waits for a full pipe looks whether another file was opened. */
 #define LOOK_MS 200
 
 /*
- * The descriptor's number stays the same while a file is open: reopening puts the new file under it
- * with dup3(2), which another thread cannot half see.
+ * The number under which a file is open stays the same, and is closed when nobody writes: a new
+ * file, or standard error, is put under it with dup3(2), which another thread cannot half see.
  */
+static int file_fd = -1; /* -1: there was no file yet */
 static atomic_int current_fd = STDERR_FILENO;
 static atomic_uint current_generation;
 static atomic_bool current_is_syslog;
+static struct log_syslog current_syslog = LOG_SYSLOG_CLOSED;
 static char *current_path;
 
 /*
@@ -38,6 +44,23 @@ static int open_file(const char *path)
 	if (fd < 0 && errno == ENXIO)
 		fd = open(path, O_RDWR | flags, 0640);
 	return fd;
+}
+
+/*
+ * systemd names the stream that it connected to the journal (systemd.exec(5)); standard error may
+ * have been redirected since. The journal adds the time itself, and takes the priority from the
+ * line.
+ */
+static bool is_journal(int fd)
+{
+	const char *named = getenv("JOURNAL_STREAM");
+	char actual[64];
+	struct stat st;
+
+	if (named == NULL || fstat(fd, &st) < 0)
+		return false;
+	snprintf(actual, sizeof(actual), "%ju:%ju", (uintmax_t)st.st_dev, (uintmax_t)st.st_ino);
+	return strcmp(named, actual) == 0;
 }
 
 /* The start of the line that the byte at this place belongs to. */
@@ -69,45 +92,75 @@ static void await_room(int fd)
 	pthread_setcancelstate(before, &before);
 }
 
+/* Connect to syslog. One that was connected to before may be in use, and connects again itself. */
+static int use_syslog(void)
+{
+	struct log_syslog syslog;
+
+	if (log_syslog_open(&syslog, LOG_SYSLOG_PATH) < 0)
+		return -1;
+	if (current_syslog.path == NULL)
+		current_syslog = syslog;
+	else
+		log_syslog_close(&syslog);
+	return 0;
+}
+
+/* Put another file under the number, and close the one that was under it. */
+static int replace_file(int fd)
+{
+	return dup3(fd, file_fd, O_CLOEXEC) < 0 ? -1 : 0;
+}
+
+static int use_file(const char *path)
+{
+	int fd = open_file(path);
+	int result = 0;
+	int error;
+
+	if (fd < 0)
+		return -1;
+	if (file_fd < 0) {
+		file_fd = fd;
+		return 0;
+	}
+	result = replace_file(fd);
+	error = errno;
+	close(fd);
+	errno = error;
+	return result;
+}
+
 int log_target_open(const char *target)
 {
 	bool is_syslog = strcmp(target, "syslog") == 0;
 	bool is_file = !is_syslog && strcmp(target, "stderr") != 0;
-	int fd = STDERR_FILENO;
 	char *path = NULL;
 
 	if (is_file) {
 		path = strdup(target);
 		if (path == NULL)
 			return -1;
-		fd = open_file(path);
-		if (fd < 0) {
-			free(path);
-			return -1;
-		}
 	}
-	log_target_close();
-	if (is_syslog)
-		openlog("mmproxy", LOG_PID | LOG_NDELAY, LOG_DAEMON);
+	if ((is_syslog && use_syslog() < 0) || (is_file && use_file(path) < 0) ||
+	    (!is_file && file_fd >= 0 && replace_file(STDERR_FILENO) < 0)) {
+		free(path);
+		return -1;
+	}
+	free(current_path);
 	current_path = path;
-	atomic_store(&current_fd, fd);
+	if (file_fd >= 0)
+		atomic_store(&current_fd, file_fd);
 	atomic_store(&current_is_syslog, is_syslog);
+	atomic_fetch_add(&current_generation, 1);
 	return 0;
 }
 
 int log_target_reopen(void)
 {
-	int fd;
-	int failed;
-
 	if (current_path == NULL)
 		return 0;
-	fd = open_file(current_path);
-	if (fd < 0)
-		return -1;
-	failed = dup3(fd, atomic_load(&current_fd), O_CLOEXEC) < 0;
-	close(fd);
-	if (failed)
+	if (use_file(current_path) < 0)
 		return -1;
 	atomic_fetch_add(&current_generation, 1);
 	return 0;
@@ -115,12 +168,12 @@ int log_target_reopen(void)
 
 void log_target_close(void)
 {
-	int fd = atomic_exchange(&current_fd, STDERR_FILENO);
-
-	if (atomic_exchange(&current_is_syslog, false))
-		closelog();
-	if (current_path != NULL)
-		close(fd);
+	atomic_store(&current_fd, STDERR_FILENO);
+	atomic_store(&current_is_syslog, false);
+	log_syslog_close(&current_syslog);
+	if (file_fd >= 0)
+		close(file_fd);
+	file_fd = -1;
 	free(current_path);
 	current_path = NULL;
 	atomic_fetch_add(&current_generation, 1);
@@ -131,14 +184,18 @@ unsigned log_target_generation(void)
 	return atomic_load(&current_generation);
 }
 
-bool log_target_is_file(void)
+enum log_stamp log_target_stamp(void)
 {
-	return current_path != NULL;
+	if (log_target_is_syslog())
+		return LOG_STAMP_NONE;
+	return current_path == NULL && is_journal(STDERR_FILENO) ? LOG_STAMP_PRIORITY
+								 : LOG_STAMP_TIME;
 }
 
 bool log_target_is_syslog(void)
 {
-	return atomic_load_explicit(&current_is_syslog, memory_order_relaxed);
+	/* With what was written to current_syslog before. */
+	return atomic_load_explicit(&current_is_syslog, memory_order_acquire);
 }
 
 size_t log_target_write(const char *text, size_t len)
@@ -148,17 +205,18 @@ size_t log_target_write(const char *text, size_t len)
 
 	while (done < len) {
 		int fd = atomic_load(&current_fd);
-		ssize_t written = write_cancellable(fd, text + done, len - done);
+		ssize_t written;
 
+		/* A line that the former file has half of starts again in the new one. */
+		if (log_target_generation() != generation) {
+			generation = log_target_generation();
+			done = line_start(text, done);
+		}
+		written = write_cancellable(fd, text + done, len - done);
 		if (written > 0) {
 			done += (size_t)written;
 		} else if (written < 0 && errno == EAGAIN) {
 			await_room(fd);
-			/* A line that the former file has half of starts again in the new one. */
-			if (log_target_generation() != generation) {
-				generation = log_target_generation();
-				done = line_start(text, done);
-			}
 		} else if (written == 0 || errno != EINTR) {
 			break;
 		}
@@ -166,12 +224,12 @@ size_t log_target_write(const char *text, size_t len)
 	return done;
 }
 
-void log_target_syslog(enum log_level level, const char *text, size_t len)
+bool log_target_syslog(enum log_level level, const char *text, size_t len)
 {
-	static const int priorities[] = {LOG_DEBUG, LOG_INFO, LOG_WARNING, LOG_ERR};
-	int before;
+	return log_syslog_send(&current_syslog, level, text, len);
+}
 
-	pthread_setcancelstate(PTHREAD_CANCEL_ENABLE, &before);
-	syslog(priorities[level], "%.*s", (int)len, text);
-	pthread_setcancelstate(before, &before);
+const char *log_target_place(const char *target)
+{
+	return strcmp(target, "syslog") == 0 ? LOG_SYSLOG_PATH : target;
 }

@@ -2,8 +2,8 @@
 /*
  * Where lines go: standard error, a file, or syslog.
  *
- * One thread at a time writes. The others belong to the main thread; log_target_reopen() may be
- * called while another thread is in log_target_write().
+ * One thread at a time writes. The others belong to the main thread; log_target_open() and
+ * log_target_reopen() may be called while another thread writes.
  */
 #ifndef MMPROXY_LOG_TARGET_H
 #define MMPROXY_LOG_TARGET_H
@@ -15,7 +15,9 @@
 
 /*
  * "stderr", "syslog" or a path. A file is created and appended to; a named pipe is opened whether
- * or not somebody reads it. Returns 0, or -1 with errno; the former target then stays.
+ * or not somebody reads it. A writer that waits for the former target goes on with the new one,
+ * unless it is stuck in standard error or syslog. Returns 0, or -1 with errno; the former target
+ * then stays.
  */
 int log_target_open(const char *target) __attribute__((warn_unused_result));
 
@@ -31,7 +33,8 @@ void log_target_close(void);
 /* How often the target was opened anew: what follows a line's first bytes must go to one file. */
 unsigned log_target_generation(void);
 
-bool log_target_is_file(void);
+/* What lines have to carry there, of what nobody else adds. */
+enum log_stamp log_target_stamp(void);
 
 /* Lines then go to log_target_syslog() instead of log_target_write(). */
 bool log_target_is_syslog(void);
@@ -43,7 +46,10 @@ bool log_target_is_syslog(void);
  */
 size_t log_target_write(const char *text, size_t len);
 
-/* Send one line; waits as log_target_write() does. */
-void log_target_syslog(enum log_level level, const char *text, size_t len);
+/* Send one line; waits as log_target_write() does. Returns false when it could not be sent. */
+bool log_target_syslog(enum log_level level, const char *text, size_t len);
+
+/* The path that a target stands for, as messages about it name it. */
+const char *log_target_place(const char *target);
 
 #endif

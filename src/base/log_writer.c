@@ -109,8 +109,7 @@ static size_t write_lines(enum log_level level, const char *text, size_t len)
 {
 	if (!log_target_is_syslog())
 		return log_target_write(text, len);
-	log_target_syslog(level, text, len - 1);
-	return len;
+	return log_target_syslog(level, text, len - 1) ? len : 0;
 }
 
 /* Whether there is nothing to say any more. */
@@ -278,6 +277,9 @@ void log_writer_put(enum log_level level, const char *text, size_t len)
 
 void log_writer_reset(void)
 {
+	/* The thread tells by the target's generation what belongs to a former one. */
+	if (atomic_load(&is_running))
+		return;
 	outlet.unsaid = 0;
 	outlet.rest_len = 0;
 	is_stuck = false;

@@ -3,8 +3,8 @@
  * Who writes the log's lines: the one who logs, or, once it was started, a thread.
  *
  * A line is never torn: the rest of one that a full disk cut is written first when there is room
- * again. Then one line says how many were left out, whatever the level that is shown, because it
- * stands for lines that would be.
+ * again. Then, or when syslog is there again, one line says how many were left out, whatever the
+ * level that is shown, because it stands for lines that would be.
  */
 #ifndef MMPROXY_LOG_WRITER_H
 #define MMPROXY_LOG_WRITER_H
@@ -27,8 +27,8 @@ void log_writer_stop(int flush_ms);
 /* A line with its newline, LOG_LINE_MAX bytes at most. Any thread; waits only without a thread. */
 void log_writer_put(enum log_level level, const char *text, size_t len);
 
-/* The target is another one: what was kept back for the former one is forgotten. Not while the
- * thread runs. */
+/* The target is another one: what was kept back for the former one is forgotten. A thread that runs
+ * finds out itself. */
 void log_writer_reset(void);
 
 /* Lines left out so far. Any thread. */

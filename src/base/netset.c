@@ -4,18 +4,13 @@
 
 #include <errno.h>
 #include <stdint.h>
-#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 
+#include "base/network.h"
+
 #define IPV4_LEN 4
 #define IPV6_LEN 16
-
-/* ::ffff:0:0/96, RFC 4291 section 2.5.5.2 */
-#define MAPPED_PREFIX 96
-
-/* "/128" and the NUL */
-#define CIDR_STRLEN (ADDR_STRLEN + 5)
 
 #define GROW_MIN 8
 
@@ -39,46 +34,6 @@ struct netset {
 	size_t texts_len;
 	size_t texts_room;
 };
-
-static int parse_prefix(const char *text, unsigned max, unsigned *prefix)
-{
-	size_t digits = strspn(text, "0123456789");
-	unsigned value;
-
-	if (digits == 0 || digits > 3 || text[digits] != '\0' || (digits > 1 && text[0] == '0'))
-		return -1;
-	value = (unsigned)strtoul(text, NULL, 10);
-	if (value > max)
-		return -1;
-	*prefix = value;
-	return 0;
-}
-
-/* Read "ADDRESS" or "ADDRESS/PREFIX"; a network of IPv4-mapped addresses becomes IPv4. */
-static int parse_cidr(const char *cidr, struct addr *network, unsigned *prefix)
-{
-	char host[ADDR_STRLEN];
-	const char *slash = strchr(cidr, '/');
-	size_t host_len = slash != NULL ? (size_t)(slash - cidr) : strlen(cidr);
-	unsigned max;
-
-	if (host_len >= sizeof(host))
-		return -1;
-	memcpy(host, cidr, host_len);
-	host[host_len] = '\0';
-	if (addr_parse_ip(network, host) < 0)
-		return -1;
-	max = addr_family(network) == AF_INET ? 8 * IPV4_LEN : 8 * IPV6_LEN;
-	*prefix = max;
-	if (slash != NULL && parse_prefix(slash + 1, max, prefix) < 0)
-		return -1;
-	if (addr_family(network) == AF_INET6 && *prefix >= MAPPED_PREFIX) {
-		addr_unmap(network);
-		if (addr_family(network) == AF_INET)
-			*prefix -= MAPPED_PREFIX;
-	}
-	return 0;
-}
 
 /* Make room for need elements in all. */
 static int grow(void **block, size_t *room, size_t need, size_t size)
@@ -117,14 +72,14 @@ static int add_text(struct netset *set, const char *text)
 }
 
 /* Write the first and last address of a network whose address is len bytes long. */
-static void spread(const uint8_t *network, unsigned prefix, size_t len, uint8_t *range)
+static void spread(const uint8_t *first, unsigned prefix, size_t len, uint8_t *range)
 {
 	for (size_t i = 0; i < len; i++) {
 		unsigned bits = prefix > 8 * i ? prefix - 8 * (unsigned)i : 0;
-		unsigned host = bits >= 8 ? 0 : 0xffU >> bits;
+		unsigned host = bits >= 8 ? 0 : 0xFFU >> bits;
 
-		range[i] = (uint8_t)(network[i] & ~host);
-		range[len + i] = (uint8_t)(network[i] | host);
+		range[i] = first[i];
+		range[len + i] = (uint8_t)(first[i] | host);
 	}
 }
 
@@ -215,40 +170,33 @@ void netset_free(struct netset *set)
 int netset_add(struct netset *set, const char *cidr)
 {
 	uint8_t range[2 * IPV6_LEN];
-	char text[CIDR_STRLEN];
-	char host[ADDR_STRLEN];
-	struct addr network;
+	char text[NETWORK_STRLEN];
+	struct network network;
 	struct ranges *ranges;
 	const void *ip;
 	void *block;
-	unsigned prefix;
 	size_t len;
 
-	if (parse_cidr(cidr, &network, &prefix) < 0) {
+	if (network_parse(&network, cidr) < 0) {
 		errno = EINVAL;
 		return -1;
 	}
-	if (addr_family(&network) == AF_INET) {
+	if (addr_family(&network.addr) == AF_INET) {
 		ranges = &set->ipv4;
-		ip = &network.in.sin_addr;
+		ip = &network.addr.in.sin_addr;
 		len = IPV4_LEN;
 	} else {
 		ranges = &set->ipv6;
-		ip = &network.in6.sin6_addr;
+		ip = &network.addr.in6.sin6_addr;
 		len = IPV6_LEN;
 	}
-	spread(ip, prefix, len, range);
-	if (len == IPV4_LEN)
-		addr_from_ipv4(&network, range, 0);
-	else
-		addr_from_ipv6(&network, range, 0);
-	snprintf(text, sizeof(text), "%s/%u", addr_format_ip(&network, host), prefix);
+	spread(ip, network.prefix, len, range);
 
 	block = ranges->bytes;
 	if (grow(&block, &ranges->room, ranges->count + 1, 2 * len) < 0)
 		return -1;
 	ranges->bytes = block;
-	if (add_text(set, text) < 0)
+	if (add_text(set, network_format(&network, text)) < 0)
 		return -1;
 	memcpy(ranges->bytes + ranges->count * 2 * len, range, 2 * len);
 	ranges->count++;

@@ -28,3 +28,17 @@ enum log_level reason_level(enum close_reason reason)
 {
 	return rows[reason].level;
 }
+
+enum close_reason reason_of_check(enum close_reason reason)
+{
+	switch (reason) {
+	case REASON_DONE:
+	case REASON_CLIENT_RESET:
+	case REASON_BACKEND_RESET:
+	case REASON_IDLE_TIMEOUT:
+	case REASON_HALF_CLOSE_TIMEOUT:
+		return REASON_HEALTH_CHECK;
+	default:
+		return reason;
+	}
+}

@@ -22,7 +22,7 @@
 	  "the peer closed before its PROXY header was whole")                                     \
 	X(REASON_PEER_DENIED, "peer_denied", LOG_LEVEL_WARN, "the peer is not in allowed_subnets") \
 	X(REASON_CLIENT_DENIED, "client_denied", LOG_LEVEL_WARN,                                   \
-	  "the client is in denied_clients or not in allowed_clients")                             \
+	  "the client is denied, by denied_clients or at run time, or not in allowed_clients")     \
 	X(REASON_DESTINATION_DENIED, "destination_denied", LOG_LEVEL_WARN,                         \
 	  "the header's destination is not in allowed_destinations, or is mmproxy itself")         \
 	X(REASON_NO_TARGET, "no_target", LOG_LEVEL_WARN,                                           \
@@ -39,12 +39,16 @@
 	  "there is no way to the backend")                                                        \
 	X(REASON_CONNECTION_LIMIT, "connection_limit", LOG_LEVEL_WARN,                             \
 	  "the listener has max_connections or max_flows already")                                 \
+	X(REASON_CLIENT_LIMIT, "client_limit", LOG_LEVEL_WARN,                                     \
+	  "the client has max_connections_per_client, or comes too fast")                          \
 	X(REASON_OUT_OF_DESCRIPTORS, "out_of_descriptors", LOG_LEVEL_WARN,                         \
 	  "the process or the system has no descriptor left")                                      \
 	X(REASON_CONGESTION, "congestion", LOG_LEVEL_WARN,                                         \
 	  "a send buffer was full, so a datagram was dropped")                                     \
 	X(REASON_TOO_LONG, "too_long", LOG_LEVEL_WARN,                                             \
 	  "a datagram does not fit into one with its header")                                      \
+	X(REASON_HEALTH_CHECK, "health_check", LOG_LEVEL_DEBUG,                                    \
+	  "a LOCAL header came without payload, or nothing at all")                                \
 	X(REASON_SHUTDOWN, "shutdown", LOG_LEVEL_INFO, "mmproxy stopped")                          \
 	X(REASON_INTERNAL, "internal", LOG_LEVEL_WARN, "mmproxy ran out of memory or failed")
 
@@ -63,5 +67,11 @@ const char *reason_sentence(enum close_reason reason);
 
 /* LOG_LEVEL_INFO for the ends of a healthy connection, LOG_LEVEL_WARN for failures. */
 enum log_level reason_level(enum close_reason reason);
+
+/*
+ * What the end of a load balancer's health check is called: REASON_HEALTH_CHECK however the two
+ * sides leave each other, but the reason itself for a failure and for an end that mmproxy makes.
+ */
+enum close_reason reason_of_check(enum close_reason reason);
 
 #endif

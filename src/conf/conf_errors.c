@@ -78,11 +78,6 @@ static void take(struct conf_errors *errors, unsigned order, char *text)
 		free(text);
 		return;
 	}
-	if (errors->count == CONF_ERRORS_MAX) {
-		errors->lost = "mmproxy: more mistakes are not shown";
-		free(text);
-		return;
-	}
 	if (errors->count == errors->room) {
 		size_t room = errors->room == 0 ? 16 : 2 * errors->room;
 		struct error *list = reallocarray(errors->list, room, sizeof(*list));
@@ -115,8 +110,14 @@ static void add(struct conf_errors *errors, const struct conf_place *place, cons
 {
 	char *text = NULL;
 	size_t len;
-	FILE *out = open_memstream(&text, &len);
+	FILE *out;
 
+	/* A long file of nothing else is not worth putting each of them into words. */
+	if (errors->count == CONF_ERRORS_MAX) {
+		errors->lost = "mmproxy: more mistakes are not shown";
+		return;
+	}
+	out = open_memstream(&text, &len);
 	if (out == NULL) {
 		take(errors, place->order, NULL);
 		return;

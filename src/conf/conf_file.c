@@ -272,6 +272,10 @@ static const config_setting_t *find_listeners(const struct conf_reading *reading
 	else if (config_setting_length(list) == 0)
 		conf_errors_add(reading->errors, &place,
 				"the list is empty: mmproxy needs one listener or more");
+	else if (config_setting_length(list) > CONF_LISTENERS_MAX)
+		conf_errors_add(reading->errors, &place,
+				"the list has %d listeners: there may be %d",
+				config_setting_length(list), CONF_LISTENERS_MAX);
 	else
 		return list;
 	return NULL;
@@ -280,6 +284,8 @@ static const config_setting_t *find_listeners(const struct conf_reading *reading
 static void read_listeners(struct conf_reading *reading, struct conf_draft *draft,
 			   const config_setting_t *list, const struct block *defaults)
 {
+	size_t addresses = 0;
+
 	for (size_t i = 0; i < draft->conf->listeners_count; i++) {
 		const config_setting_t *group = config_setting_get_elem(list, (unsigned)i);
 		struct block block = {.reading = reading,
@@ -298,9 +304,20 @@ static void read_listeners(struct conf_reading *reading, struct conf_draft *draf
 			block.origin->refused = true;
 			continue;
 		}
+		/* With the first one that is too much this is said, and the others are not read. */
+		if (addresses > CONF_ADDRESSES_MAX) {
+			block.origin->refused = true;
+			continue;
+		}
 		read_block(&block);
 		if (defaults != NULL)
 			inherit(&block, defaults);
+		addresses += block.listener->listen_count;
+		if (addresses > CONF_ADDRESSES_MAX)
+			conf_errors_add(reading->errors, &block.origin->block,
+					"with this listener there are more than %d listening "
+					"addresses in all",
+					CONF_ADDRESSES_MAX);
 	}
 }
 

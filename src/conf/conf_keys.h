@@ -94,6 +94,14 @@ const struct conf_key *conf_key_find(enum conf_scope scope, const char *name);
 /* The key or group of the scope that name is probably a misspelling of, or NULL. */
 const char *conf_key_nearest(enum conf_scope scope, const char *name);
 
+/*
+ * Listeners of a configuration, and listening addresses of them all: every port of both families,
+ * and so more than descriptors. A slip such as a range too many must not cost a process that is at
+ * work its memory, or minutes.
+ */
+#define CONF_LISTENERS_MAX 4096
+#define CONF_ADDRESSES_MAX 131072
+
 /* The longest path of a UNIX socket (sun_path in unix(7)), without its NUL. */
 #define CONF_SOCKET_PATH_MAX 107
 

@@ -4,12 +4,16 @@
 
 #include <errno.h>
 #include <fcntl.h>
+#include <stdbool.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/stat.h>
 #include <unistd.h>
 
 #define READ_CHUNK ((size_t)64 * 1024)
+
+/* Times that a file is read that changes meanwhile. */
+#define ATTEMPTS_MAX 4
 
 static const char byte_order_mark[] = "\xef\xbb\xbf";
 
@@ -48,17 +52,46 @@ static const char *read_to_end(int fd, char **text, size_t *len)
 	return NULL;
 }
 
+static bool is_same_time(const struct timespec *a, const struct timespec *b)
+{
+	return a->tv_sec == b->tv_sec && a->tv_nsec == b->tv_nsec;
+}
+
+static bool is_unchanged(const struct stat *before, const struct stat *after)
+{
+	return before->st_size == after->st_size &&
+	       is_same_time(&before->st_mtim, &after->st_mtim) &&
+	       is_same_time(&before->st_ctim, &after->st_ctim);
+}
+
 static const char *read_regular(int fd, char **text, size_t *len)
 {
-	struct stat status;
+	struct stat before;
+	struct stat after;
+	const char *why;
 
-	if (fstat(fd, &status) < 0)
+	if (fstat(fd, &before) < 0)
 		return strerror(errno);
-	if (S_ISDIR(status.st_mode))
+	if (S_ISDIR(before.st_mode))
 		return strerror(EISDIR);
-	if (!S_ISREG(status.st_mode))
+	if (!S_ISREG(before.st_mode))
 		return "it is not a regular file";
-	return read_to_end(fd, text, len);
+	for (int i = 0; i < ATTEMPTS_MAX; i++) {
+		why = read_to_end(fd, text, len);
+		if (why != NULL)
+			return why;
+		if (fstat(fd, &after) < 0)
+			return strerror(errno);
+		if (is_unchanged(&before, &after))
+			return NULL;
+		before = after;
+		free(*text);
+		*text = NULL;
+		*len = 0;
+		if (lseek(fd, 0, SEEK_SET) < 0)
+			return strerror(errno);
+	}
+	return "it is changed again and again while it is read";
 }
 
 const char *conf_text_read(const char *path, char **text, size_t *len)

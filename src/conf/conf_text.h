@@ -11,8 +11,10 @@
 
 /*
  * Read a whole regular file, with a NUL behind its last byte, without ever waiting: a FIFO has no
- * writer perhaps, and a device no end. Returns NULL with the text, to be freed, and its length; or
- * why it cannot be read, as words to be read behind "cannot be read: ".
+ * writer perhaps, and a device no end. A file that is written to meanwhile is read again, a few
+ * times, so that the text is not half of one version and half of another. Returns NULL with the
+ * text, to be freed, and its length; or why it cannot be read, as words to be read behind "cannot
+ * be read: ".
  */
 const char *conf_text_read(const char *path, char **text, size_t *len)
     __attribute__((warn_unused_result));

@@ -269,6 +269,11 @@ static int add_listen(const struct conf_key *key, const char *text, void *base, 
 		return refuse(why, "is a range of ports whose last is below its first");
 
 	count = (size_t)(last - port) + 1;
+	if (listener->listen_count + count > CONF_ADDRESSES_MAX) {
+		snprintf(why, CONF_WHY_MAX, "is too much: with it there are more than %d addresses",
+			 CONF_ADDRESSES_MAX);
+		return -1;
+	}
 	grown = reallocarray(listener->listen, listener->listen_count + count, sizeof(*grown));
 	if (grown == NULL)
 		return refuse(why, out_of_memory);

@@ -20,8 +20,12 @@ static enum close_reason judge(const struct listener_view *view, void *arg)
 {
 	const struct service *now = find_service(arg, view->service);
 
-	if (now == NULL || !addr_is_set(view->client) ||
-	    route_allows_client(now->conf, view->client))
+	if (!addr_is_set(view->client))
+		return REASON_COUNT;
+	/* Of whichever listener, also one that is not configured any more. */
+	if (view->service->denied != NULL && deny_list_has(view->service->denied, view->client))
+		return REASON_CLIENT_DENIED;
+	if (now == NULL || route_allows_client(now->conf, view->client))
 		return REASON_COUNT;
 	return REASON_CLIENT_DENIED;
 }

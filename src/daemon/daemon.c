@@ -8,15 +8,29 @@
 #include <event2/event.h>
 
 #include "base/clock.h"
+#include "daemon/activation.h"
+#include "daemon/leave.h"
+#include "daemon/notify.h"
 #include "daemon/privileges.h"
 #include "daemon/report.h"
 #include "daemon/serving.h"
 #include "daemon/signals.h"
+#include "daemon/status_line.h"
+#include "daemon/watchdog.h"
 
 /* How often the daemon looks at what is due. */
 #define TICK_MS 1000
 
-enum daemon_state { DAEMON_RUNNING, DAEMON_DRAINING, DAEMON_CLOSING };
+/*
+ * The service manager waits this long for the next sign of a stop that goes on; there is one a
+ * tick.
+ */
+#define STOP_EXTENSION_MS 30000
+
+/* The workers need one turn of their loops to leave. One that is stuck must not keep the others. */
+#define LEAVE_PATIENCE_MS 3000
+
+enum daemon_state { DAEMON_RUNNING, DAEMON_LEAVING, DAEMON_DRAINING, DAEMON_CLOSING };
 
 struct daemon {
 	const struct reload_source *source;
@@ -26,19 +40,51 @@ struct daemon {
 	struct event *tick;
 	struct event *drain_timer;
 	struct serving serving;
+	struct notify *notify;	   /* NULL: nobody asked to be told */
+	struct watchdog *watchdog; /* NULL: nobody watches */
+	struct status_line status;
 	enum daemon_state state;
 	bool reload_due; /* asked for while a change was under way */
+	bool leave_due;	 /* likewise */
 };
 
 /* ---- running ---- */
 
+static void tell_status(struct daemon *daemon, int64_t now_ms)
+{
+	struct status_counts counts = {0};
+	const struct roster_entry *entry;
+
+	if (daemon->notify == NULL || !status_line_is_due(&daemon->status, now_ms))
+		return;
+	TAILQ_FOREACH(entry, &daemon->serving.roster.entries, entry)
+	{
+		struct stats sum = {0};
+
+		ledger_sum(entry->ledger, &sum);
+		counts.up += stats_get(&sum.bytes[STATS_UP]);
+		counts.down += stats_get(&sum.bytes[STATS_DOWN]);
+		if (entry->ledger->protocol == CONF_PROTOCOL_UDP)
+			counts.flows += ledger_active(entry->ledger);
+		else
+			counts.connections += ledger_active(entry->ledger);
+	}
+	status_line_update(&daemon->status, daemon->notify,
+			   daemon->state == DAEMON_RUNNING ? "" : "stopping: ", &counts, now_ms);
+}
+
 static void on_tick(evutil_socket_t fd, short what, void *arg)
 {
 	struct daemon *daemon = arg;
+	int64_t now_ms = clock_now_ms();
 
 	(void)fd;
 	(void)what;
-	serving_tick(&daemon->serving, clock_now_ms());
+	serving_tick(&daemon->serving, now_ms);
+	if (daemon->state != DAEMON_RUNNING)
+		notify_extend(daemon->notify, STOP_EXTENSION_MS);
+	tell_status(daemon, now_ms);
+	(void)notify_flush(daemon->notify);
 }
 
 static void close_now(struct daemon *daemon)
@@ -47,12 +93,32 @@ static void close_now(struct daemon *daemon)
 	serving_tell_workers(&daemon->serving, WORKER_CLOSE);
 }
 
+static void start_drain_timer(struct daemon *daemon)
+{
+	const struct timeval timeout = clock_timeval(daemon->serving.conf->drain_timeout_ms);
+
+	daemon->state = DAEMON_DRAINING;
+	(void)evtimer_add(daemon->drain_timer, &timeout);
+}
+
+/* A worker is stuck, so this process drains itself. */
+static void on_leave_late(struct daemon *daemon)
+{
+	log_msg(LOG_LEVEL_ERROR, "a worker does not answer: nothing is left to another process");
+	start_drain_timer(daemon);
+	leave_undo(&daemon->serving);
+}
+
 static void on_drain_timer(evutil_socket_t fd, short what, void *arg)
 {
 	struct daemon *daemon = arg;
 
 	(void)fd;
 	(void)what;
+	if (daemon->state == DAEMON_LEAVING) {
+		on_leave_late(daemon);
+		return;
+	}
 	log_msg(LOG_LEVEL_INFO, "drain_timeout is over, closing what is left");
 	close_now(daemon);
 }
@@ -60,13 +126,69 @@ static void on_drain_timer(evutil_socket_t fd, short what, void *arg)
 static void drain(struct daemon *daemon)
 {
 	uint32_t timeout_ms = daemon->serving.conf->drain_timeout_ms;
-	const struct timeval timeout = clock_timeval(timeout_ms);
 
 	log_msg(LOG_LEVEL_INFO, "stopping: no new connections, %u s for those that are open",
 		(unsigned)(timeout_ms / 1000));
-	daemon->state = DAEMON_DRAINING;
 	serving_drain(&daemon->serving);
-	(void)evtimer_add(daemon->drain_timer, &timeout);
+	start_drain_timer(daemon);
+	notify_stopping(daemon->notify);
+}
+
+/* ---- leaving ---- */
+
+/* Where nobody has the sockets for a next process, it is a drain like any other. */
+static void leave(struct daemon *daemon)
+{
+	const struct timeval patience = clock_timeval(LEAVE_PATIENCE_MS);
+
+	if (!listen_is_kept(&daemon->serving.room)) {
+		drain(daemon);
+		return;
+	}
+	daemon->leave_due = serving_is_changing(&daemon->serving);
+	if (daemon->leave_due)
+		return;
+	log_msg(
+	    LOG_LEVEL_INFO,
+	    "leaving: the service manager has the listening sockets; open connections have %u s",
+	    (unsigned)(daemon->serving.conf->drain_timeout_ms / 1000));
+	daemon->state = DAEMON_LEAVING;
+	notify_stopping(daemon->notify);
+	watchdog_free(daemon->watchdog);
+	daemon->watchdog = NULL;
+	(void)evtimer_add(daemon->drain_timer, &patience);
+	leave_begin(&daemon->serving);
+}
+
+static void check_drained(struct daemon *daemon)
+{
+	/* Workers that leave may have drained as well, and then both is news. */
+	if (daemon->state != DAEMON_LEAVING && serving_is_drained(&daemon->serving))
+		event_base_loopbreak(daemon->base);
+}
+
+static void on_left(struct daemon *daemon)
+{
+	/* Too late: it drains with the others. */
+	if (daemon->state != DAEMON_LEAVING) {
+		leave_undo(&daemon->serving);
+		check_drained(daemon);
+		return;
+	}
+	if (!leave_is_ready(&daemon->serving))
+		return;
+	if (serving_is_drained(&daemon->serving)) {
+		event_base_loopbreak(daemon->base);
+		return;
+	}
+	start_drain_timer(daemon);
+	if (leave_fork(&daemon->serving) < 0)
+		return;
+	/* The manager would take what this process says for a stranger's. */
+	notify_free(daemon->notify);
+	daemon->notify = NULL;
+	daemon->serving.room.notify = NULL;
+	log_msg(LOG_LEVEL_INFO, "draining beside the next process");
 }
 
 static void start_reload(struct daemon *daemon)
@@ -76,16 +198,26 @@ static void start_reload(struct daemon *daemon)
 		return;
 	}
 	daemon->reload_due = serving_is_changing(&daemon->serving);
-	if (!daemon->reload_due)
-		(void)reload(&daemon->serving, daemon->source);
+	if (daemon->reload_due)
+		return;
+	notify_reloading(daemon->notify);
+	if (reload(&daemon->serving, daemon->source) < 0)
+		notify_ready(daemon->notify);
 }
 
 static void on_changed(void *arg)
 {
 	struct daemon *daemon = arg;
 
-	if (daemon->reload_due)
+	if (daemon->state != DAEMON_RUNNING)
+		return;
+	listen_keep(&daemon->serving.room);
+	if (daemon->leave_due)
+		leave(daemon);
+	else if (daemon->reload_due)
 		start_reload(daemon);
+	else
+		notify_ready(daemon->notify);
 }
 
 static void on_request(enum signals_request request, void *arg)
@@ -96,10 +228,14 @@ static void on_request(enum signals_request request, void *arg)
 	case SIGNALS_STOP:
 		if (daemon->state == DAEMON_RUNNING)
 			drain(daemon);
-		else if (daemon->state == DAEMON_DRAINING)
+		else if (daemon->state == DAEMON_DRAINING || daemon->state == DAEMON_LEAVING)
 			close_now(daemon);
 		else
 			event_base_loopbreak(daemon->base);
+		break;
+	case SIGNALS_LEAVE:
+		if (daemon->state == DAEMON_RUNNING)
+			leave(daemon);
 		break;
 	case SIGNALS_RELOAD:
 		start_reload(daemon);
@@ -128,8 +264,10 @@ static void on_news(unsigned news, void *arg)
 			listen_close_tcp(&daemon->serving.room);
 		break;
 	case WORKER_IS_DRAINED:
-		if (serving_is_drained(&daemon->serving))
-			event_base_loopbreak(daemon->base);
+		check_drained(daemon);
+		break;
+	case WORKER_HAS_LEFT:
+		on_left(daemon);
 		break;
 	}
 }
@@ -141,9 +279,7 @@ static int make_parts(struct daemon *daemon)
 {
 	static const struct timeval interval = {.tv_sec = TICK_MS / 1000};
 
-	daemon->base = event_base_new();
-	if (daemon->base == NULL ||
-	    mailbox_init(&daemon->mailbox, daemon->base, on_news, daemon) < 0)
+	if (mailbox_init(&daemon->mailbox, daemon->base, on_news, daemon) < 0)
 		return -1;
 	daemon->signals = signals_new(daemon->base, on_request, daemon);
 	daemon->drain_timer = evtimer_new(daemon->base, on_drain_timer, daemon);
@@ -163,6 +299,7 @@ static void free_loop(struct daemon *daemon)
 	 * it. */
 	log_stop_writer();
 	signals_free(daemon->signals);
+	watchdog_free(daemon->watchdog);
 	if (daemon->tick != NULL)
 		event_free(daemon->tick);
 	if (daemon->drain_timer != NULL)
@@ -178,6 +315,27 @@ static void warn(const char *text, void *arg)
 	log_msg(LOG_LEVEL_WARN, "%s", text);
 }
 
+/* What others tell this process, and what it tells them. */
+static void meet_manager(struct daemon *daemon)
+{
+	daemon->notify = notify_new();
+	daemon->serving.room.notify = daemon->notify;
+	daemon->serving.room.activation = activation_new(daemon->notify);
+	activation_close_unwanted(daemon->serving.room.activation, daemon->serving.conf);
+}
+
+/* Nothing is said of a start before all of it has come to its good end. */
+static void tell_ready(struct daemon *daemon)
+{
+	struct listen_room *room = &daemon->serving.room;
+
+	listen_keep(room);
+	daemon->watchdog = watchdog_new(daemon->base, daemon->notify, daemon->serving.workers,
+					daemon->serving.workers_count);
+	notify_ready(daemon->notify);
+	tell_status(daemon, clock_now_ms());
+}
+
 static void stop_workers(struct serving *serving)
 {
 	serving_stop(serving);
@@ -191,12 +349,16 @@ enum exit_code daemon_run(struct conf *conf, const struct reload_source *source)
 	struct serving *serving = &daemon.serving;
 	enum exit_code code = EXIT_RUNTIME;
 
-	if (serving_init(serving, conf) < 0)
+	daemon.base = event_base_new();
+	if (serving_init(serving, conf) < 0 || daemon.base == NULL)
 		goto out_of_memory;
+	meet_manager(&daemon);
 	privileges_raise_descriptors();
 	report_descriptors(conf, serving->workers_count);
-	if (privileges_check(conf) < 0 || serving_open(serving) < 0 || privileges_drop(conf) < 0)
+	if (privileges_check(conf) < 0 || serving_open(serving, daemon.base) < 0 ||
+	    privileges_drop(conf) < 0)
 		goto out;
+	activation_close_rest(serving->room.activation);
 	if (make_parts(&daemon) < 0 || log_start_writer() < 0)
 		goto out_of_memory;
 	if (serving_start(serving) < 0) {
@@ -205,6 +367,7 @@ enum exit_code daemon_run(struct conf *conf, const struct reload_source *source)
 	}
 	report_open_listeners(conf, warn, NULL);
 	report_start(conf, serving->workers_count);
+	tell_ready(&daemon);
 	(void)event_base_dispatch(daemon.base);
 	code = EXIT_STOPPED;
 
@@ -217,7 +380,11 @@ stop:
 out_of_memory:
 	log_msg(LOG_LEVEL_ERROR, "cannot start: %s", strerror(errno));
 out:
+	if (code == EXIT_RUNTIME && errno != 0)
+		notify_failed(daemon.notify, errno);
+	activation_free(serving->room.activation);
 	serving_fini(serving);
 	free_loop(&daemon);
+	notify_free(daemon.notify);
 	return code;
 }

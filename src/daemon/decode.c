@@ -7,6 +7,7 @@
 #include <string.h>
 
 #include "base/hex_text.h"
+#include "base/reason.h"
 #include "base/show.h"
 #include "daemon/decode_input.h"
 #include "net/packet.h"
@@ -300,9 +301,11 @@ static void tell_verdict(FILE *out, enum proxy_reader reader, const struct subje
 			fputs(", though it names STREAM", out);
 		break;
 	case PROXY_NEED_MORE:
-		fputs("incomplete, reason=header_timeout unless more follows, "
-		      "client_closed_early if the peer closes",
-		      out);
+		fprintf(out,
+			"incomplete, reason=header_timeout unless more follows, %s if the peer "
+			"closes",
+			reason_name(subject->len == 0 ? REASON_HEALTH_CHECK
+						      : REASON_CLIENT_CLOSED_EARLY));
 		break;
 	case PROXY_ERROR:
 		fprintf(out, "refused, reason=header_invalid error=%s",

@@ -11,6 +11,7 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
+#include "base/log_syslog.h"
 #include "config.h"
 #include "daemon/report.h"
 
@@ -80,24 +81,52 @@ static int may_append(const char *path)
 	return S_ISSOCK(st.st_mode) ? ENXIO : may(path, W_OK);
 }
 
-static void check_log(struct host_check *check, const char *target)
+/* Whether somebody takes lines there; 0 or an errno value. */
+static int may_send(const char *path)
 {
-	int error;
+	struct log_syslog syslog;
 
-	if (strcmp(target, "stderr") == 0 || strcmp(target, "syslog") == 0)
-		return;
-	error = may_append(target);
+	if (log_syslog_open(&syslog, path) < 0)
+		return errno;
+	log_syslog_close(&syslog);
+	return 0;
+}
+
+/* The file may be checked where no syslog is, as in a build, or before it is there. */
+static void check_syslog(struct host_check *check, const char *path)
+{
+	int error = may_send(path);
+
+	if (error != 0)
+		fprintf(check->out,
+			"%s: warning: log.target: cannot open %s: %s; mmproxy does not start "
+			"without it\n",
+			check->source, path, strerror(error));
+}
+
+static void check_log_file(struct host_check *check, const char *path)
+{
+	int error = may_append(path);
+
 	if (error == 0)
 		return;
 	if ((error == EACCES || error == EPERM) && geteuid() != 0) {
 		fprintf(check->out,
 			"%s: warning: log.target: this user cannot open %s: %s; root may\n",
-			check->source, target, strerror(error));
+			check->source, path, strerror(error));
 		return;
 	}
-	fprintf(check->out, "%s: log.target: cannot open %s: %s\n", check->source, target,
+	fprintf(check->out, "%s: log.target: cannot open %s: %s\n", check->source, path,
 		strerror(error));
 	check->mistakes++;
+}
+
+static void check_log(struct host_check *check, const char *target)
+{
+	if (strcmp(target, "syslog") == 0)
+		check_syslog(check, log_place(target));
+	else if (strcmp(target, "stderr") != 0)
+		check_log_file(check, target);
 }
 
 static void warn(const char *text, void *arg)

@@ -3,8 +3,10 @@
 #include "daemon/listen.h"
 
 #include <errno.h>
+#include <fcntl.h>
 #include <stdlib.h>
 #include <string.h>
+#include <time.h>
 
 #include "net/sock.h"
 #include "net/steer.h"
@@ -12,6 +14,10 @@
 
 /* The kernel cuts it to net.core.somaxconn. */
 #define BACKLOG 65535
+
+/* The service manager needs one turn of its loop. Before workers start nobody waits for this. */
+#define RELEASE_PATIENCE_MS 3000
+#define RELEASE_POLL_MS	    10
 
 _Static_assert(sizeof(struct listen_key) == sizeof(struct addr) + sizeof(uint32_t),
 	       "no padding: compared as bytes");
@@ -37,10 +43,15 @@ static void close_address(struct listen_room *room, struct listen_address *addre
 	free(address);
 }
 
-void listen_fini(struct listen_room *room)
+void listen_close_all(struct listen_room *room)
 {
 	while (room->addresses != NULL)
 		close_address(room, room->addresses);
+}
+
+void listen_fini(struct listen_room *room)
+{
+	listen_close_all(room);
 }
 
 struct listen_address *listen_find(const struct listen_room *room, enum conf_protocol protocol,
@@ -97,18 +108,60 @@ static void steer(const struct listen_room *room, struct listen_address *address
 			listener->name, strerror(errno));
 }
 
-static int open_sockets(const struct listen_room *room, struct listen_address *address)
+/* What the manager keeps of a former process may be in the way until it has heard of that. */
+static int open_new(const struct listen_room *room, const struct listen_address *address,
+		    const struct sock_listen_options *options, size_t worker)
+{
+	static const struct timespec pause = {.tv_nsec = RELEASE_POLL_MS * 1000000L};
+	const struct addr *addr = &address->key.addr;
+	int fd = -1;
+
+	for (int waited_ms = 0; waited_ms <= RELEASE_PATIENCE_MS; waited_ms += RELEASE_POLL_MS) {
+		if (address->key.protocol == CONF_PROTOCOL_UDP)
+			fd = open_udp(addr, options, worker == 0);
+		else
+			fd = open_tcp(addr, options, worker == 0);
+		if (fd >= 0 || worker > 0 || errno != EADDRINUSE ||
+		    !activation_is_releasing(room->activation))
+			break;
+		nanosleep(&pause, NULL);
+		errno = EADDRINUSE;
+	}
+	return fd;
+}
+
+static int open_socket(const struct listen_room *room, struct listen_address *address,
+		       const struct sock_listen_options *options, size_t worker)
 {
 	const struct addr *addr = &address->key.addr;
-	bool udp = address->key.protocol == CONF_PROTOCOL_UDP;
+	enum conf_protocol protocol = (enum conf_protocol)address->key.protocol;
+	int fd =
+	    activation_take(room->activation, protocol, addr, worker, options, &address->from_unit);
+
+	if (fd >= 0) {
+		address->adopted = true;
+		if (protocol == CONF_PROTOCOL_TCP && listen(fd, BACKLOG) < 0)
+			return sock_fail(fd);
+		return fd;
+	}
+	fd = open_new(room, address, options, worker);
+	if (fd >= 0 || worker == 0 || !address->adopted || errno != EADDRINUSE)
+		return fd;
+	/* Another user has bound it (SO_REUSEPORT compares users), as systemd does for a .socket
+	 * unit: the workers take turns at the one socket. */
+	address->shared = true;
+	return fcntl(address->fds[0], F_DUPFD_CLOEXEC, 0);
+}
+
+static int open_sockets(const struct listen_room *room, struct listen_address *address)
+{
 	const struct sock_listen_options options = {
 	    .transparent = address->transparent,
 	    .v6only = address->v6only,
 	};
 
 	for (size_t i = 0; i < room->workers; i++) {
-		address->fds[i] =
-		    udp ? open_udp(addr, &options, i == 0) : open_tcp(addr, &options, i == 0);
+		address->fds[i] = open_socket(room, address, &options, i);
 		if (address->fds[i] < 0)
 			return -1;
 		if (i == 0 && room->workers > 1 && sock_share_port(address->fds[i]) < 0)
@@ -209,6 +262,64 @@ void listen_undo(struct listen_room *room)
 		close_address(room, address);
 }
 
+/* ---- beyond this process ---- */
+
+/* A manager that has a socket already, from a former process, does not keep it twice; but one that
+ * it opens itself, for a .socket unit, would come to the next process twice. */
+static int keep(const struct listen_room *room, struct listen_address *address)
+{
+	enum conf_protocol protocol = (enum conf_protocol)address->key.protocol;
+	char name[NOTIFY_NAME_MAX + 1];
+
+	for (size_t i = 0; i < room->workers && !address->from_unit; i++) {
+		if (address->shared && i > 0)
+			break;
+		activation_name(protocol, &address->key.addr, i, name);
+		if (notify_keep(room->notify, address->fds[i], name) < 0)
+			return -1;
+	}
+	address->kept = true;
+	return 0;
+}
+
+void listen_keep(struct listen_room *room)
+{
+	struct listen_address *address;
+	struct listen_address *next;
+
+	if (room->notify == NULL)
+		return;
+	HASH_ITER(hh, room->addresses, address, next)
+	{
+		if (address->kept || keep(room, address) == 0)
+			continue;
+		if (!room->keep_failed)
+			log_msg(LOG_LEVEL_WARN,
+				"the service manager keeps no listening sockets, so that a restart "
+				"refuses connections: %s",
+				strerror(errno));
+		room->keep_failed = true;
+		return;
+	}
+}
+
+bool listen_is_kept(const struct listen_room *room)
+{
+	return room->notify != NULL && !room->keep_failed;
+}
+
+static void forget(const struct listen_room *room, const struct listen_address *address)
+{
+	char name[NOTIFY_NAME_MAX + 1];
+
+	for (size_t i = 0; i < room->workers && address->kept; i++) {
+		activation_name((enum conf_protocol)address->key.protocol, &address->key.addr, i,
+				name);
+		if (notify_forget(room->notify, name) < 0)
+			return;
+	}
+}
+
 /* ---- using ---- */
 
 static int set_transparent(const struct listen_address *address, int fd, bool transparent)
@@ -287,8 +398,10 @@ void listen_close_unwanted(struct listen_room *room)
 	struct listen_address *next;
 
 	HASH_ITER(hh, room->addresses, address, next)
-	if (!address->wanted && address->ledger == NULL)
+	if (!address->wanted && address->ledger == NULL) {
+		forget(room, address);
 		close_address(room, address);
+	}
 }
 
 void listen_close_tcp(struct listen_room *room)

@@ -18,6 +18,8 @@
 #include <uthash.h>
 
 #include "conf/conf.h"
+#include "daemon/activation.h"
+#include "daemon/notify.h"
 #include "service/ledger.h"
 
 /* What an address is known by; without padding, compared as bytes. */
@@ -36,14 +38,22 @@ struct listen_address {
 	struct ledger *ledger;
 	uint32_t number;
 	bool fresh;	    /* opened by the last listen_open() */
+	bool adopted;	    /* at least one was open before this process */
+	bool from_unit;	    /* and is one that the service manager opens itself */
+	bool shared;	    /* workers other than 0 have duplicates of its socket */
+	bool kept;	    /* the service manager has been given duplicates */
 	bool wanted;	    /* in the configuration that was opened last */
 	int64_t leaving_ms; /* of UDP, not wanted: since when; 0: not yet */
 	int fds[];	    /* of each worker */
 };
 
+/* notify and activation are borrowed, and may be NULL. */
 struct listen_room {
 	struct listen_address *addresses;
 	size_t workers;
+	struct notify *notify;	       /* where sockets are kept beyond this process */
+	struct activation *activation; /* sockets that were there before it */
+	bool keep_failed;	       /* the service manager lacks at least one socket */
 };
 
 void listen_init(struct listen_room *room, size_t workers);
@@ -52,8 +62,9 @@ void listen_init(struct listen_room *room, size_t workers);
 void listen_fini(struct listen_room *room);
 
 /*
- * Bind, and for TCP listen on, each address of the snapshot that is not there yet. Returns 0; or -1
- * having logged which and why, and then nothing has changed.
+ * Bind, and for TCP listen on, each address of the snapshot that is not there yet, or take what
+ * activation has for it. Returns 0; or -1 having logged which and why, and then nothing has
+ * changed.
  */
 int listen_open(struct listen_room *room, const struct conf *conf)
     __attribute__((warn_unused_result));
@@ -72,6 +83,18 @@ struct listen_address *listen_find(const struct listen_room *room, enum conf_pro
 void listen_commit(struct listen_room *room, const struct conf *conf, int64_t now_ms);
 
 /*
+ * Have the service manager keep what was opened here, for the next process, and forget it when
+ * listen_close_unwanted() closes it. What it does not take is logged once.
+ */
+void listen_keep(struct listen_room *room);
+
+/*
+ * Whether the next process will find every socket, as far as can be told: a manager that was told
+ * to keep none does not say so.
+ */
+bool listen_is_kept(const struct listen_room *room);
+
+/*
  * Addresses of UDP that have been leaving since until_ms have no ledger any more. Returns whether
  * there were any: a plan that has them no more is due.
  */
@@ -82,5 +105,8 @@ void listen_close_unwanted(struct listen_room *room);
 
 /* Close all addresses of TCP: no worker uses them. */
 void listen_close_tcp(struct listen_room *room);
+
+/* Close all addresses: no worker uses them. What is kept stays with the service manager. */
+void listen_close_all(struct listen_room *room);
 
 #endif

@@ -8,6 +8,7 @@
 
 #include "conf/conf_keys.h"
 #include "config.h"
+#include "daemon/health.h"
 
 /* A sentence about a listener, with its name of 64 characters and an address. */
 #define SENTENCE_MAX 512
@@ -228,7 +229,7 @@ void report_descriptors(const struct conf *conf, size_t workers)
 	if (getrlimit(RLIMIT_NOFILE, &limit) < 0 || limit.rlim_cur == RLIM_INFINITY)
 		return;
 	room = limit.rlim_cur > own ? limit.rlim_cur - own : 0;
-	sockets = report_sockets(conf, workers, room, limit.rlim_cur);
+	sockets = report_sockets(conf, workers, room, limit.rlim_cur) + health_descriptors(conf);
 	report_needs(conf, room > sockets ? room - sockets : 0, limit.rlim_cur);
 }
 

@@ -4,9 +4,10 @@
 
 #include <stdlib.h>
 
-void roster_init(struct roster *roster, size_t workers)
+void roster_init(struct roster *roster, size_t workers, struct deny_list *denied)
 {
 	TAILQ_INIT(&roster->entries);
+	roster->denied = denied;
 	roster->workers = workers;
 }
 
@@ -64,6 +65,7 @@ int roster_prepare(struct roster *roster, struct conf *conf)
 			roster_undo(roster);
 			return -1;
 		}
+		entry->next_service->denied = roster->denied;
 	}
 	return 0;
 }

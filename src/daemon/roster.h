@@ -26,9 +26,10 @@ struct roster_entry {
 struct roster {
 	TAILQ_HEAD(, roster_entry) entries;
 	size_t workers;
+	struct deny_list *denied; /* for the services; not the roster's own */
 };
 
-void roster_init(struct roster *roster, size_t workers);
+void roster_init(struct roster *roster, size_t workers, struct deny_list *denied);
 void roster_fini(struct roster *roster);
 
 /*

@@ -32,12 +32,15 @@ int serving_init(struct serving *serving, struct conf *conf)
 	    .workers_count = count_workers(conf),
 	};
 	listen_init(&serving->room, serving->workers_count);
-	roster_init(&serving->roster, serving->workers_count);
 	serving->flows = flow_registry_new();
 	serving->routes = return_routes_new();
+	serving->denied = deny_list_new();
+	roster_init(&serving->roster, serving->workers_count, serving->denied);
 	serving->workers = calloc(serving->workers_count, sizeof(struct worker *));
-	return serving->flows != NULL && serving->routes != NULL && serving->workers != NULL ? 0
-											     : -1;
+	return serving->flows != NULL && serving->routes != NULL && serving->denied != NULL &&
+		       serving->workers != NULL
+		   ? 0
+		   : -1;
 }
 
 void serving_fini(struct serving *serving)
@@ -51,16 +54,24 @@ void serving_fini(struct serving *serving)
 	return_routes_free(serving->routes);
 	plan_free(serving->plan);
 	cutting_fini(&serving->cutting);
+	health_free(serving->health);
 	listen_fini(&serving->room);
 	roster_fini(&serving->roster);
+	deny_list_free(serving->denied);
 	flow_registry_free(serving->flows);
 	conf_unref(serving->started);
 	conf_unref(serving->conf);
 }
 
-int serving_open(struct serving *serving)
+int serving_open(struct serving *serving, struct event_base *base)
 {
-	if (listen_open(&serving->room, serving->conf) < 0)
+	serving->health = health_new(base);
+	if (serving->health == NULL) {
+		log_msg(LOG_LEVEL_ERROR, "cannot start: memory is out");
+		return -1;
+	}
+	if (listen_open(&serving->room, serving->conf) < 0 ||
+	    health_prepare(serving->health, serving->conf) < 0)
 		return -1;
 	listen_commit(&serving->room, serving->conf, clock_now_ms());
 	return return_routes_apply(serving->routes, serving->conf);
@@ -71,6 +82,7 @@ int serving_start(struct serving *serving)
 	for (size_t i = 0; i < serving->workers_count; i++)
 		if (worker_start(serving->workers[i]) < 0)
 			return -1;
+	health_commit(serving->health, serving->conf);
 	return 0;
 }
 
@@ -80,10 +92,23 @@ void serving_tell_workers(const struct serving *serving, enum worker_signal sign
 		worker_tell(serving->workers[i], signal);
 }
 
-void serving_drain(struct serving *serving)
+static void end_service(struct serving *serving, enum worker_signal signal)
 {
 	serving->draining = true;
-	serving_tell_workers(serving, WORKER_DRAIN);
+	/* First, so that load balancers begin to go elsewhere. */
+	health_free(serving->health);
+	serving->health = NULL;
+	serving_tell_workers(serving, signal);
+}
+
+void serving_drain(struct serving *serving)
+{
+	end_service(serving, WORKER_DRAIN);
+}
+
+void serving_leave(struct serving *serving)
+{
+	end_service(serving, WORKER_LEAVE);
 }
 
 bool serving_has_released(const struct serving *serving)
@@ -196,6 +221,7 @@ static int commit(struct serving *serving, struct conf *conf)
 		return -1;
 	listen_commit(&serving->room, conf, clock_now_ms());
 	roster_commit(&serving->roster, conf);
+	health_commit(serving->health, conf);
 	serving->conf = conf_ref(conf);
 	conf_unref(former);
 	return 0;
@@ -214,12 +240,18 @@ int serving_change(struct serving *serving, struct conf *conf)
 {
 	if (listen_open(&serving->room, conf) < 0)
 		return -1;
+	if (health_prepare(serving->health, conf) < 0) {
+		listen_undo(&serving->room);
+		return -1;
+	}
 	if (return_routes_apply(serving->routes, conf) < 0) {
+		health_undo(serving->health);
 		listen_undo(&serving->room);
 		return -1;
 	}
 	if (commit(serving, conf) < 0) {
 		log_msg(LOG_LEVEL_ERROR, "cannot change the configuration: memory is out");
+		health_undo(serving->health);
 		listen_undo(&serving->room);
 		if (return_routes_apply(serving->routes, serving->conf) < 0)
 			log_msg(LOG_LEVEL_ERROR, "what the return routes have too much stays");
@@ -233,6 +265,7 @@ int serving_change(struct serving *serving, struct conf *conf)
 
 void serving_tick(struct serving *serving, int64_t now_ms)
 {
+	deny_list_expire(serving->denied, deny_list_clock_ms());
 	roster_log_suppressed(&serving->roster, now_ms);
 	roster_forget_ended(&serving->roster, report_ledger);
 	return_routes_tick(serving->routes);

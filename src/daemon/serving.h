@@ -13,6 +13,7 @@
 #include <event2/event.h>
 
 #include "daemon/cutting.h"
+#include "daemon/health.h"
 #include "daemon/listen.h"
 #include "daemon/plan.h"
 #include "daemon/return_routes.h"
@@ -24,8 +25,10 @@ struct serving {
 	struct conf *conf;    /* in use; a reference */
 	struct conf *started; /* what the process was started with; a reference */
 	struct flow_registry *flows;
+	struct deny_list *denied; /* of clients, at run time; no configuration changes it */
 	struct return_routes *routes;
 	struct listen_room room;
+	struct health *health; /* NULL before serving_open() and once draining */
 	struct roster roster;
 	struct worker **workers;
 	size_t workers_count;
@@ -47,7 +50,8 @@ int serving_init(struct serving *serving, struct conf *conf) __attribute__((warn
 void serving_fini(struct serving *serving);
 
 /* Bind all addresses and set up return routes. Returns 0, or -1 having logged why. */
-int serving_open(struct serving *serving) __attribute__((warn_unused_result));
+int serving_open(struct serving *serving, struct event_base *base)
+    __attribute__((warn_unused_result));
 
 /*
  * Make the workers, which tell news what they have to tell. Returns 0, or -1 with errno when memory
@@ -56,7 +60,7 @@ int serving_open(struct serving *serving) __attribute__((warn_unused_result));
 int serving_make_workers(struct serving *serving, struct event_base *base, struct mailbox *news)
     __attribute__((warn_unused_result));
 
-/* Start the workers' threads. Returns 0, or -1 with errno. */
+/* Start the workers' threads, and see whether targets are healthy. Returns 0, or -1 with errno. */
 int serving_start(struct serving *serving) __attribute__((warn_unused_result));
 
 /* Whether a change is under way; another one has to wait. */
@@ -73,8 +77,11 @@ int serving_change(struct serving *serving, struct conf *conf) __attribute__((wa
 /* What is due: a look at it once a second is enough. */
 void serving_tick(struct serving *serving, int64_t now_ms);
 
-/* Have the workers drain. Nothing changes any more. */
+/* Close the health ports and have the workers drain. Nothing changes any more. */
 void serving_drain(struct serving *serving);
+
+/* The same, and have the workers leave (WORKER_LEAVE). */
+void serving_leave(struct serving *serving);
 
 void serving_tell_workers(const struct serving *serving, enum worker_signal signal);
 

@@ -12,7 +12,7 @@ struct signal_row {
 
 static const struct signal_row rows[] = {
     {SIGTERM, SIGNALS_STOP},	    {SIGINT, SIGNALS_STOP},	{SIGHUP, SIGNALS_RELOAD},
-    {SIGUSR1, SIGNALS_REOPEN_LOGS}, {SIGUSR2, SIGNALS_UPGRADE},
+    {SIGUSR1, SIGNALS_REOPEN_LOGS}, {SIGUSR2, SIGNALS_UPGRADE}, {SIGQUIT, SIGNALS_LEAVE},
 };
 
 #define ROWS (sizeof(rows) / sizeof(rows[0]))

@@ -10,6 +10,7 @@ enum signals_request {
 	SIGNALS_RELOAD,	     /* SIGHUP */
 	SIGNALS_REOPEN_LOGS, /* SIGUSR1 */
 	SIGNALS_UPGRADE,     /* SIGUSR2 */
+	SIGNALS_LEAVE,	     /* SIGQUIT: end at once, and leave the drain to a child */
 };
 
 struct signals;

@@ -68,6 +68,8 @@ int dial(const struct dial_request *request, enum close_reason *reason)
 		*reason = bind_reason(errno);
 		return sock_fail(fd);
 	}
+	if (request->unseen)
+		sock_hold_acknowledgement(fd);
 	if (connect(fd, &target->sa, addr_len(target)) < 0 && errno != EINPROGRESS) {
 		*reason = connect_reason(errno);
 		return sock_fail(fd);

@@ -15,6 +15,7 @@ struct dial_request {
 	struct addr target;
 	uint32_t mark;	/* SO_MARK; 0: none */
 	bool datagrams; /* UDP; connected when dial() returns */
+	bool unseen;	/* sock_hold_acknowledgement(): of TCP, to be reset as soon as connected */
 };
 
 /*

@@ -67,6 +67,27 @@ int sock_bind_tcp_again(const struct addr *addr, const struct sock_listen_option
 	return bind_tcp(addr, options, true);
 }
 
+int sock_check_v6only(int fd, int family, const struct sock_listen_options *options)
+{
+	int v6only = 0;
+	socklen_t len = sizeof(v6only);
+
+	if (family != AF_INET6)
+		return 0;
+	if (getsockopt(fd, SOL_IPV6, IPV6_V6ONLY, &v6only, &len) < 0)
+		return -1;
+	errno = EINVAL;
+	return (v6only != 0) == options->v6only ? 0 : -1;
+}
+
+int sock_adopt_tcp(int fd, int family, const struct sock_listen_options *options)
+{
+	if (sock_check_v6only(fd, family, options) < 0 ||
+	    sock_set_int(fd, SOL_SOCKET, SO_REUSEADDR, 1) < 0 || set_relayed(fd) < 0)
+		return -1;
+	return sock_set_listening_transparent(fd, family, options->transparent);
+}
+
 int sock_share_port(int fd)
 {
 	return sock_set_int(fd, SOL_SOCKET, SO_REUSEPORT, 1);
@@ -111,6 +132,11 @@ int sock_set_keepalive(int fd, uint32_t idle_ms)
 void sock_bind_without_port(int fd)
 {
 	(void)sock_set_int(fd, SOL_IP, IP_BIND_ADDRESS_NO_PORT, 1);
+}
+
+void sock_hold_acknowledgement(int fd)
+{
+	(void)sock_set_int(fd, SOL_TCP, TCP_QUICKACK, 0);
 }
 
 int sock_unacknowledged(int fd)

@@ -37,6 +37,17 @@ int sock_bind_tcp(const struct addr *addr, const struct sock_listen_options *opt
 int sock_bind_tcp_again(const struct addr *addr, const struct sock_listen_options *options)
     __attribute__((warn_unused_result));
 
+/*
+ * Make a bound socket of somebody else's what sock_bind_tcp() would have made. EINVAL: it takes, or
+ * leaves, IPv4 unlike options, which cannot be changed any more.
+ */
+int sock_adopt_tcp(int fd, int family, const struct sock_listen_options *options)
+    __attribute__((warn_unused_result));
+
+/* Whether a bound socket is as options say in what cannot be changed any more. Else EINVAL. */
+int sock_check_v6only(int fd, int family, const struct sock_listen_options *options)
+    __attribute__((warn_unused_result));
+
 /* Change whether a listening socket of either protocol accepts what a TPROXY rule sends there. */
 int sock_set_listening_transparent(int fd, int family, bool transparent)
     __attribute__((warn_unused_result));
@@ -68,6 +79,13 @@ int sock_set_keepalive(int fd, uint32_t idle_ms) __attribute__((warn_unused_resu
  * only be unique for the destination. A kernel without it still works, with fewer ports.
  */
 void sock_bind_without_port(int fd);
+
+/*
+ * TCP_QUICKACK off, before connect(2): the handshake's last packet is then held back for 40 ms or
+ * more, in case there is something to send with it. A reset meanwhile ends the connection before
+ * the other host's program has seen it.
+ */
+void sock_hold_acknowledgement(int fd);
 
 /*
  * Bytes written that the other host's kernel has not acknowledged (SIOCOUTQ); 0 when the socket

@@ -73,6 +73,13 @@ int udp_sock_set_listening_transparent(int fd, const struct addr *addr, bool tra
 	return transparent || addr_is_wildcard(addr) ? report_local(fd, family, transparent) : 0;
 }
 
+int udp_sock_adopt(int fd, const struct addr *addr, const struct sock_listen_options *options)
+{
+	if (sock_check_v6only(fd, addr_family(addr), options) < 0)
+		return -1;
+	return udp_sock_set_listening_transparent(fd, addr, options->transparent);
+}
+
 int udp_sock_bind(const struct addr *addr, const struct sock_listen_options *options)
 {
 	return bind_udp(addr, options, false);

@@ -46,6 +46,13 @@ int udp_sock_bind_again(const struct addr *addr, const struct sock_listen_option
     __attribute__((warn_unused_result));
 
 /*
+ * Make a bound socket of somebody else's what udp_sock_bind() would have made. EINVAL: it takes, or
+ * leaves, IPv4 unlike options, which cannot be changed any more.
+ */
+int udp_sock_adopt(int fd, const struct addr *addr, const struct sock_listen_options *options)
+    __attribute__((warn_unused_result));
+
+/*
  * Change whether a socket of udp_sock_bind() with this address takes what a TPROXY rule sends
  * there, and says where to. Returns 0, or -1 with errno.
  */

@@ -11,6 +11,7 @@
 #include "routing/return_marks.h"
 #include "routing/return_plan.h"
 #include "routing/return_sync.h"
+#include "routing/route_holders.h"
 #include "routing/routing_say.h"
 #include "routing/target_place.h"
 
@@ -39,6 +40,10 @@ struct routing {
 	struct conf *conf; /* NULL: none yet that is managed */
 	struct return_plan plan;
 	TAILQ_HEAD(, former) formers;
+	/* What nobody needs here any more, or a former process left: to be removed once no other
+	 * process uses the routes. */
+	struct return_plan stale;
+	struct route_holder holder;
 	struct return_marks marks;
 	int64_t looked_ms;
 	int64_t restored_ms;
@@ -77,6 +82,47 @@ fail:
 	return -1;
 }
 
+/* ---- stale routes ---- */
+
+static bool has_mark(const struct return_plan *plan)
+{
+	for (size_t i = 0; i < plan->items_count; i++)
+		if (plan->items[i].mark != 0)
+			return true;
+	return false;
+}
+
+static bool others_hold(const struct routing *routing, const struct return_plan *plan)
+{
+	for (size_t i = 0; i < plan->items_count; i++)
+		if (route_holder_has_others(&routing->holder, plan->items[i].table))
+			return true;
+	return false;
+}
+
+/* Remove what is stale, unless another process may need it. */
+static void sweep(struct routing *routing)
+{
+	struct return_plan *stale = &routing->stale;
+	struct return_plan kept;
+	struct return_item failed;
+	int error;
+
+	if (stale->items_count == 0 || others_hold(routing, stale) ||
+	    join_plans(routing, NULL, &kept) < 0)
+		return;
+	/* A rule for marks is there as long as the table that marks. */
+	if (has_mark(stale) && kept.markings_count == 0)
+		return_marks_remove(&routing->marks, stale->items[0].table);
+	else if (stale->markings_count > 0)
+		return_marks_set(&routing->marks, &kept);
+	error = return_sync_remove(routing->kernel, stale, &kept, &failed);
+	if (error != 0)
+		routing_say_failed("del", &failed, error);
+	return_plan_fini(&kept);
+	return_plan_fini(stale);
+}
+
 /* ---- setting up ---- */
 
 static int begin(struct routing *routing)
@@ -106,26 +152,13 @@ static int watch(struct routing *routing, const struct return_plan *wanted)
 	return -1;
 }
 
-static bool has_mark(const struct return_plan *plan)
+/* Keep others from removing what is there already. */
+static int hold(struct routing *routing, uint32_t table)
 {
-	for (size_t i = 0; i < plan->items_count; i++)
-		if (plan->items[i].mark != 0)
-			return true;
-	return false;
-}
-
-/* Remove what a former process left and nobody wants. */
-static void remove_leftovers(struct routing *routing, const struct return_sync *sync,
-			     const struct return_plan *wanted, uint32_t table)
-{
-	struct return_item failed;
-	int error = return_sync_remove(routing->kernel, &sync->own, wanted, &failed);
-
-	if (error != 0)
-		routing_say_failed("del", &failed, error);
-	/* A rule for marks is there as long as the table that marks. */
-	if (has_mark(&sync->own) && wanted->markings_count == 0)
-		(void)return_marks_remove(&routing->marks, table);
+	if (routing->once || table == 0 || route_holder_join(&routing->holder, table) == 0)
+		return 0;
+	log_msg(LOG_LEVEL_ERROR, "routing: cannot make a socket: %s", strerror(errno));
+	return -1;
 }
 
 /* Take back what was added. */
@@ -177,7 +210,8 @@ static int install(struct routing *routing, const struct return_plan *plan, uint
 		routing_say_no_memory();
 		return -1;
 	}
-	if (watch(routing, &wanted) < 0 || !return_marks_may_set(&routing->marks, &wanted))
+	if (hold(routing, table) < 0 || watch(routing, &wanted) < 0 ||
+	    !return_marks_may_set(&routing->marks, &wanted))
 		goto out;
 	error = return_sync_read(&sync, routing->kernel, &wanted, table);
 	if (error != 0) {
@@ -188,10 +222,13 @@ static int install(struct routing *routing, const struct return_plan *plan, uint
 		routing_say_foreign_route(&sync);
 		goto out;
 	}
+	/* First of all what a former process left is noted, so that memory cannot be out later. */
+	if (routing->conf == NULL && return_plan_add(&routing->stale, &sync.own) < 0) {
+		routing_say_no_memory();
+		goto out;
+	}
 	if (add_all(routing, &sync, &wanted) != 0)
 		goto out;
-	if (routing->conf == NULL)
-		remove_leftovers(routing, &sync, &wanted, table);
 	result = 0;
 out:
 	return_sync_fini(&sync);
@@ -232,6 +269,8 @@ static int use(struct routing *routing, struct conf *conf, bool manage)
 		return -1;
 	}
 	if (plan_and_install(routing, conf, manage, &plan) < 0) {
+		if (routing->conf != NULL && routing->conf->routing_manage)
+			(void)hold(routing, routing->conf->routing_table);
 		free(former);
 		return -1;
 	}
@@ -244,6 +283,7 @@ static int use(struct routing *routing, struct conf *conf, bool manage)
 	}
 	routing->conf = conf_ref(conf);
 	routing->plan = plan;
+	sweep(routing);
 	routing_say_remarks(&plan);
 	return 0;
 }
@@ -280,25 +320,6 @@ int routing_apply_once(struct routing *routing, struct conf *conf)
 
 /* ---- taking away ---- */
 
-/* Remove what these plans have and nobody wants any more. */
-static void remove_unwanted(struct routing *routing, const struct return_plan *dropped)
-{
-	struct return_plan kept;
-	struct return_item failed;
-	int error;
-
-	if (join_plans(routing, NULL, &kept) < 0)
-		return;
-	error = return_sync_remove(routing->kernel, dropped, &kept, &failed);
-	if (error != 0)
-		routing_say_failed("del", &failed, error);
-	if (dropped->markings_count > 0 && kept.markings_count == 0)
-		(void)return_marks_remove(&routing->marks, dropped->markings[0].table);
-	else if (dropped->markings_count > 0)
-		(void)return_marks_set(&routing->marks, &kept);
-	return_plan_fini(&kept);
-}
-
 static void free_former(struct routing *routing, struct former *former)
 {
 	TAILQ_REMOVE(&routing->formers, former, entry);
@@ -309,24 +330,18 @@ static void free_former(struct routing *routing, struct former *former)
 
 void routing_tick(struct routing *routing)
 {
-	struct return_plan dropped = {.items = NULL};
 	struct former *former = TAILQ_FIRST(&routing->formers);
-	bool any = false;
 
 	while (former != NULL) {
 		struct former *next = TAILQ_NEXT(former, entry);
 
 		/* Without memory it stays until the next time. */
 		if (atomic_load(&former->conf->services) == 0 &&
-		    return_plan_add(&dropped, &former->plan) == 0) {
+		    return_plan_add(&routing->stale, &former->plan) == 0)
 			free_former(routing, former);
-			any = true;
-		}
 		former = next;
 	}
-	if (any)
-		remove_unwanted(routing, &dropped);
-	return_plan_fini(&dropped);
+	sweep(routing);
 }
 
 /* Delete those of the kernel's own items that wanted has (NULL: all). -1: logged. */
@@ -363,12 +378,15 @@ void routing_remove(struct routing *routing)
 {
 	struct return_plan all;
 
-	if (routing->conf != NULL && join_plans(routing, NULL, &all) == 0) {
-		if (all.markings_count > 0)
-			(void)return_marks_remove(&routing->marks, all.markings[0].table);
+	if (routing->conf == NULL || join_plans(routing, &routing->stale, &all) < 0)
+		goto out;
+	if (!others_hold(routing, &all)) {
+		if (has_mark(&all))
+			return_marks_remove(&routing->marks, all.items[0].table);
 		(void)remove_own(routing, &all, 0);
-		return_plan_fini(&all);
 	}
+	return_plan_fini(&all);
+out:
 	routing_release(routing);
 }
 
@@ -388,6 +406,8 @@ void routing_release(struct routing *routing)
 	while (!TAILQ_EMPTY(&routing->formers))
 		free_former(routing, TAILQ_FIRST(&routing->formers));
 	return_plan_fini(&routing->plan);
+	return_plan_fini(&routing->stale);
+	route_holder_fini(&routing->holder);
 	conf_unref(routing->conf);
 	routing->conf = NULL;
 	return_marks_fini(&routing->marks);
@@ -517,6 +537,7 @@ struct routing *routing_new(void)
 		return NULL;
 	TAILQ_INIT(&routing->formers);
 	route_watch_init(&routing->watch);
+	route_holder_init(&routing->holder);
 	routing->rule_ports = return_kernel_has_rule_ports();
 	return routing;
 }

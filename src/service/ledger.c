@@ -43,10 +43,18 @@ void ledger_unref(struct ledger *ledger)
 		return;
 	for (size_t i = 0; i < REASON_COUNT; i++)
 		log_limit_fini(&ledger->limits[i]);
+	client_limits_free(ledger->clients);
 	flow_quota_fini(&ledger->quota);
 	free(ledger->workers);
 	free(ledger->name);
 	free(ledger);
+}
+
+int ledger_count_clients(struct ledger *ledger)
+{
+	if (ledger->clients == NULL)
+		ledger->clients = client_limits_new();
+	return ledger->clients == NULL ? -1 : 0;
 }
 
 bool ledger_is_of(const struct ledger *ledger, const struct conf_listener *conf)

@@ -18,6 +18,7 @@
 #include "base/reason.h"
 #include "base/stats.h"
 #include "conf/conf.h"
+#include "service/client_limits.h"
 #include "service/flow_quota.h"
 
 /* A worker's counters, in cache lines that no other worker writes to. */
@@ -38,6 +39,8 @@ struct ledger {
 	 */
 	atomic_uint active;
 	struct flow_quota quota; /* of max_flows */
+	/* NULL until a configuration limits clients; any service that does was made behind that. */
+	struct client_limits *clients;
 	struct log_limit limits[REASON_COUNT];
 	struct ledger_stats *workers;
 	size_t workers_count;
@@ -51,6 +54,12 @@ struct ledger *ledger_ref(struct ledger *ledger);
 
 /* Give a reference back; the last one frees. NULL is fine. */
 void ledger_unref(struct ledger *ledger);
+
+/*
+ * Have clients counted from now on, before a service that limits them is made. The main thread.
+ * Returns 0, or -1 when memory is out.
+ */
+int ledger_count_clients(struct ledger *ledger) __attribute__((warn_unused_result));
 
 /* Whether the block is this ledger's listener. */
 bool ledger_is_of(const struct ledger *ledger, const struct conf_listener *conf);

@@ -40,7 +40,7 @@ struct listener_setup {
 struct listener_view {
 	const struct service *service; /* that it was opened under */
 	const struct addr *peer;
-	const struct addr *client; /* AF_UNSPEC: it has none, mmproxy's own address is used */
+	const struct addr *client; /* AF_UNSPEC: none is named */
 	const struct addr *target; /* AF_UNSPEC: not known yet */
 	uint64_t bytes[STATS_DIRECTIONS];
 	int64_t opened_ms; /* CLOCK_MONOTONIC, as in base/clock.h */

@@ -9,6 +9,11 @@
 
 #include "conf/conf_loop.h"
 
+static bool limits_clients(const struct conf_listener *conf)
+{
+	return conf->max_connections_per_client != 0 || conf->connections_per_client_rate != 0;
+}
+
 struct service *service_new(struct conf *snapshot, const struct conf_listener *conf,
 			    struct ledger *ledger)
 {
@@ -16,6 +21,13 @@ struct service *service_new(struct conf *snapshot, const struct conf_listener *c
 
 	if (service == NULL)
 		return NULL;
+	if (conf->ipv6_clients == CONF_IPV6_PSEUDO_IPV4)
+		service->pseudo_ipv4 = pseudo_ipv4_shared();
+	if ((conf->ipv6_clients == CONF_IPV6_PSEUDO_IPV4 && service->pseudo_ipv4 == NULL) ||
+	    (limits_clients(conf) && ledger_count_clients(ledger) < 0)) {
+		free(service);
+		return NULL;
+	}
 	atomic_init(&service->refs, 1);
 	service->snapshot = conf_ref(snapshot);
 	atomic_fetch_add_explicit(&snapshot->services, 1, memory_order_relaxed);
@@ -97,6 +109,21 @@ bool service_is_full(const struct service *service)
 	uint32_t limit = service_limit(service);
 
 	return limit != 0 && ledger_active(service->ledger) >= limit;
+}
+
+enum close_reason service_admit_client(struct service *service, const struct addr *client,
+				       int64_t now_ms, struct client_place **place)
+{
+	const struct client_rule rule = {
+	    .connections = service->conf->max_connections_per_client,
+	    .rate = service->conf->connections_per_client_rate,
+	};
+
+	*place = NULL;
+	/* Without limits the ledger may get a table just now, from the main thread. */
+	if (!addr_is_set(client) || !limits_clients(service->conf))
+		return REASON_DONE;
+	return client_limits_enter(service->ledger->clients, client, &rule, now_ms, place);
 }
 
 bool service_is_own_listener(const struct service *service, const struct addr *source,

@@ -15,7 +15,9 @@
 #include "base/reason.h"
 #include "conf/conf.h"
 #include "net/route_lookup.h"
+#include "service/deny_list.h"
 #include "service/ledger.h"
+#include "service/pseudo_ipv4.h"
 
 #define SERVICE_FAMILIES 2
 
@@ -23,10 +25,12 @@ struct service {
 	atomic_uint refs;
 	struct conf *snapshot; /* a reference */
 	const struct conf_listener *conf;
-	struct ledger *ledger; /* a reference */
+	struct ledger *ledger;	  /* a reference */
+	struct deny_list *denied; /* of the process, which outlives the service; NULL: none */
 	/* Advice about return routes has been logged, for targets of IPv4 and of IPv6. */
 	atomic_bool routes_explained[SERVICE_FAMILIES];
 	struct route_lookup *routes; /* of a listener with dynamic_destination; NULL: none */
+	struct pseudo_ipv4_table *pseudo_ipv4; /* of one with that for ipv6_clients; NULL: none */
 };
 
 /*
@@ -58,6 +62,15 @@ void service_leave(struct service *service);
 
 /* Whether service_admit() would say no now. */
 bool service_is_full(const struct service *service);
+
+/*
+ * Count one more connection or flow of a client (none: of nobody, who has no limits), once it is
+ * known who that is. Returns REASON_DONE, with *place to be left by client_limits_leave() before
+ * the service is, or the reason for refusing it.
+ */
+enum close_reason service_admit_client(struct service *service, const struct addr *client,
+				       int64_t now_ms, struct client_place **place)
+    __attribute__((warn_unused_result));
 
 /*
  * Whether what is sent from source (AF_UNSPEC: mmproxy's own address) to destination arrives at a

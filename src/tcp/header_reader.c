@@ -63,6 +63,8 @@ static enum header_status parse(const uint8_t *bytes, size_t len, size_t header_
 		reading->payload_len = len - reading->header.header_len;
 		return HEADER_WHOLE;
 	case PROXY_ERROR:
+		reading->bytes = bytes;
+		reading->len = len;
 		return HEADER_INVALID;
 	case PROXY_NEED_MORE:
 		break;

@@ -36,7 +36,9 @@ enum header_status {
 struct header_reading {
 	struct proxy_header header; /* HEADER_WHOLE */
 	enum proxy_error error;	    /* HEADER_INVALID */
-	const uint8_t *payload;	    /* HEADER_WHOLE: what came behind the header */
+	const uint8_t *bytes; /* HEADER_INVALID: all that has come, up to where it was found */
+	size_t len;
+	const uint8_t *payload; /* HEADER_WHOLE: what came behind the header */
 	size_t payload_len;
 };
 

@@ -33,6 +33,7 @@ struct reset {
 	TAILQ_ENTRY(reset) pause_entry;
 	struct reset_list *list;
 	struct service *service;
+	struct client_place *client_place;
 	struct exact_reset exact;
 	int fd;
 	uint32_t mark;
@@ -51,6 +52,7 @@ static void reset_free(struct reset *reset)
 	TAILQ_REMOVE(&list->pauses[reset->pause], reset, pause_entry);
 	list->count--;
 	sock_abort(reset->fd);
+	client_limits_leave(reset->client_place, clock_now_ms());
 	service_leave(reset->service);
 	free(reset);
 	if (list->count == 0)
@@ -114,10 +116,13 @@ static void arm(struct reset_list *list)
 	}
 }
 
-/* Whether there is nothing to wait for: all is acknowledged, or the connection is dead. */
+/*
+ * Whether there is nothing to wait for: all is acknowledged, or the connection is dead. One that
+ * was refused still has its SYN unacknowledged, and its error may have been taken.
+ */
 static bool is_settled(int fd)
 {
-	return sock_unacknowledged(fd) == 0 || sock_take_error(fd) != 0;
+	return sock_unacknowledged(fd) == 0 || sock_take_error(fd) != 0 || !sock_is_connected(fd);
 }
 
 /* Reset exactly, unless the peer has answered already. Returns whether an answer is to come. */
@@ -243,7 +248,7 @@ static void make_room(struct reset_list *list)
 }
 
 void reset_take(struct reset_list *list, int fd, bool foreign, uint32_t mark,
-		struct service *service)
+		struct service *service, struct client_place *client_place)
 {
 	struct reset *reset = is_settled(fd) ? NULL : calloc(1, sizeof(*reset));
 
@@ -255,6 +260,8 @@ void reset_take(struct reset_list *list, int fd, bool foreign, uint32_t mark,
 	reset->list = list;
 	reset->service = service;
 	service_enter(service);
+	reset->client_place = client_place;
+	client_limits_enter_again(client_place);
 	reset->fd = fd;
 	reset->foreign = foreign;
 	reset->mark = mark;

@@ -64,9 +64,10 @@ void reset_list_fini(struct reset_list *list);
  * closing (net/exact_reset.h) when the peer has not got all of it; mark is what it was dialled
  * with.
  *
- * While it is held it has a place of its own in the service.
+ * While it is held it has a place of its own in the service, and one more of its client's (NULL:
+ * he has none).
  */
 void reset_take(struct reset_list *list, int fd, bool foreign, uint32_t mark,
-		struct service *service);
+		struct service *service, struct client_place *client_place);
 
 #endif

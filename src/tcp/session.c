@@ -7,6 +7,7 @@
 #include <event2/event.h>
 
 #include "base/clock.h"
+#include "service/route.h"
 #include "tcp/session_dial.h"
 #include "tcp/session_end.h"
 #include "tcp/session_header.h"
@@ -72,6 +73,11 @@ const struct conf_listener *session_conf(const struct session *session)
 	return session->service->conf;
 }
 
+struct addr session_source(const struct session *session)
+{
+	return route_source(&session->client, &session->target, session->pseudo_ipv4);
+}
+
 int session_arm(struct session *session, int64_t delay_ms)
 {
 	const struct timeval delay = clock_timeval(delay_ms);
@@ -106,7 +112,7 @@ void session_describe(const struct session *session, struct listener_view *view)
 	*view = (struct listener_view){
 	    .service = session->service,
 	    .peer = &session->peer,
-	    .client = &session->source,
+	    .client = &session->client,
 	    .target = &session->target,
 	    .bytes = {progress.bytes[RELAY_UP], progress.bytes[RELAY_DOWN]},
 	    .opened_ms = session->accepted_ms,
@@ -118,23 +124,30 @@ void session_describe(const struct session *session, struct listener_view *view)
 void session_close(struct session *session, enum close_reason reason)
 {
 	struct tcp_listener *listener = session->listener;
+	enum close_reason told = reason;
+	const struct addr source = session_source(session);
 	struct session_end end;
 
 	/* Before its descriptors are closed: their numbers are other connections' then. */
 	session_stop_waiting(session);
 	session_end_take(session, &end);
-	session_log_end(session, reason, &end.progress);
-	if (reason == REASON_BACKEND_TIMEOUT && addr_is_set(&session->source))
+	/* How its sockets are closed depends on the end itself, not on what it is called. */
+	if (session->is_check)
+		told = reason_of_check(reason);
+	session_log_end(session, told, &end.progress);
+	if (reason == REASON_BACKEND_TIMEOUT && addr_is_set(&source))
 		service_explain_routes(session->service, &session->target);
 	session_end_close(session, reason, &end);
 	if (session->payload != NULL)
 		evbuffer_free(session->payload);
 
 	listener->ended++;
-	stats_add(&listener->common.stats->closed[reason], 1);
+	stats_add(&listener->common.stats->closed[told], 1);
 	stats_add(&listener->common.stats->bytes[STATS_UP], end.progress.bytes[RELAY_UP]);
 	stats_add(&listener->common.stats->bytes[STATS_DOWN], end.progress.bytes[RELAY_DOWN]);
+	pseudo_ipv4_leave(session->pseudo_ipv4);
 	/* Behind the resets that are held, which have their own places then. */
+	client_limits_leave(session->client_place, clock_now_ms());
 	service_leave(session->service);
 	tcp_listener_forget(listener, session);
 	tlv_copy_free(session->tlvs);

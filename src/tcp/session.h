@@ -25,6 +25,8 @@
 #include "tcp/header_reader.h"
 #include "tcp/relay.h"
 
+struct bad_header;
+struct pseudo_ipv4;
 struct tcp_listener;
 struct tlv_copy;
 
@@ -49,18 +51,21 @@ struct session {
 	struct relay *relay;
 	struct event timer; /* the deadline of the state */
 	struct addr peer;
-	struct addr source; /* the client's address, to be used towards the backend; may be none */
+	struct addr client; /* may be none */
 	struct addr target;
+	struct client_place *client_place; /* NULL: the client has no limits, or is not known yet */
 	bool any_port;	    /* not the client's port: it is taken, or need not be kept */
 	bool keepalive;	    /* it has been set */
+	bool is_check;	    /* by its LOCAL header, the load balancer's own */
 	int header_version; /* 0: none */
-	enum proxy_error header_error;
-	int error; /* errno of a failed dial, for the log */
+	const struct bad_header *bad_header; /* while it is closed for that; otherwise NULL */
+	int error;			     /* errno of a failed dial, for the log */
 	int retry_ms;
 	int64_t accepted_ms;
 	int64_t dialled_ms; /* the first attempt */
 	int64_t connected_ms;
-	struct tlv_copy *tlvs; /* what the log shows of the header's TLVs, or NULL */
+	struct pseudo_ipv4 *pseudo_ipv4; /* whose address the source is; NULL: nobody else's */
+	struct tlv_copy *tlvs;		 /* what the log shows of the header's TLVs, or NULL */
 };
 
 /*
@@ -73,6 +78,9 @@ int session_open(struct tcp_listener *listener, int fd, const struct addr *peer,
 
 /* The listener block that it was opened under. */
 const struct conf_listener *session_conf(const struct session *session);
+
+/* The address to use towards the backend; AF_UNSPEC: mmproxy's own. */
+struct addr session_source(const struct session *session);
 
 /*
  * Set the one timer, which serves all states: session_header, session_dial and session_relay.

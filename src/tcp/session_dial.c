@@ -69,7 +69,7 @@ static void on_conflict(struct session *session)
 static void dial_backend(struct session *session)
 {
 	const struct dial_request request = {
-	    .source = session->source,
+	    .source = session_source(session),
 	    .any_port = session->any_port,
 	    .target = session->target,
 	    .mark = session_conf(session)->mark,
@@ -104,8 +104,13 @@ void session_dial_start(struct session *session, const struct proxy_header *head
 	struct route route;
 	enum close_reason reason = route_find(session->service, &session->peer, header, &route);
 
-	session->source = route.source;
+	session->client = route.client;
 	session->target = route.target;
+	if (reason == REASON_DONE)
+		reason = service_admit_client(session->service, &session->client, clock_now_ms(),
+					      &session->client_place);
+	if (reason == REASON_DONE)
+		reason = route_enter(session->service, &route, &session->pseudo_ipv4);
 	if (reason != REASON_DONE) {
 		session_close(session, reason);
 		return;

@@ -13,7 +13,7 @@ static bool is_orderly(enum close_reason reason)
 {
 	return reason == REASON_DONE || reason == REASON_CLIENT_CLOSED_EARLY ||
 	       reason == REASON_IDLE_TIMEOUT || reason == REASON_HALF_CLOSE_TIMEOUT ||
-	       reason == REASON_SHUTDOWN;
+	       reason == REASON_HEALTH_CHECK || reason == REASON_SHUTDOWN;
 }
 
 /* Whether a side has been sent and has acknowledged all it was to get, and all from it was read. */
@@ -45,7 +45,8 @@ static void close_side(struct session *session, struct relay_end *end, enum clos
 		sock_abort(end->fd);
 		return;
 	}
-	reset_take(listener->resets, end->fd, foreign, mark, session->service);
+	reset_take(listener->resets, end->fd, foreign, mark, session->service,
+		   session->client_place);
 }
 
 void session_end_take(struct session *session, struct session_end *end)
@@ -66,9 +67,9 @@ void session_end_take(struct session *session, struct session_end *end)
 void session_end_close(struct session *session, enum close_reason reason, struct session_end *end)
 {
 	const struct conf_listener *conf = session_conf(session);
+	const struct addr source = session_source(session);
 	bool orderly = is_orderly(reason) && !end->client.reset && !end->backend.reset;
 
 	close_side(session, &end->client, reason, orderly, conf->listen_transparent, 0);
-	close_side(session, &end->backend, reason, orderly, addr_is_set(&session->source),
-		   conf->mark);
+	close_side(session, &end->backend, reason, orderly, addr_is_set(&source), conf->mark);
 }

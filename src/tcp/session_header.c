@@ -5,6 +5,7 @@
 #include <event2/buffer.h>
 #include <event2/event.h>
 
+#include "service/bad_header.h"
 #include "service/tlv_copy.h"
 #include "tcp/session_dial.h"
 #include "tcp/tcp_listener.h"
@@ -15,6 +16,7 @@ _Static_assert(RELAY_READ_MAX >= HEADER_READER_FIRST_MAX, "headers are read into
 static int keep(struct session *session, const struct header_reading *reading)
 {
 	session->header_version = reading->header.version;
+	session->is_check = reading->header.command == PROXY_COMMAND_LOCAL;
 	if (tlv_copy_new(&reading->header, &session->tlvs) < 0)
 		return -1;
 	if (reading->payload_len == 0)
@@ -38,6 +40,18 @@ static void on_whole(struct session *session, struct header_reading *reading)
 	reading->header.tlvs_len = 0;
 	header_reader_fini(&session->header);
 	session_dial_start(session, &reading->header);
+}
+
+static void on_invalid(struct session *session, const struct header_reading *reading)
+{
+	const struct bad_header bad = {
+	    .error = reading->error,
+	    .bytes = reading->bytes,
+	    .len = reading->len,
+	};
+
+	session->bad_header = &bad;
+	session_close(session, REASON_HEADER_INVALID);
 }
 
 static void on_readable(evutil_socket_t fd, short what, void *arg);
@@ -65,12 +79,12 @@ static void on_readable(evutil_socket_t fd, short what, void *arg)
 		wait_for_more(session);
 		break;
 	case HEADER_INVALID:
-		session->header_error = reading.error;
-		session_close(session, REASON_HEADER_INVALID);
+		on_invalid(session, &reading);
 		break;
 	case HEADER_CLOSED:
 		/* FIN or reset: either way there is nobody left to serve. */
-		session_close(session, REASON_CLIENT_CLOSED_EARLY);
+		session_close(session, session->header.len == 0 ? REASON_HEALTH_CHECK
+								: REASON_CLIENT_CLOSED_EARLY);
 		break;
 	case HEADER_NO_MEMORY:
 		session_close(session, REASON_INTERNAL);

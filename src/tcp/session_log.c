@@ -6,13 +6,16 @@
 
 #include "base/clock.h"
 #include "proxyproto/proxy_header.h"
+#include "service/bad_header.h"
+#include "service/pseudo_ipv4.h"
 #include "tcp/tcp_listener.h"
 
 static void put_ends(struct log_line *line, const struct session *session)
 {
 	log_line_str(line, "listener", session_conf(session)->name);
 	log_line_addr(line, "peer", &session->peer);
-	log_line_addr(line, "client", &session->source);
+	log_line_addr(line, "client", &session->client);
+	pseudo_ipv4_log(&session->client, session->pseudo_ipv4, line);
 	log_line_addr(line, "backend", &session->target);
 }
 
@@ -38,23 +41,10 @@ void session_log_end(const struct session *session, enum close_reason reason,
 	tlv_copy_log(session->tlvs, &line);
 	if (session->any_port)
 		log_line_str(&line, "source_port", "ephemeral");
-	if (session->header_error != PROXY_ERROR_NONE)
-		log_line_str(&line, "error", proxy_error_name(session->header_error));
+	if (session->bad_header != NULL)
+		bad_header_log(session->bad_header, &line);
 	else if (session->error != 0)
 		log_line_str(&line, "error", strerror_r(session->error, error, sizeof(error)));
-	log_line_end(&line);
-}
-
-void session_log_refused(struct service *service, const struct addr *peer, enum close_reason reason)
-{
-	struct log_line line;
-
-	if (!service_may_log(service, reason, clock_now_ms()))
-		return;
-	log_line_begin(&line, reason_level(reason));
-	log_line_str(&line, "listener", service->conf->name);
-	log_line_addr(&line, "peer", peer);
-	log_line_str(&line, "reason", reason_name(reason));
 	log_line_end(&line);
 }
 

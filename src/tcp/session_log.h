@@ -14,10 +14,6 @@
 void session_log_end(const struct session *session, enum close_reason reason,
 		     const struct relay_progress *progress);
 
-/* The same for a peer that was turned away before there was a session. */
-void session_log_refused(struct service *service, const struct addr *peer,
-			 enum close_reason reason);
-
 /* A step on the way, at debug level. */
 void session_log_step(const struct session *session, const char *step);
 

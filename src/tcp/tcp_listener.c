@@ -10,7 +10,7 @@
 #include "base/clock.h"
 #include "net/accept.h"
 #include "net/sock.h"
-#include "tcp/session_log.h"
+#include "service/refusal.h"
 
 /* How long accepting pauses when descriptors or memory ran out: the queue is the kernel's. */
 #define SHORTAGE_PAUSE_MS 100
@@ -53,7 +53,7 @@ static void refuse(struct tcp_listener *listener, int fd, const struct addr *pee
 {
 	listener->ended++;
 	stats_add(&listener->common.stats->closed[reason], 1);
-	session_log_refused(listener->common.service, peer, reason);
+	refusal_log(listener->common.service, &(struct refusal){.peer = peer, .reason = reason});
 	sock_abort(fd);
 }
 

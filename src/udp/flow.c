@@ -43,7 +43,7 @@ static int dial_from_port(struct flow *flow, const struct client_pair *pair,
 static int dial_from_any_port(struct flow *flow, const struct client_pair *pair,
 			      struct dial_request *request, enum close_reason *reason)
 {
-	request->any_port = addr_is_set(&flow->source);
+	request->any_port = addr_is_set(&request->source);
 	/* Flows from mmproxy's own address are nobody else's. */
 	if (request->any_port) {
 		flow->client_path = client_path_join(&flow->group->registry->paths, pair);
@@ -54,24 +54,24 @@ static int dial_from_any_port(struct flow *flow, const struct client_pair *pair,
 	return dial(request, reason);
 }
 
-static int dial_target(struct flow *flow, enum close_reason *reason)
+static int dial_target(struct flow *flow, const struct addr *source, enum close_reason *reason)
 {
 	const struct conf_listener *conf = flow->service->conf;
 	struct dial_request request = {
-	    .source = flow->source,
+	    .source = *source,
 	    .target = flow->target,
 	    .mark = conf->mark,
 	    .datagrams = true,
 	};
 	const struct client_pair pair = {
-	    .source = flow->source,
+	    .source = *source,
 	    .target = flow->target,
 	    .listener = flow->service->ledger->first_address,
 	};
 	int fd;
 
-	flow->any_port = addr_is_set(&flow->source) && conf->source_port == CONF_SOURCE_EPHEMERAL;
-	if (addr_port(&flow->source) == 0 || flow->any_port)
+	flow->any_port = addr_is_set(source) && conf->source_port == CONF_SOURCE_EPHEMERAL;
+	if (addr_port(source) == 0 || flow->any_port)
 		return dial_from_any_port(flow, &pair, &request, reason);
 	fd = dial_from_port(flow, &pair, &request, reason);
 	if (fd >= 0 || *reason != REASON_SOURCE_CONFLICT ||
@@ -95,11 +95,12 @@ struct flow *flow_dial(struct flow_group *group, const struct flow_key *key,
 	flow->group = group;
 	flow->service = group->service;
 	flow->links.key = *key;
-	flow->source = route->source;
+	flow->client = route->client;
 	flow->target = route->target;
 	flow->first_segment = UDP_SEGMENT_NONE;
 	flow->read_batch = 1;
-	flow->fd = dial_target(flow, reason);
+	*reason = route_enter(flow->service, route, &flow->pseudo_ipv4);
+	flow->fd = *reason == REASON_DONE ? dial_target(flow, &route->source, reason) : -1;
 	if (flow->fd < 0) {
 		flow_abandon(flow);
 		return NULL;
@@ -116,6 +117,7 @@ void flow_abandon(struct flow *flow)
 		TAILQ_REMOVE(&flow->waiting_for->waiting, flow, waiting);
 	sock_close(flow->fd);
 	client_path_leave(&flow->group->registry->paths, flow->client_path);
+	pseudo_ipv4_leave(flow->pseudo_ipv4);
 	tlv_copy_free(flow->tlvs);
 	free(flow);
 }
@@ -127,7 +129,7 @@ void flow_describe(const struct flow *flow, struct listener_view *view, struct a
 	*view = (struct listener_view){
 	    .service = flow->service,
 	    .peer = peer,
-	    .client = &flow->source,
+	    .client = &flow->client,
 	    .target = &flow->target,
 	    .bytes = {flow->bytes[STATS_UP], flow->bytes[STATS_DOWN]},
 	    .opened_ms = flow->opened_ms,

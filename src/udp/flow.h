@@ -40,15 +40,18 @@ struct flow {
 	uint32_t last_segment;
 	uint8_t read_batch; /* messages to ask for at the next reading */
 	bool any_port;	    /* not the client's port: it is taken, or need not be kept */
+	bool is_check;	    /* by its LOCAL header, the load balancer's own */
 	int header_version; /* of the datagram that started it; 0: none */
-	struct addr source; /* the client's address; AF_UNSPEC: mmproxy's own is used */
+	struct addr client; /* AF_UNSPEC: none */
 	struct addr target;
+	struct client_place *client_place; /* NULL: the client has no limits */
 	int64_t opened_ms;
 	uint64_t datagrams[2]; /* by enum stats_direction */
 	uint64_t bytes[2];
 	uint64_t dropped;
 	uint64_t icmp_errors;
-	struct tlv_copy *tlvs; /* or NULL */
+	struct pseudo_ipv4 *pseudo_ipv4; /* whose address the source is; NULL: nobody else's */
+	struct tlv_copy *tlvs;		 /* or NULL */
 };
 
 /*

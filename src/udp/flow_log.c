@@ -1,9 +1,10 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
-/* What the log says of flows and of datagrams that belong to none. */
+/* What the log says of flows. */
 #include "udp/flow_log.h"
 
 #include "base/clock.h"
 #include "base/stats.h"
+#include "service/pseudo_ipv4.h"
 
 void flow_log_end(const struct flow *flow, enum close_reason reason)
 {
@@ -18,7 +19,8 @@ void flow_log_end(const struct flow *flow, enum close_reason reason)
 	log_line_begin(&line, reason_level(reason));
 	log_line_str(&line, "listener", service->conf->name);
 	log_line_addr(&line, "peer", &peer);
-	log_line_addr(&line, "client", &flow->source);
+	log_line_addr(&line, "client", &flow->client);
+	pseudo_ipv4_log(&flow->client, flow->pseudo_ipv4, &line);
 	log_line_addr(&line, "backend", &flow->target);
 	log_line_str(&line, "reason", reason_name(reason));
 	log_line_str(&line, "header", proxy_version_name(flow->header_version));
@@ -34,25 +36,5 @@ void flow_log_end(const struct flow *flow, enum close_reason reason)
 	tlv_copy_log(flow->tlvs, &line);
 	if (flow->any_port)
 		log_line_str(&line, "source_port", "ephemeral");
-	log_line_end(&line);
-}
-
-void flow_log_refused(struct service *service, const struct addr *peer, const struct addr *client,
-		      const struct addr *backend, enum close_reason reason, enum proxy_error error)
-{
-	struct log_line line;
-
-	if (!service_may_log(service, reason, clock_now_ms()))
-		return;
-	log_line_begin(&line, reason_level(reason));
-	log_line_str(&line, "listener", service->conf->name);
-	log_line_addr(&line, "peer", peer);
-	if (addr_is_set(client))
-		log_line_addr(&line, "client", client);
-	if (addr_is_set(backend))
-		log_line_addr(&line, "backend", backend);
-	log_line_str(&line, "reason", reason_name(reason));
-	if (error != PROXY_ERROR_NONE)
-		log_line_str(&line, "error", proxy_error_name(error));
 	log_line_end(&line);
 }

@@ -6,8 +6,8 @@
 
 #include "proxyproto/proxy_datagram.h"
 #include "proxyproto/proxy_spp.h"
+#include "service/refusal.h"
 #include "udp/flow_life.h"
-#include "udp/flow_log.h"
 #include "udp/flow_up.h"
 
 /* Times that other workers are asked to make room for one datagram. */
@@ -34,11 +34,18 @@ static const struct conf_listener *conf_of(const struct intake *intake)
 static void drop(const struct intake *intake, const struct arrival *arrival,
 		 enum close_reason reason)
 {
+	const struct refusal refusal = {
+	    .peer = &intake->peer,
+	    .client = &arrival->route.client,
+	    .backend = &arrival->route.target,
+	    .bad = {.error = arrival->error, .bytes = arrival->bytes, .len = arrival->len},
+	    .reason = reason,
+	};
+
 	stats_add(&intake->group->stats->dropped[reason], 1);
 	/* A drain turns every new client away; one line each would be a flood. */
 	if (reason != REASON_SHUTDOWN)
-		flow_log_refused(intake->group->service, &intake->peer, &arrival->route.source,
-				 &arrival->route.target, reason, arrival->error);
+		refusal_log(intake->group->service, &refusal);
 }
 
 /* ---- new flows ---- */
@@ -152,6 +159,28 @@ static struct flow *open_routed(const struct intake *intake, const struct arriva
 	return NULL;
 }
 
+/*
+ * The same for a client who may have one more, before anybody makes way for him. What begins no
+ * flow does not count: the datagram may come again, from those that wait.
+ */
+static struct flow *open_limited(const struct intake *intake, const struct arrival *arrival,
+				 const struct flow_key *key, enum close_reason *reason)
+{
+	struct client_place *place;
+	struct flow *flow;
+
+	*reason = service_admit_client(intake->group->service, &arrival->route.client,
+				       intake->now_ms, &place);
+	if (*reason != REASON_DONE)
+		return NULL;
+	flow = open_routed(intake, arrival, key, reason);
+	if (flow != NULL)
+		flow->client_place = place;
+	else
+		client_limits_undo(place, intake->now_ms);
+	return flow;
+}
+
 static struct flow *open_flow(const struct intake *intake, struct arrival *arrival,
 			      const struct flow_key *key)
 {
@@ -165,7 +194,7 @@ static struct flow *open_flow(const struct intake *intake, struct arrival *arriv
 	if (reason == REASON_DONE && refused_clients_has(&group->refused, key, intake->now_ms)) {
 		reason = REASON_SOURCE_CONFLICT;
 	} else if (reason == REASON_DONE) {
-		flow = open_routed(intake, arrival, key, &reason);
+		flow = open_limited(intake, arrival, key, &reason);
 		if (reason == REASON_SOURCE_CONFLICT)
 			refused_clients_add(&group->refused, key, intake->now_ms);
 	}
@@ -202,7 +231,7 @@ static struct flow *find_flow(const struct intake *intake, struct arrival *arriv
 		return open_flow(intake, arrival, &key);
 	/* Who may open a flow from a loopback address is who may use it. */
 	if (header != NULL && addr_is_loopback(&header->src) && !addr_is_loopback(&intake->peer)) {
-		arrival->route.source = header->src;
+		arrival->route.client = header->src;
 		drop(intake, arrival, REASON_SOURCE_INVALID);
 		return NULL;
 	}

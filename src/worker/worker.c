@@ -30,6 +30,8 @@ struct worker {
 	bool stopping;
 	atomic_bool released;
 	atomic_bool drained;
+	atomic_bool left;
+	atomic_uint_fast64_t beats;
 };
 
 /* ---- draining ---- */
@@ -85,6 +87,18 @@ static void close_sessions(struct worker *worker)
 	reset_list_stop(&worker->resets);
 }
 
+/* Without sockets there is nothing to make, and no memory to be out of. */
+static void leave(struct worker *worker)
+{
+	worker->draining = true;
+	(void)!lineup_apply(&worker->lineup, NULL, 0, NULL, NULL);
+	worker->released = true;
+	check_drained(worker);
+	worker->left = true;
+	mailbox_signal(worker->news, WORKER_HAS_RELEASED | WORKER_HAS_LEFT);
+	event_base_loopbreak(worker->base);
+}
+
 static void on_signal(unsigned signal, void *arg)
 {
 	struct worker *worker = arg;
@@ -105,6 +119,12 @@ static void on_signal(unsigned signal, void *arg)
 		close_sessions(worker);
 		worker->stopping = true;
 		check_drained(worker);
+		break;
+	case WORKER_PING:
+		stats_add(&worker->beats, 1);
+		break;
+	case WORKER_LEAVE:
+		leave(worker);
 		break;
 	}
 }
@@ -270,6 +290,7 @@ int worker_start(struct worker *worker)
 	sigset_t before;
 	int error;
 
+	worker->left = false;
 	/* Signals are the main thread's. */
 	sigfillset(&all);
 	pthread_sigmask(SIG_SETMASK, &all, &before);
@@ -296,6 +317,16 @@ bool worker_has_released(const struct worker *worker)
 bool worker_is_drained(const struct worker *worker)
 {
 	return atomic_load(&worker->drained);
+}
+
+bool worker_has_left(const struct worker *worker)
+{
+	return atomic_load(&worker->left);
+}
+
+uint64_t worker_beats(const struct worker *worker)
+{
+	return stats_get(&worker->beats);
 }
 
 void worker_join(struct worker *worker)

@@ -10,6 +10,7 @@
 
 #include <stdbool.h>
 #include <stddef.h>
+#include <stdint.h>
 
 #include "service/flow_registry.h"
 #include "service/listener.h"
@@ -22,12 +23,16 @@ enum worker_signal {
 	WORKER_CLOSE = 1 << 1, /* end all of them within a second, as WORKER_DRAIN otherwise */
 	WORKER_STOP = 1 << 2,  /* the same, and leave the loop then */
 	WORKER_FLOW_ROOM = 1 << 3, /* another worker asks for room, or has made some */
+	WORKER_PING = 1 << 4,	   /* one more of worker_beats() */
+	WORKER_LEAVE = 1 << 5, /* drop every listening socket, of UDP with the flows, and end the
+				  thread; WORKER_DRAIN otherwise */
 };
 
 /* What a worker tells the main thread, by the mailbox that it was made with. */
 enum worker_news {
 	WORKER_HAS_RELEASED = 1 << 0, /* see worker_has_released() */
 	WORKER_IS_DRAINED = 1 << 1,   /* see worker_is_drained() */
+	WORKER_HAS_LEFT = 1 << 2,     /* see worker_has_left() */
 };
 
 struct worker;
@@ -55,13 +60,14 @@ struct worker_plan {
 int worker_configure(struct worker *worker, struct worker_plan *plan)
     __attribute__((warn_unused_result));
 
-/* The same, done by the worker's thread, but not in a drain any more. The plan and its setups stay until it has come back. */
+/* The same, done by the worker's thread, but not in a drain any more. The plan and its setups stay
+ * until it has come back. */
 void worker_send_plan(struct worker *worker, struct worker_plan *plan);
 
 /* Have all sessions and flows visited (worker/visits.h). */
 void worker_send_visit(struct worker *worker, struct visit *visit);
 
-/* Run the thread. Returns 0, or -1 with errno. */
+/* Run the thread, again after worker_join(). Returns 0, or -1 with errno. */
 int worker_start(struct worker *worker) __attribute__((warn_unused_result));
 
 /* Any thread. */
@@ -73,7 +79,14 @@ bool worker_has_released(const struct worker *worker);
 /* Whether a drain has come to its end. Any thread. */
 bool worker_is_drained(const struct worker *worker);
 
-/* Wait for the thread to leave its loop (WORKER_STOP). */
+/* Whether its thread is at its end after WORKER_LEAVE, and worker_start() would go on. Any thread.
+ */
+bool worker_has_left(const struct worker *worker);
+
+/* How often it has answered WORKER_PING from its loop. Any thread. */
+uint64_t worker_beats(const struct worker *worker);
+
+/* Wait for the thread to leave its loop (WORKER_STOP, WORKER_LEAVE). */
 void worker_join(struct worker *worker);
 
 /* How often a relay had to copy because there was no pipe for splicing. Any thread. */

@@ -60,7 +60,7 @@ start_example()
 	local name=$1
 
 	if ! has_ipv6; then
-		sed -i -E '/^ +listen = /s/, "\[[^"]*"//; /^ +listen = /s/\[::\]/0.0.0.0/' "$dir/$name.conf"
+		sed -i -E '/^ +listen = /s/, "\[[^"]*"//; / listen = /s/\[::\]/0.0.0.0/' "$dir/$name.conf"
 	fi
 	: >"$dir/mmproxy.log"
 	# The wrapper is a command with arguments.
@@ -122,6 +122,13 @@ balances()
 	[ "$(in_lb ss --tcp --listening --numeric --no-header "sport = :$1" | wc -l)" -ge "$families" ]
 }
 
+# server_is_up PROXY: whether haproxy's server1 runs there, and its latest check passed.
+server_is_up()
+{
+	echo "show servers state $1" | socat -t 5 - "UNIX-CONNECT:$dir/haproxy.sock" |
+		awk '$4 == "server1" && $6 == 2 && $12 == 3 { up = 1 } END { exit !up }'
+}
+
 ipv4='^203\.0\.113\.7'
 ipv6='^2001:db8:c::7'
 
@@ -148,6 +155,7 @@ expect "haproxy.conf, IPv4" "$ipv4 40001\$" "$(ask TCP4 203.0.113.1:22 40001)"
 if has_ipv6; then
 	expect "haproxy.conf, IPv6" "$ipv6 40002\$" "$(ask TCP6 '[2001:db8:c::1]:22' 40002)"
 fi
+wait_for "check that passed" server_is_up ssh
 kill "$haproxy_pid"
 stop_mmproxy
 
@@ -258,12 +266,6 @@ expect "tproxy.conf, mmproxy's log" 'backend=192\.0\.2\.80:20567 ' \
 if has_ipv6; then
 	expect "tproxy.conf, IPv6" "$ipv6 40013\$" "$(ask TCP6 '[2001:db8:8::80]:20567' 40013)"
 fi
-# HAProxy's checks reach the server: it runs, and the latest check passed.
-server_is_up()
-{
-	echo 'show servers state games' | socat -t 5 - "UNIX-CONNECT:$dir/haproxy.sock" |
-		awk '$4 == "server1" && $6 == 2 && $12 == 3 { up = 1 } END { exit !up }'
-}
-
-wait_for "check that passed" server_is_up
+# HAProxy's checks reach the server.
+wait_for "check that passed" server_is_up games
 stop_mmproxy

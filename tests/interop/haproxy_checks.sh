@@ -65,3 +65,8 @@ stop_mmproxy
 if grep -E '^(warn|error) .* reason=' "$dir/mmproxy.log"; then
 	fail "mmproxy takes health checks for failures"
 fi
+# Those that send a LOCAL header and nothing else have a count, and no lines.
+expect "the count of checks" ' health_check=[1-9]' "$(grep 'msg=totals' "$dir/mmproxy.log")"
+if grep -E ' header=v2 up=0 ' "$dir/mmproxy.log"; then
+	fail "health checks are in the log"
+fi

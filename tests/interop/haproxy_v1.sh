@@ -31,7 +31,7 @@ answer=$(in_client curl -sS --max-time 20 --local-port 40001 http://203.0.113.1:
 expect "IPv4 answer" '^you are 203\.0\.113\.7 40001$' "$answer"
 expect "IPv4 access log" '^203\.0\.113\.7 40001 "GET / ' "$(wait_for_line "$dir/access.log" ' 40001 ')"
 expect "IPv4 mmproxy log" \
-	'^info listener=web peer=198\.51\.100\.1:[0-9]+ client=203\.0\.113\.7:40001 backend=127\.0\.0\.1:8080 reason=done header=v1 ' \
+	'^info time=[^ ]+ listener=web peer=198\.51\.100\.1:[0-9]+ client=203\.0\.113\.7:40001 backend=127\.0\.0\.1:8080 reason=done header=v1 ' \
 	"$(wait_for_line "$dir/mmproxy.log" 'client=203\.0\.113\.7:40001 ')"
 
 if has_ipv6; then
@@ -39,7 +39,7 @@ if has_ipv6; then
 	expect "IPv6 answer" '^you are 2001:db8:c::7 40002$' "$answer"
 	expect "IPv6 access log" '^2001:db8:c::7 40002 ' "$(wait_for_line "$dir/access.log" ' 40002 ')"
 	expect "IPv6 mmproxy log" \
-		'^info listener=web peer=\[2001:db8:5::1\]:[0-9]+ client=\[2001:db8:c::7\]:40002 backend=\[::1\]:8080 reason=done header=v1 ' \
+		'^info time=[^ ]+ listener=web peer=\[2001:db8:5::1\]:[0-9]+ client=\[2001:db8:c::7\]:40002 backend=\[::1\]:8080 reason=done header=v1 ' \
 		"$(wait_for_line "$dir/mmproxy.log" 'client=\[2001:db8:c::7\]:40002 ')"
 
 	# The client's family chooses the target, whatever the balancer itself uses.

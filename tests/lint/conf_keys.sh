@@ -13,11 +13,12 @@ status=0
 
 # In the manual page, ".\" scope: NAME" says whose keys follow, ".It Ic KEY" names a key (or a group,
 # with a brace), ".Pq PROTOCOL only ;" the one protocol whose listeners may have it, if there is one,
-# and "default Cm VALUE" its default.
+# "needs a restart ;" that a reload does not change it, and "default Cm VALUE" its default.
 awk '
 	/^\.\\" scope: / { scope = $3 }
 	/^\.It Ic / && !/ = \{/ { key = $3; print scope "\t" key "\t-" }
 	/^\.Pq (TCP|UDP) only ;/ { print scope "\t" key "\tonly " $2 }
+	/^\.Pq .*needs a restart ;/ { print scope "\t" key "\trestart" }
 	/ default Cm / {
 		sub(/.* default Cm /, "")
 		gsub(/"/, "")
@@ -53,7 +54,7 @@ has()
 claims_default()
 {
 	awk -F '\t' -v scope="$1" -v key="$2" \
-		'$1 == scope && $2 == key && $3 != "-" && $3 !~ /^only / { found = 1 }
+		'$1 == scope && $2 == key && $3 != "-" && $3 !~ /^(only .*|restart)$/ { found = 1 }
 		END { exit !found }' "$work/man"
 }
 
@@ -65,7 +66,7 @@ complain()
 
 "$table" >"$work/table"
 [ -s "$work/table" ] || complain "$table prints no key"
-while IFS=$'\t' read -r scope key state default readers; do
+while IFS=$'\t' read -r scope key state default readers change; do
 	if ! has man "$scope" "$key"; then
 		complain "man/mmproxy.conf.5: no \".It Ic $key\" for the $state key $scope.$key"
 	elif [ "$default" != - ] && ! has man "$scope" "$key" "$default"; then
@@ -80,6 +81,11 @@ while IFS=$'\t' read -r scope key state default readers; do
 			complain "man/mmproxy.conf.5: $scope.$key is not for $protocol only"
 		fi
 	done
+	if [ "$change" = restart ] && ! has man "$scope" "$key" restart; then
+		complain "man/mmproxy.conf.5: $scope.$key is not said to need a restart"
+	elif [ "$change" != restart ] && has man "$scope" "$key" restart; then
+		complain "man/mmproxy.conf.5: $scope.$key needs no restart"
+	fi
 	if [ "$state" = planned ]; then
 		! has sample "$scope" "$key" || complain "etc/mmproxy.conf: $scope.$key is not built"
 	elif ! has sample "$scope" "$key"; then

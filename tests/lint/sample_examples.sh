@@ -49,7 +49,7 @@ for name in "${examples[@]}"; do
 		complain "$name: has to be filled in"
 	# Whoever may connect may claim any address.
 	"$MMPROXY" --show-config -c "$work/$name.conf" >"$work/$name.shown"
-	[ "$(grep -c 'listen = ' "$work/$name.shown")" = "$(grep -c -E 'allowed_subnets(_file)? = ' "$work/$name.shown")" ] ||
+	[ "$(grep -c 'protocol = ' "$work/$name.shown")" = "$(grep -c -E 'allowed_subnets(_file)? = ' "$work/$name.shown")" ] ||
 		complain "$name: anybody may connect"
 done
 
@@ -93,8 +93,9 @@ for name in "${examples[@]}"; do
 	block "$name" 'without it:$|return routes for it:$' >"$work/$name.routes" || status=1
 	unshare "${who[@]}" --net \
 		sh "$work/run_example" "$work" "$name" "${addresses[@]}" || complain "$name: does not start"
-	# Which users there are is not the example's affair.
-	! grep -E '^(warn|error) ' "$work/$name.log" | grep -v 'there is no user' ||
+	# Which users and servers there are is not the example's affair.
+	! grep -E '^(warn|error) ' "$work/$name.log" |
+		grep -v -e 'there is no user' -e 'health port closed' ||
 		complain "$name: does not start without a warning"
 done
 
@@ -108,7 +109,9 @@ for name in haproxy tproxy; do
 	haproxy -c -f "$work/haproxy.cfg" >"$work/said" 2>&1 || complain "$name: haproxy refuses its lines"
 	! grep -i -E 'warning|alert' "$work/said" || complain "$name: haproxy warns"
 done
-says haproxy 'server .* 198\.51\.100\.2:2222 ' "$(block haproxy 'haproxy\.cfg')"
+says haproxy 'server .* 198\.51\.100\.2:2222 .* check port 8081$' "$(block haproxy 'haproxy\.cfg')"
+grep -q 'health = { listen = "\[::\]:8081"; };' "$work/haproxy.conf" ||
+	complain "haproxy: what it checks is not the health port"
 
 lines=$(block nginx-stream 'nginx\.conf') || status=1
 says nginx-stream '^ *proxy_protocol on;' "$lines"

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
-/* What operators read: lines and their fields, JSON, levels, files that are rotated, limits. */
+/* What operators read: lines and their fields, JSON, levels, limits. */
 #include <signal.h>
 #include <stdbool.h>
 #include <stdio.h>
@@ -12,6 +12,7 @@
 #include "harness.h"
 #include "peer.h"
 #include "sender.h"
+#include "udp.h"
 
 static struct sender_header header;
 
@@ -80,6 +81,91 @@ START_TEST(a_failure_is_a_warning_with_its_error)
 	ck_assert_int_eq(strncmp(line, "warn listener=t peer=127.0.0.1:", 31), 0);
 	ck_assert_ptr_nonnull(strstr(line, " error=signature"));
 	ck_assert_ptr_nonnull(strstr(line, " header=none "));
+}
+END_TEST
+
+/* What comes in the place of a header, and how the log shows it. */
+struct stranger {
+	const char *bytes;
+	size_t len;
+	const char *fields;
+};
+
+#define STRANGER(bytes, fields)                  \
+	{                                        \
+		bytes, sizeof(bytes) - 1, fields \
+	}
+
+static const struct stranger strangers[] = {
+    STRANGER("SSH-2.0-OpenSSH_9.2p1\r\n",
+	     " error=signature got=\"SSH-2.0-OpenSSH_9.2p1\\x0d\\x0a\" looks_like=ssh"),
+    STRANGER("\x16\x03\x01\x02\x00\x01\x00",
+	     " error=signature got=\"\\x16\\x03\\x01\\x02\\x00\\x01\\x00\" looks_like=tls"),
+    STRANGER("POST /0123456789012345678901234567890123456789 HTTP/1.1\r\n",
+	     " error=signature got=\"POST /01234567890123456789012345\" looks_like=http"),
+    STRANGER("\x7f\n\x1b[2J", " error=signature got=\"\\x7f\\x0a\\x1b[2J\""),
+    /* The first byte is a header's. */
+    STRANGER("PRI * HTTP/2.0\r\n\r\nSM\r\n\r\n",
+	     " error=signature got=\"PRI * HTTP/2.0\\x0d\\x0a\\x0d\\x0aSM\\x0d\\x0a\\x0d\\x0a\" "
+	     "looks_like=http"),
+};
+
+#define STRANGERS (int)(sizeof(strangers) / sizeof(strangers[0]))
+
+static void expect_stranger(const struct stranger *stranger)
+{
+	const char *line = daemon_log_await("warn ", "reason=header_invalid", stranger->fields);
+
+	ck_assert_str_eq(line + strlen(line) - strlen(stranger->fields), stranger->fields);
+	ck_assert_uint_eq(daemon_log_count("reason=header_invalid", "peer="), 1);
+}
+
+START_TEST(what_came_for_a_header_is_shown)
+{
+	int client;
+
+	daemon_start("");
+	client = peer_connect("127.0.0.1:0", LISTEN_V4);
+	peer_send(client, strangers[_i].bytes, strangers[_i].len);
+	peer_expect_closed(client);
+	expect_stranger(&strangers[_i]);
+}
+END_TEST
+
+START_TEST(what_came_in_a_datagram_is_shown)
+{
+	int client = udp_open("127.0.0.1:0");
+
+	daemon_start_udp("");
+	udp_send(client, LISTEN_V4, strangers[_i].bytes, strangers[_i].len);
+	expect_stranger(&strangers[_i]);
+}
+END_TEST
+
+/* Of the bytes that have come until one was wrong, all are there. */
+START_TEST(what_came_in_pieces_is_shown)
+{
+	int client;
+
+	daemon_start("");
+	client = peer_connect("127.0.0.1:0", LISTEN_V4);
+	peer_send_text(client, "PRO");
+	peer_await_read(client);
+	peer_send_text(client, "TOCOL");
+	peer_expect_closed(client);
+	daemon_log_await("reason=header_invalid", "error=signature", " got=PROTOCOL");
+}
+END_TEST
+
+START_TEST(a_header_of_another_kind_is_shown)
+{
+	int client = udp_open("127.0.0.1:0");
+
+	daemon_start_udp("udp_header = \"spp\";");
+	sender_v2_udp(&header, CONNECTION_CLIENT, NULL);
+	udp_send(client, LISTEN_V4, header.bytes, header.len);
+	daemon_log_await("reason=header_invalid", "error=spp_magic",
+			 " got=\"\\x0d\\x0a\\x0d\\x0a\\x00\\x0d\\x0aQUIT\\x0a!");
 }
 END_TEST
 
@@ -167,7 +253,7 @@ START_TEST(json_lines_are_objects)
 	fail_once();
 	send_hostile_tlvs(backend);
 	daemon_log_await("\"listener\":\"t\"", "\"reason\":\"header_invalid\"",
-			 "\"error\":\"signature\"");
+			 "\"got\":\"GET / HTTP/1.1\\\\x0d\\\\x0a\\\\x0d\\\\x0a\"");
 	daemon_log_await("\"client\":\"203.0.113.8:40000\"", "\"reason\":\"done\"", "\"up\":2");
 	daemon_log_await("\"client\":\"203.0.113.7:40000\"", "\"reason\":\"done\"", "\"tlv_vpce\"");
 	daemon_stop();
@@ -202,83 +288,6 @@ START_TEST(levels_choose_what_is_logged)
 	ck_assert_uint_eq(daemon_log_count("warn ", "reason=header_invalid"), row->failures);
 	ck_assert_uint_eq(daemon_log_count("info ", "reason=done"), row->ends);
 	ck_assert_uint_eq(daemon_log_count("debug ", NULL), 0);
-}
-END_TEST
-
-/* ---- files ---- */
-
-static bool file_has(const char *path, const char *text)
-{
-	char *content = harness_read(path);
-	bool found = strstr(content, text) != NULL;
-
-	free(content);
-	return found;
-}
-
-START_TEST(a_file_is_opened_again_after_rotation)
-{
-	const char *path = harness_path("target.log");
-	const char *rotated = harness_path("target.log.1");
-	int backend = peer_listen(BACKEND_V4);
-	char log[512];
-	int client;
-
-	snprintf(log, sizeof(log), "target = \"%s\";", path);
-	start(log);
-	connection_try(backend, "203.0.113.1:40000");
-	HARNESS_AWAIT(file_has(path, "client=203.0.113.1:40000"));
-	ck_assert(file_has(path, "time="));
-	client = sender_open_v1("203.0.113.9:40000");
-	peer_accept_from(backend, "203.0.113.9:40000");
-	ck_assert_int_eq(rename(path, rotated), 0);
-	daemon_signal(SIGUSR1);
-	/* From here on lines go to a new file, and none is lost on the way. */
-	for (unsigned i = 0; !file_has(path, "reason=done"); i++) {
-		char who[64];
-
-		snprintf(who, sizeof(who), "203.0.113.2:%u", 20000 + i);
-		connection_try(backend, who);
-		ck_assert_uint_lt(i, 20000);
-	}
-	peer_close(client);
-	ck_assert(file_has(rotated, "client=203.0.113.1:40000"));
-	ck_assert(!file_has(path, "client=203.0.113.1:40000"));
-	/* Standard error had no lines of connections. */
-	ck_assert_uint_eq(daemon_log_count("reason=", NULL), 0);
-}
-END_TEST
-
-START_TEST(a_file_that_cannot_be_opened_again_ends_nothing)
-{
-	int backend = peer_listen(BACKEND_V4);
-	char log[512];
-
-	harness_shell("mkdir %s", harness_path("logs"));
-	snprintf(log, sizeof(log), "target = \"%s\";", harness_path("logs/target.log"));
-	start(log);
-	harness_shell("mv %s %s", harness_path("logs"), harness_path("gone"));
-	daemon_signal(SIGUSR1);
-	HARNESS_AWAIT(file_has(harness_path("gone/target.log"), "error "));
-	connection_try(backend, CONNECTION_CLIENT);
-	HARNESS_AWAIT(file_has(harness_path("gone/target.log"), "reason=done"));
-}
-END_TEST
-
-START_TEST(a_file_that_cannot_be_opened_is_an_error_at_the_start)
-{
-	static struct command_result result;
-	struct command command;
-
-	daemon_command(&command);
-	command_add(&command, "-c");
-	command_add(&command,
-		    harness_write("bad.conf", "log = { target = \"/nonexistent/dir/file.log\"; };\n"
-					      "listeners = ( { name = \"t\"; listen = \"" LISTEN_V4
-					      "\"; " DAEMON_TARGETS " } );\n"));
-	command_run(&command, &result);
-	ck_assert_int_eq(result.exit_code, 1);
-	ck_assert_ptr_nonnull(strstr(result.err, "/nonexistent/dir/file.log"));
 }
 END_TEST
 
@@ -322,8 +331,8 @@ START_TEST(a_burst_of_failures_is_limited_and_counted)
 	ck_assert_uint_ge(shown, 10);
 	ck_assert_uint_le(shown, 10 * seconds);
 	/* Another reason has its own allowance. */
-	peer_reset(peer_connect("127.0.0.1:0", LISTEN_V4));
-	daemon_log_await("reason=client_closed_early", NULL, NULL);
+	peer_expect_closed(sender_open_v2("0.0.0.0:1"));
+	daemon_log_await("reason=source_invalid", "peer=", NULL);
 }
 END_TEST
 
@@ -360,19 +369,19 @@ static Suite *log_suite(void)
 	TCase *text = harness_case(suite, "text", 60);
 	TCase *json = harness_case(suite, "json", 60);
 	TCase *levels_case = harness_case(suite, "levels", 60);
-	TCase *files = harness_case(suite, "files", 60);
 	TCase *limits = harness_case(suite, "limits", 60);
 
 	tcase_add_test(text, an_end_has_all_its_fields);
 	tcase_add_test(text, a_failure_is_a_warning_with_its_error);
+	tcase_add_loop_test(text, what_came_for_a_header_is_shown, 0, STRANGERS);
+	tcase_add_loop_test(text, what_came_in_a_datagram_is_shown, 0, STRANGERS);
+	tcase_add_test(text, what_came_in_pieces_is_shown);
+	tcase_add_test(text, a_header_of_another_kind_is_shown);
 	tcase_add_test(text, tlvs_are_shown_and_escaped);
 	tcase_add_test(text, a_plain_tlv_is_shown_plainly);
 	tcase_add_test(json, json_lines_are_objects);
 	tcase_add_loop_test(levels_case, levels_choose_what_is_logged, 0,
 			    (int)(sizeof(levels) / sizeof(levels[0])));
-	tcase_add_test(files, a_file_is_opened_again_after_rotation);
-	tcase_add_test(files, a_file_that_cannot_be_opened_again_ends_nothing);
-	tcase_add_test(files, a_file_that_cannot_be_opened_is_an_error_at_the_start);
 	tcase_add_test(limits, a_burst_of_failures_is_limited_and_counted);
 	tcase_add_test(limits, what_was_left_out_is_counted_at_the_end_too);
 	tcase_add_test(limits, healthy_ends_are_not_limited);

@@ -4,7 +4,10 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/wait.h>
+#include <unistd.h>
 
+#include "command.h"
 #include "connection.h"
 #include "daemon.h"
 #include "harness.h"
@@ -247,6 +250,38 @@ START_TEST(what_is_not_its_own_stays)
 }
 END_TEST
 
+/* As a successor does, or the child that a restart leaves open connections to. */
+START_TEST(the_last_process_removes)
+{
+	struct command command;
+	struct connection old;
+	int first = peer_listen(BACKEND_V4);
+	char *before = routes_dump();
+	int status;
+	pid_t other;
+
+	daemon_start_config(MANAGE LISTENERS(LISTENER("t", "7000", FIRST_V4)));
+	connection_open(&old, first, CONNECTION_CLIENT);
+	daemon_command(&command);
+	command_add(&command, "-c");
+	command_add(&command, harness_write("other.conf", DAEMON_AS_ROOT MANAGE LISTENERS(
+							      LISTENER("o", "7001", SECOND_V4))));
+	other = command_start(&command, STDERR_FILENO, STDERR_FILENO);
+	HARNESS_AWAIT(routes_count(OTHER_RULE) == 1);
+	/* What the second one does not need is needed by the first. */
+	ck_assert_uint_eq(routes_count(FIRST_RULE), 1);
+	connection_check(&old);
+	connection_finish(&old);
+	daemon_stop();
+	ck_assert_uint_eq(routes_count(OTHER_RULE), 1);
+	HARNESS_AWAIT(routes_count(FIRST_RULE) == 0);
+	ck_assert_int_eq(kill(other, SIGTERM), 0);
+	ck_assert_int_eq(waitpid(other, &status, 0), other);
+	ck_assert(WIFEXITED(status) && WEXITSTATUS(status) == 0);
+	assert_as_before(before);
+}
+END_TEST
+
 static Suite *life_suite(void)
 {
 	Suite *suite = suite_create("net_routing_life");
@@ -258,6 +293,7 @@ static Suite *life_suite(void)
 	tcase_add_test(life, what_is_open_keeps_its_routes);
 	tcase_add_test(life, a_reload_that_cannot_be_changes_nothing);
 	tcase_add_test(life, what_others_remove_is_restored);
+	tcase_add_test(life, the_last_process_removes);
 	tcase_add_test(life, a_fight_is_bounded);
 	tcase_add_test(life, what_is_not_its_own_stays);
 	if (!harness_has_tool("nft"))

@@ -20,6 +20,38 @@ void command_add(struct command *command, const char *arg)
 	command->argv[command->argc] = NULL;
 }
 
+void command_pass(struct command *command, int fd, const char *name)
+{
+	size_t len = strlen(command->passed_names);
+
+	ck_assert_uint_lt(command->passed_count, COMMAND_PASSED_MAX);
+	snprintf(command->passed_names + len, sizeof(command->passed_names) - len, "%s%s",
+		 command->passed_count > 0 ? ":" : "", name);
+	command->passed[command->passed_count++] = fd;
+}
+
+/* Put them where they are looked for, and close the rest: Check's own are nobody else's. */
+static void pass_descriptors(const struct command *command)
+{
+	const int first = STDERR_FILENO + 1;
+	int high[COMMAND_PASSED_MAX];
+	char text[32];
+
+	for (size_t i = 0; i < command->passed_count; i++)
+		high[i] = fcntl(command->passed[i], F_DUPFD, first + COMMAND_PASSED_MAX);
+	for (size_t i = 0; i < command->passed_count; i++)
+		if (dup2(high[i], first + (int)i) < 0)
+			_exit(123);
+	close_range((unsigned)first + (unsigned)command->passed_count, ~0U, 0);
+	if (command->passed_count == 0)
+		return;
+	snprintf(text, sizeof(text), "%d", (int)getpid());
+	setenv("LISTEN_PID", text, 1);
+	snprintf(text, sizeof(text), "%zu", command->passed_count);
+	setenv("LISTEN_FDS", text, 1);
+	setenv("LISTEN_FDNAMES", command->passed_names, 1);
+}
+
 static _Noreturn void become(const struct command *command, pid_t parent, int out_fd, int err_fd)
 {
 	prctl(PR_SET_PDEATHSIG, SIGKILL);
@@ -34,8 +66,7 @@ static _Noreturn void become(const struct command *command, pid_t parent, int ou
 			_exit(125);
 	if (dup2(out_fd, STDOUT_FILENO) < 0 || dup2(err_fd, STDERR_FILENO) < 0)
 		_exit(124);
-	/* Check's own descriptors are nobody else's. */
-	close_range(3, ~0U, 0);
+	pass_descriptors(command);
 	/* argv is never written to; execvp(3) takes char * for history's sake. */
 	execvp(command->argv[0], (char **)(uintptr_t)command->argv);
 	dprintf(STDERR_FILENO, "cannot run %s\n", command->argv[0]);

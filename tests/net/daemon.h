@@ -95,6 +95,9 @@ unsigned daemon_fd_count(void);
 unsigned daemon_cpu_ms(void);
 unsigned daemon_thread_count(void);
 
+/* The workers' threads, max of them at most; returns how many. */
+unsigned daemon_worker_threads(pid_t *tids, unsigned max);
+
 /* Wait until it has no more than count descriptors open. */
 void daemon_await_fd_count(unsigned count);
 

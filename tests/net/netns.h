@@ -14,6 +14,12 @@ bool netns_is_available(void);
  */
 int netns_enter(void);
 
+/*
+ * Have this process and its children keep their mounts to themselves. Returns whether it may mount
+ * then; says so on standard output when it may not.
+ */
+bool netns_enter_mounts(void);
+
 /* Bring loopback up, and route what backends answer to foreign addresses back to this host. */
 void netns_set_up_loopback(void);
 

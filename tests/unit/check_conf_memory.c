@@ -8,6 +8,8 @@
 
 #include <libconfig.h>
 
+#include "conf/conf_change.h"
+
 #include "check_conf.h"
 
 /* A listener's keys that every small file here has. */
@@ -132,6 +134,27 @@ START_TEST(test_each_failed_allocation_is_a_mistake)
 }
 END_TEST
 
+START_TEST(test_each_failed_allocation_of_a_comparison)
+{
+	struct conf *conf = conf_text_good("listeners = ( { " BASICS "} );");
+	struct conf_change change;
+	int result;
+
+	for (int i = 0; i < 3; i++) {
+		until_failure = i;
+		result = conf_change_init(&change, conf, conf);
+		until_failure = -1;
+		ck_assert_int_eq(result, -1);
+	}
+	until_failure = 3;
+	result = conf_change_init(&change, conf, conf);
+	until_failure = -1;
+	ck_assert_int_eq(result, 0);
+	conf_change_fini(&change);
+	conf_unref(conf);
+}
+END_TEST
+
 /* Sanitizers need more address space than there is. */
 #if !defined(__SANITIZE_ADDRESS__) && !defined(__SANITIZE_THREAD__)
 
@@ -218,6 +241,7 @@ int main(void)
 	tcase_set_timeout(tcase, 60);
 	tcase_add_checked_fixture(tcase, conf_dir_setup, conf_dir_teardown);
 	tcase_add_test(tcase, test_each_failed_allocation_is_a_mistake);
+	tcase_add_test(tcase, test_each_failed_allocation_of_a_comparison);
 #if !defined(__SANITIZE_ADDRESS__) && !defined(__SANITIZE_THREAD__)
 	if (!has_valgrind())
 		tcase_add_test(tcase, test_memory_that_is_out_is_a_mistake);

@@ -6,6 +6,7 @@
 #include <limits.h>
 #include <pthread.h>
 #include <signal.h>
+#include <stdatomic.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -55,6 +56,16 @@ static const char *read_log(void)
 	text[fread(text, 1, sizeof(text) - 1, file)] = '\0';
 	fclose(file);
 	return text;
+}
+
+/* The last 8 KiB of the log. */
+static const char *read_tail(void)
+{
+	struct stat status;
+
+	ck_assert_int_eq(stat(path, &status), 0);
+	start_offset = status.st_size > 8000 ? status.st_size - 8000 : 0;
+	return read_log();
 }
 
 /* ---- many threads ---- */
@@ -134,6 +145,131 @@ START_TEST(threads_do_not_tear_or_lose_lines)
 	ck_assert_uint_eq(crowd.left_out, log_left_out() - before);
 	if (_i == 0)
 		ck_assert_uint_eq(crowd.left_out, 0);
+}
+END_TEST
+
+/* ---- another target ---- */
+
+static atomic_bool crowd_is_done;
+
+static void *log_crowd(void *arg)
+{
+	(void)arg;
+	run_threads();
+	atomic_store(&crowd_is_done, true);
+	return NULL;
+}
+
+static void count_more(struct crowd *sum, const char *file_path)
+{
+	struct crowd crowd;
+	FILE *file = fopen(file_path, "r");
+
+	ck_assert_ptr_nonnull(file);
+	count_file(&crowd, file);
+	fclose(file);
+	sum->lines += crowd.lines;
+	sum->left_out += crowd.left_out;
+}
+
+static size_t count_descriptors(void)
+{
+	size_t count = 0;
+
+	for (int fd = 0; fd < 256; fd++)
+		count += fcntl(fd, F_GETFD) >= 0;
+	return count;
+}
+
+START_TEST(the_target_may_change_while_lines_are_written)
+{
+	size_t descriptors = count_descriptors();
+	uint64_t before = log_left_out();
+	struct crowd sum = {.lines = 0};
+	char other[PATH_MAX + 8];
+	const char *targets[] = {path, other};
+	unsigned changes = 0;
+	pthread_t thread;
+
+	snprintf(other, sizeof(other), "%s.other", path);
+	start(LOG_FORMAT_TEXT);
+	atomic_store(&crowd_is_done, false);
+	ck_assert_int_eq(pthread_create(&thread, NULL, log_crowd, NULL), 0);
+	while (!atomic_load(&crowd_is_done) || changes < 100) {
+		/* What cannot be opened changes nothing. */
+		ck_assert_int_eq(log_open("/nonexistent/log", LOG_LEVEL_ERROR, LOG_FORMAT_JSON),
+				 -1);
+		ck_assert_int_eq(log_open(targets[++changes % 2], LOG_LEVEL_INFO, LOG_FORMAT_TEXT),
+				 0);
+	}
+	pthread_join(thread, NULL);
+	ck_assert_uint_le(count_descriptors(), descriptors + 2);
+	log_close();
+	ck_assert_uint_eq(count_descriptors(), descriptors);
+	count_more(&sum, path);
+	count_more(&sum, other);
+	unlink(other);
+	ck_assert_uint_eq(sum.lines + sum.left_out, THREADS * CROWD_LINES);
+	ck_assert_uint_eq(sum.left_out, log_left_out() - before);
+}
+END_TEST
+
+START_TEST(a_stuck_writer_goes_on_with_another_target)
+{
+	char other[PATH_MAX + 8];
+
+	snprintf(other, sizeof(other), "%s.other", path);
+	ck_assert_int_eq(mkfifo(path, 0600), 0);
+	start(LOG_FORMAT_TEXT);
+	/* More than the pipe holds. */
+	run_threads();
+	ck_assert_int_eq(log_open(other, LOG_LEVEL_INFO, LOG_FORMAT_TEXT), 0);
+	unlink(path);
+	ck_assert_int_eq(rename(other, path), 0);
+	/* Until what had filled the queue has gone, lines are left out. */
+	for (int i = 0; i < 1000 && strstr(read_tail(), "msg=after") == NULL; i++) {
+		log_msg(LOG_LEVEL_INFO, "after");
+		nanosleep(&(struct timespec){.tv_nsec = 10000000}, NULL);
+	}
+	ck_assert_ptr_nonnull(strstr(read_tail(), "msg=after"));
+}
+END_TEST
+
+START_TEST(from_a_file_to_standard_error_and_back)
+{
+	size_t descriptors = count_descriptors();
+	char other[PATH_MAX + 8];
+	FILE *file;
+	char text[256];
+	int kept = dup(STDERR_FILENO);
+	int fd;
+
+	snprintf(other, sizeof(other), "%s.other", path);
+	fd = open(other, O_RDWR | O_CREAT | O_CLOEXEC, 0600);
+	ck_assert_int_ge(fd, 0);
+	ck_assert_int_ge(dup2(fd, STDERR_FILENO), 0);
+	start(LOG_FORMAT_TEXT);
+	log_msg(LOG_LEVEL_INFO, "one");
+	ck_assert_int_eq(log_open("stderr", LOG_LEVEL_INFO, LOG_FORMAT_TEXT), 0);
+	log_msg(LOG_LEVEL_INFO, "two");
+	log_stop_writer();
+	/* The file was let go, although its number has not. */
+	ck_assert_int_eq(log_open(path, LOG_LEVEL_INFO, LOG_FORMAT_TEXT), 0);
+	log_msg(LOG_LEVEL_INFO, "three");
+	log_close();
+	ck_assert_int_ge(dup2(kept, STDERR_FILENO), 0);
+	close(kept);
+	close(fd);
+	ck_assert_uint_eq(count_descriptors(), descriptors);
+	file = fopen(other, "r");
+	ck_assert_ptr_nonnull(file);
+	text[fread(text, 1, sizeof(text) - 1, file)] = '\0';
+	fclose(file);
+	unlink(other);
+	/* The first may have waited in the queue. */
+	ck_assert_ptr_nonnull(strstr(text, "msg=two"));
+	ck_assert_ptr_null(strstr(text, "msg=three"));
+	ck_assert_ptr_nonnull(strstr(read_log(), "msg=three"));
 }
 END_TEST
 
@@ -341,6 +477,9 @@ int main(void)
 	tcase_set_timeout(writer, 60);
 	tcase_add_checked_fixture(writer, set_up, tear_down);
 	tcase_add_loop_test(writer, threads_do_not_tear_or_lose_lines, 0, 2);
+	tcase_add_loop_test(writer, the_target_may_change_while_lines_are_written, 0, 4);
+	tcase_add_test(writer, a_stuck_writer_goes_on_with_another_target);
+	tcase_add_test(writer, from_a_file_to_standard_error_and_back);
 	tcase_add_test(writer, nobody_waits_for_a_pipe_that_is_not_read);
 	tcase_add_test(writer, lines_before_the_thread_come_before_those_after);
 	tcase_add_loop_test(writer, a_line_that_a_full_disk_cut_is_finished_later, 0, 2);

@@ -26,6 +26,7 @@ static struct reset_list list;
 static struct conf_listener block = {.max_connections = 100};
 static struct ledger ledger;
 static struct service service = {.refs = 1, .conf = &block, .ledger = &ledger};
+static struct client_place *client_place; /* NULL: none */
 static unsigned emptied;
 
 static void on_empty(void *arg)
@@ -83,7 +84,7 @@ static unsigned active(void)
 /* Whether it is held. */
 static bool take(const struct pair *pair)
 {
-	reset_take(&list, pair->ours, false, 0, &service);
+	reset_take(&list, pair->ours, false, 0, &service, client_place);
 	/* Otherwise it is closed. */
 	return fcntl(pair->ours, F_GETFD) >= 0;
 }
@@ -116,6 +117,29 @@ START_TEST(what_is_acknowledged_is_reset_at_once)
 }
 END_TEST
 
+/* Its SYN was never acknowledged, and never will be. */
+START_TEST(what_was_refused_is_not_held)
+{
+	struct sockaddr_in address = {.sin_family = AF_INET};
+	socklen_t len = sizeof(address);
+	int closed = socket(AF_INET, SOCK_STREAM | SOCK_CLOEXEC, 0);
+	struct pair pair = {.ours = socket(AF_INET, SOCK_STREAM | SOCK_CLOEXEC | SOCK_NONBLOCK, 0)};
+	int error;
+
+	/* Nobody listens on a port that is only bound. */
+	address.sin_addr.s_addr = htonl(INADDR_LOOPBACK);
+	ck_assert_int_eq(bind(closed, (struct sockaddr *)&address, len), 0);
+	ck_assert_int_eq(getsockname(closed, (struct sockaddr *)&address, &len), 0);
+	ck_assert_int_lt(connect(pair.ours, (struct sockaddr *)&address, len), 0);
+	/* The dial has been told of it. */
+	len = sizeof(error);
+	ck_assert_int_eq(getsockopt(pair.ours, SOL_SOCKET, SO_ERROR, &error, &len), 0);
+	ck_assert(!take(&pair));
+	ck_assert_uint_eq(active(), 0);
+	close(closed);
+}
+END_TEST
+
 START_TEST(what_is_held_keeps_its_place_until_it_is_over)
 {
 	struct pair pair;
@@ -131,6 +155,41 @@ START_TEST(what_is_held_keeps_its_place_until_it_is_over)
 	ck_assert_uint_eq(emptied, 1);
 	ck_assert(is_reset(&pair));
 	close(pair.peers);
+}
+END_TEST
+
+/* The client's place is left by the session at once, and held on to by the reset. */
+START_TEST(what_is_held_counts_for_its_client)
+{
+	const struct client_rule rule = {.connections = 1};
+	struct client_limits *clients = client_limits_new();
+	struct client_place *second;
+	struct addr client;
+	struct pair pair;
+
+	ck_assert_ptr_nonnull(clients);
+	ck_assert_int_eq(addr_parse(&client, "203.0.113.7:40000"), 0);
+	ck_assert_int_eq(client_limits_enter(clients, &client, &rule, 0, &client_place),
+			 REASON_DONE);
+	pair_open(&pair);
+	fill(&pair);
+	ck_assert(take(&pair));
+	client_limits_leave(client_place, 0);
+	ck_assert_int_eq(client_limits_enter(clients, &client, &rule, 0, &second),
+			 REASON_CLIENT_LIMIT);
+	(void)event_base_dispatch(base);
+	ck_assert_uint_eq(client_limits_count(clients), 0);
+	close(pair.peers);
+	/* What is closed at once holds on to nothing. */
+	ck_assert_int_eq(client_limits_enter(clients, &client, &rule, 0, &client_place),
+			 REASON_DONE);
+	pair_open(&pair);
+	ck_assert(!take(&pair));
+	client_limits_leave(client_place, 0);
+	ck_assert_uint_eq(client_limits_count(clients), 0);
+	close(pair.peers);
+	client_limits_free(clients);
+	client_place = NULL;
 }
 END_TEST
 
@@ -176,7 +235,9 @@ int main(void)
 	tcase_add_checked_fixture(resets, setup, teardown);
 	tcase_set_timeout(resets, 30);
 	tcase_add_test(resets, what_is_acknowledged_is_reset_at_once);
+	tcase_add_test(resets, what_was_refused_is_not_held);
 	tcase_add_test(resets, what_is_held_keeps_its_place_until_it_is_over);
+	tcase_add_test(resets, what_is_held_counts_for_its_client);
 	tcase_add_test(resets, beyond_the_limit_the_oldest_goes_at_once);
 	tcase_add_test(resets, what_is_left_at_the_end_is_reset);
 	srunner_run_all(runner, CK_ENV);

@@ -60,6 +60,7 @@ static void tear_down(void)
 	netset_free(listener.denied_clients);
 	netset_free(listener.allowed_destinations);
 	route_lookup_free(service.routes);
+	pseudo_ipv4_table_free(service.pseudo_ipv4);
 }
 
 static enum close_reason find(const char *peer_text, const char *src, const char *dst)
@@ -109,6 +110,65 @@ START_TEST(test_no_target_of_the_family)
 {
 	memset(&listener.target_ipv6, 0, sizeof(listener.target_ipv6));
 	ck_assert_int_eq(find("10.0.0.1:5", "[2001:db8::7]:40000", "[2001:db8::2]:443"),
+			 REASON_NO_TARGET);
+}
+END_TEST
+
+START_TEST(test_ipv6_clients_without_a_target)
+{
+	static const uint64_t key[2] = {1, 2};
+	struct addr client = parsed("[2001:db8::7]:40000");
+	struct pseudo_ipv4 *pseudo;
+	struct pseudo_ipv4 *held;
+	char text[ADDR_STRLEN];
+	struct addr source;
+
+	memset(&listener.target_ipv6, 0, sizeof(listener.target_ipv6));
+	listener.ipv6_clients = CONF_IPV6_PLAIN;
+	ck_assert_int_eq(find("10.0.0.1:5", "[2001:db8::7]:40000", "[2001:db8::2]:443"),
+			 REASON_DONE);
+	assert_route("-", "127.0.0.1:8000");
+	ck_assert(addr_equal(&route.client, &client));
+	ck_assert_int_eq(route_enter(&service, &route, &pseudo), REASON_DONE);
+	ck_assert_ptr_null(pseudo);
+	source = route_source(&route.client, &route.target, pseudo);
+	ck_assert(!addr_is_set(&source));
+
+	listener.ipv6_clients = CONF_IPV6_PSEUDO_IPV4;
+	service.pseudo_ipv4 = pseudo_ipv4_table_new(key);
+	source = pseudo_ipv4_of(service.pseudo_ipv4, &client);
+	ck_assert_int_eq(find("10.0.0.1:5", "[2001:db8::7]:40000", "[2001:db8::2]:443"),
+			 REASON_DONE);
+	assert_route(addr_format(&source, text), "127.0.0.1:8000");
+	ck_assert(addr_equal(&route.client, &client));
+	ck_assert_int_eq(route_enter(&service, &route, &held), REASON_DONE);
+	ck_assert_ptr_nonnull(held);
+	source = route_source(&route.client, &route.target, held);
+	ck_assert(addr_equal(&source, &route.source));
+	/* A client of IPv4 that has the very address. */
+	ck_assert_int_eq(find("10.0.0.1:5", text, "10.0.0.2:443"), REASON_DONE);
+	ck_assert_int_eq(route_enter(&service, &route, &pseudo), REASON_SOURCE_CONFLICT);
+	ck_assert_ptr_null(pseudo);
+	pseudo_ipv4_leave(held);
+	ck_assert_int_eq(route_enter(&service, &route, &pseudo), REASON_DONE);
+	pseudo_ipv4_leave(pseudo);
+	/* Others need no entry; neither does who names nobody. */
+	ck_assert_int_eq(find("10.0.0.1:5", "203.0.113.7:1", "10.0.0.2:443"), REASON_DONE);
+	assert_route("203.0.113.7:1", "127.0.0.1:8000");
+	ck_assert_int_eq(route_enter(&service, &route, &pseudo), REASON_DONE);
+	ck_assert_ptr_null(pseudo);
+	source = route_source(&route.client, &route.target, pseudo);
+	ck_assert(addr_equal(&source, &route.source));
+	ck_assert_int_eq(find_unnamed("[2001:db8::1]:5", PROXY_COMMAND_LOCAL), REASON_DONE);
+	assert_route("-", "127.0.0.1:8000");
+	/* Lists look at the client, and a loopback address is believed of nobody else. */
+	listener.denied_clients = set_of("2001:db8::/64");
+	ck_assert_int_eq(find("10.0.0.1:5", "[2001:db8::7]:40000", "[2001:db8::2]:443"),
+			 REASON_CLIENT_DENIED);
+	ck_assert_int_eq(find("10.0.0.1:5", "[::1]:1", "[::2]:443"), REASON_SOURCE_INVALID);
+	/* Without a target there is no way at all. */
+	memset(&listener.target_ipv4, 0, sizeof(listener.target_ipv4));
+	ck_assert_int_eq(find("10.0.0.1:5", "[2001:db9::7]:1", "[2001:db8::2]:443"),
 			 REASON_NO_TARGET);
 }
 END_TEST
@@ -177,6 +237,48 @@ START_TEST(test_client_lists)
 }
 END_TEST
 
+static void deny(const char *text)
+{
+	char answer[DENY_LIST_ANSWER_LEN];
+	struct network network;
+
+	ck_assert_int_eq(network_parse(&network, text), 0);
+	ck_assert_int_eq(deny_list_add(service.denied, &network, 0, 0, answer), DENY_LIST_DONE);
+}
+
+START_TEST(test_live_deny_list)
+{
+	struct deny_list_row row;
+	struct addr peer = parsed("10.0.0.1:5");
+	char text[ADDR_STRLEN];
+
+	service.denied = deny_list_new();
+	ck_assert_ptr_nonnull(service.denied);
+	ck_assert_int_eq(find("10.0.0.1:5", "203.0.113.7:1", "10.0.0.2:443"), REASON_DONE);
+	deny("203.0.113.0/24");
+	ck_assert_int_eq(find("10.0.0.1:5", "203.0.113.7:1", "10.0.0.2:443"), REASON_CLIENT_DENIED);
+	/* The log names whom. */
+	ck_assert_str_eq(addr_format(&route.client, text), "203.0.113.7:1");
+	ck_assert_int_eq(find("10.0.0.1:5", "203.0.112.7:1", "10.0.0.2:443"), REASON_DONE);
+	deny_list_row(service.denied, 0, 0, &row);
+	ck_assert_uint_eq(row.hits, 1);
+	/* The peer is not the client: neither of those whom it speaks for, nor of nobody. */
+	deny("10.0.0.0/8");
+	ck_assert_int_eq(find("10.0.0.1:5", "203.0.112.7:1", "10.0.0.2:443"), REASON_DONE);
+	ck_assert_int_eq(find_unnamed("10.0.0.1:5", PROXY_COMMAND_PROXY), REASON_DONE);
+	ck_assert_int_eq(find_unnamed("10.0.0.1:5", PROXY_COMMAND_LOCAL), REASON_DONE);
+	/* But where it sends no header it is. */
+	ck_assert_int_eq(route_find(&service, &peer, NULL, &route), REASON_CLIENT_DENIED);
+	peer = parsed("192.0.2.1:5");
+	ck_assert_int_eq(route_find(&service, &peer, NULL, &route), REASON_DONE);
+	/* A list of clients that may does not let one in that is denied. */
+	listener.allowed_clients = set_of("203.0.113.0/24");
+	ck_assert_int_eq(find("10.0.0.1:5", "203.0.113.7:1", "10.0.0.2:443"), REASON_CLIENT_DENIED);
+	deny_list_free(service.denied);
+	service.denied = NULL;
+}
+END_TEST
+
 START_TEST(test_dynamic_destination)
 {
 	listener.dynamic_destination = true;
@@ -185,7 +287,8 @@ START_TEST(test_dynamic_destination)
 	assert_route("203.0.113.7:1", "10.0.0.2:443");
 	ck_assert_int_eq(find("10.0.0.1:5", "203.0.113.7:1", "11.0.0.2:443"),
 			 REASON_DESTINATION_DENIED);
-	assert_route("203.0.113.7:1", "11.0.0.2:443");
+	assert_route("-", "11.0.0.2:443");
+	ck_assert_uint_eq(addr_port(&route.client), 1);
 	ck_assert_int_eq(find("10.0.0.1:5", "203.0.113.7:1", "10.0.0.2:0"),
 			 REASON_DESTINATION_DENIED);
 	/* An address of some interface, but a header does not say which. */
@@ -280,12 +383,14 @@ int main(void)
 	tcase_add_checked_fixture(tcase, set_up, tear_down);
 	tcase_add_test(tcase, test_family_of_the_client_picks_the_target);
 	tcase_add_test(tcase, test_no_target_of_the_family);
+	tcase_add_test(tcase, test_ipv6_clients_without_a_target);
 	tcase_add_test(tcase, test_own_address_takes_any_target);
 	tcase_add_test(tcase, test_headerless_peer_is_the_client);
 	tcase_add_test(tcase, test_martian_sources);
 	tcase_add_test(tcase, test_loopback_source_needs_a_loopback_peer);
 	tcase_add_test(tcase, test_source_that_is_the_target);
 	tcase_add_test(tcase, test_client_lists);
+	tcase_add_test(tcase, test_live_deny_list);
 	tcase_add_test(tcase, test_dynamic_destination);
 	tcase_add_test(tcase, test_own_listener_is_no_destination);
 	tcase_add_test(tcase, test_own_listener_is_of_the_same_protocol);

@@ -1,0 +1,324 @@
+#!/bin/bash
+# SPDX-License-Identifier: BSD-2-Clause
+# The unit as it is installed, under a systemd of its own in private namespaces: a start is over when
+# mmproxy serves, a restart and a crash refuse nobody and break no open connection, a reload is heard,
+# the watchdog ends what hangs, and a .socket unit starts it.
+set -euo pipefail
+
+unit=${top_builddir:?the directory of the build}/contrib/mmproxy.service
+program=${MMPROXY:?the program}
+top=${top_srcdir:-$(dirname "$0")/../..}
+systemd=/lib/systemd/systemd
+
+# --- Inside: process 1 of the namespaces, on its way to become systemd ------------------------------
+
+if [ "${1:-}" = --boot ]; then
+	work=$2
+	mount --make-rprivate /
+	mount -t proc proc /proc
+	mount -t tmpfs -o mode=755 tmpfs /run
+	umount -R -l /sys/fs/cgroup 2>/dev/null || true
+	mount -t cgroup2 cgroup2 /sys/fs/cgroup
+	# What systemd does to its own devices is to reach nobody else's.
+	mkdir /run/dev
+	mount -t tmpfs -o mode=755 tmpfs /run/dev
+	for device in null zero full random urandom tty; do
+		touch "/run/dev/$device"
+		mount --bind "/dev/$device" "/run/dev/$device"
+	done
+	mount --move /run/dev /dev
+	mkdir /dev/shm /dev/pts
+	mount -t devpts -o newinstance,ptmxmode=666 devpts /dev/pts
+	ln -s pts/ptmx /dev/ptmx
+	touch /dev/console
+	mount --bind "$work/console" /dev/console
+	cp -r "$work/run/." /run/
+	ip link set lo up
+	exec env -i PATH="$PATH" container=mmproxy-test SYSTEMD_UNIT_PATH=/run/units \
+		"$systemd" --system --unit=basic.target --log-target=console --show-status=no \
+		</dev/null
+fi
+
+# --- Outside ------------------------------------------------------------------------------------------
+
+skip()
+{
+	echo "skipped: $1"
+	exit 77
+}
+
+[ "$(id -u)" = 0 ] || skip "a systemd of its own needs root"
+[ -x "$systemd" ] || skip "systemd is not installed"
+[ -z "${MMPROXY_WRAPPER:-}" ] || skip "the unit starts the program itself"
+command -v python3 >/dev/null || skip "python3 is missing"
+[ -f "$unit" ] || skip "this build has no unit"
+
+work=$(mktemp -d /tmp/mmproxy-systemd.XXXXXX)
+cgroup=
+pid1=
+load=
+
+clean_up()
+{
+	if [ -n "$load" ]; then
+		kill "$load" 2>/dev/null || true
+	fi
+	# Everything in its namespace ends with process 1.
+	if [ -n "$pid1" ]; then
+		kill -KILL "$pid1" 2>/dev/null || true
+	fi
+	for _ in $(seq 100); do
+		[ -d "$cgroup" ] || break
+		find "$cgroup" -depth -type d -exec rmdir {} \; 2>/dev/null || true
+		sleep 0.1
+	done
+	umount "$work/cgroup" 2>/dev/null || true
+	rm -rf "$work"
+}
+trap clean_up EXIT
+trap 'exit 1' HUP INT TERM
+
+fail()
+{
+	echo "$1"
+	echo "---- systemd:"
+	tail -n 40 "$work/console"
+	inside ps -e -o pid,ppid,state,args || true
+	control status mmproxy.service || true
+	echo "---- mmproxy:"
+	inside tail -n 20 /run/mmproxy.log || true
+	exit 1
+}
+
+# --- A systemd ------------------------------------------------------------------------------------------
+
+# A control group of its own below the one that this test is in.
+mkdir -p "$work/cgroup" "$work/run/units/mmproxy.service.d" "$work/run/bin" "$work/load"
+touch "$work/console"
+mount -t cgroup2 cgroup2 "$work/cgroup" 2>/dev/null || skip "cgroup2 cannot be mounted"
+cgroup=$work/cgroup$(sed -n 's/^0:://p' /proc/self/cgroup)/mmproxy-test-$$
+mkdir "$cgroup" 2>/dev/null || skip "no control group can be made"
+
+for target in basic sysinit shutdown network-online; do
+	printf '[Unit]\nDefaultDependencies=no\nAllowIsolate=yes\n' >"$work/run/units/$target.target"
+done
+cp "$program" "$work/run/bin/mmproxy"
+cp "$top/contrib/mmproxy-routes.service" "$work/run/units/"
+# The unit as it is, but for the paths of this installation.
+sed -E 's|^(Exec[A-Za-z]*=)[^ ]*/mmproxy -c [^ ]*|\1/run/bin/mmproxy -c /run/mmproxy.conf|' "$unit" \
+	>"$work/run/units/mmproxy.service"
+grep -q '^ExecStart=/run/bin/mmproxy -c /run/mmproxy.conf$' "$work/run/units/mmproxy.service"
+# There is no journal; and a program that was built to look for leaks needs what the unit forbids.
+printf '[Service]\nStandardError=append:/run/mmproxy.log\nEnvironment=ASAN_OPTIONS=detect_leaks=0\n' \
+	>"$work/run/units/mmproxy.service.d/log.conf"
+cat >"$work/run/units/mmproxy.socket" <<-END
+	[Socket]
+	ListenStream=127.0.0.1:7000
+END
+cat >"$work/run/mmproxy.conf" <<-END
+	workers = 2;
+	drain_timeout = "10m";
+	listeners = ( { name = "t"; listen = "127.0.0.1:7000"; targets = { ipv4 = "127.0.0.1:8000"; }; } );
+END
+
+(
+	echo "$BASHPID" >"$cgroup/cgroup.procs"
+	exec unshare --pid --mount --net --uts --ipc --cgroup --fork --kill-child "$0" --boot "$work" \
+		>"$work/boot.log" 2>&1 </dev/null
+) &
+holder=$!
+for _ in $(seq 300); do
+	pid1=$(pgrep -P "$holder" || true)
+	[ -z "$pid1" ] || break
+	sleep 0.1
+done
+[ -n "$pid1" ] || skip "no namespaces: $(cat "$work/boot.log")"
+
+inside()
+{
+	nsenter -t "$pid1" -p -m -n -u -i -C -- "$@"
+}
+
+control()
+{
+	inside timeout 120 systemctl --no-pager "$@" 2>>"$work/console"
+}
+
+# property NAME: of the service.
+property()
+{
+	control show --value -p "$1" mmproxy.service
+}
+
+# await COMMAND...: until it succeeds.
+await()
+{
+	for _ in $(seq 600); do
+		if "$@" >/dev/null 2>&1; then
+			return 0
+		fi
+		sleep 0.1
+	done
+	fail "never came true: $*"
+}
+
+for _ in $(seq 300); do
+	if control is-active basic.target >/dev/null 2>&1; then
+		break
+	fi
+	kill -0 "$pid1" 2>/dev/null || skip "systemd does not run here: $(cat "$work/boot.log" "$work/console")"
+	sleep 0.1
+done
+control is-active basic.target >/dev/null || skip "systemd does not come up here: $(tail -n 5 "$work/console")"
+
+# --- The unit -------------------------------------------------------------------------------------------
+
+# says NAME PATTERN: whether that property is like this.
+says()
+{
+	# A pattern is meant.
+	# shellcheck disable=SC2053
+	[[ $(property "$1") == $2 ]]
+}
+
+connects()
+{
+	inside python3 - <<-END
+		import socket
+		with socket.create_connection(("127.0.0.1", 7000), timeout=20) as s:
+		    s.sendall(b"PROXY TCP4 203.0.113.200 198.51.100.1 40000 443\\r\\nx")
+		    assert s.recv(1) == b"x"
+	END
+}
+
+start_load()
+{
+	rm -f "$work"/load/*
+	inside python3 "$top/tests/interop/restart_load.py" "$work/load" \
+		>"$work/totals" 2>"$work/complaints" &
+	load=$!
+	await [ -e "$work/load/serving" ]
+}
+
+# end_load WHAT FAILURES: no more than so many.
+end_load()
+{
+	local connections failed longest
+
+	touch "$work/load/stop"
+	wait "$load" || fail "the load failed: $(cat "$work/complaints")"
+	load=
+	read -r connections failed longest <"$work/totals"
+	echo "$connections connections through $1: $failed failed, the longest wait $longest ms"
+	[ "$connections" -gt 10 ] || fail "too few to tell"
+	[ "$failed" -le "$2" ] || fail "connections failed: $(cat "$work/complaints")"
+}
+
+start_load
+control start mmproxy.service || fail "it does not start"
+# No waiting: "start" is over when mmproxy is ready.
+connects || fail "it does not serve when systemd says that it runs"
+says Result success || fail "Result is $(property Result)"
+says StatusText '* connections, * flows, *' || fail "StatusText is $(property StatusText)"
+says NFileDescriptorStore 2 || fail "systemd keeps $(property NFileDescriptorStore) sockets"
+
+# --- Restart and reload: no connection is refused, and none that is open is broken -------------------
+
+touch "$work/load/go"
+for i in 1 2 3 4 5; do
+	before=$(property MainPID)
+	touch "$work/load/idle"
+	await [ ! -e "$work/load/idle" ]
+	began=$(date +%s%N)
+	control restart mmproxy.service || fail "restart $i failed"
+	echo "restart $i took $((($(date +%s%N) - began) / 1000000)) ms"
+	[ "$(property MainPID)" != "$before" ] || fail "restart $i was none"
+	sleep 0.5
+done
+control reload mmproxy.service || fail "it does not reload"
+await grep -q reloaded "/proc/$pid1/root/run/mmproxy.log"
+end_load "5 restarts and a reload" 0
+says NRestarts 0 || fail "systemd has started it $(property NRestarts) times by itself"
+says NFileDescriptorStore 2 || fail "after restarts, systemd keeps $(property NFileDescriptorStore) sockets"
+
+# --- A crash: those in hand are lost, one of each client at most --------------------------------------
+
+start_load
+touch "$work/load/go"
+sleep 0.5
+inside kill -KILL "$(property MainPID)"
+await says NRestarts 1
+await says SubState running
+sleep 0.5
+end_load "a crash" 3
+
+# --- The watchdog -----------------------------------------------------------------------------------------
+
+printf '[Service]\nWatchdogSec=6\n' >"$work/watchdog.conf"
+inside cp "$work/watchdog.conf" /run/units/mmproxy.service.d/
+control daemon-reload
+control restart mmproxy.service || fail "it does not restart with another WatchdogSec"
+before=$(property NRestarts)
+# It lives for as long as it answers.
+sleep 9
+says NRestarts "$before" || fail "the watchdog has ended a daemon in good health"
+inside kill -STOP "$(property MainPID)"
+await says NRestarts "$((before + 1))"
+await says SubState running
+start_load
+connects || fail "it does not serve after the watchdog has ended the former one"
+
+# --- Other addresses than those that systemd has sockets of, each in the way of a former one ------------
+
+write_config()
+{
+	sed "s|listen = [^;]*;|listen = $1;|" "$work/run/mmproxy.conf" >"/proc/$pid1/root/run/mmproxy.conf"
+	control restart mmproxy.service || fail "it does not restart with listen = $1"
+	connects || fail "it does not serve with listen = $1"
+}
+
+for listen in '"0.0.0.0:7000"' '"[::]:7000"' '[ "0.0.0.0:7000", "[::]:7000" ]' '"[::]:7000"' '"127.0.0.1:7000"'; do
+	write_config "$listen"
+done
+says NFileDescriptorStore 2 || fail "of former addresses, systemd keeps $(property NFileDescriptorStore) sockets"
+
+# --- Stop, and start again --------------------------------------------------------------------------------
+
+touch "$work/load/idle"
+await [ ! -e "$work/load/idle" ]
+control stop mmproxy.service || fail "it does not stop"
+says Result success || fail "after a stop, Result is $(property Result)"
+! connects 2>/dev/null || fail "somebody listens after a stop"
+control start mmproxy.service || fail "it does not start beside a former one that drains"
+touch "$work/load/go"
+sleep 0.5
+end_load "a start after a stop that left a connection open" 0
+
+# What is left of a service that was stopped ends by a signal to the unit.
+start_load
+touch "$work/load/idle"
+await [ ! -e "$work/load/idle" ]
+control stop mmproxy.service
+inside pgrep -x mmproxy >/dev/null || fail "a stop ends open connections at once"
+control kill mmproxy.service || fail "what drains cannot be ended"
+gone()
+{
+	! inside pgrep -a -x mmproxy
+}
+await gone
+touch "$work/load/stop"
+wait "$load" || true
+load=
+
+# --- A .socket unit ---------------------------------------------------------------------------------------
+
+control start mmproxy.socket || fail "the .socket unit does not start"
+says ActiveState inactive || fail "it runs before anybody has connected"
+start_load
+connects || fail "a connection does not start it"
+says ActiveState active || fail "it is $(property ActiveState) after a connection"
+touch "$work/load/go"
+sleep 0.3
+control restart mmproxy.service || fail "it does not restart with a .socket unit"
+sleep 0.3
+end_load "a restart with a .socket unit" 0
