@@ -50,9 +50,8 @@ int routes_add_guest(void)
 	bool ipv6 = netns_has_ipv6();
 	int here;
 
-	/* Without link-local addresses, whose routes would come at a time of their own. */
-	harness_shell("ip link add to-guest type veth peer name to-host netns /proc/%d/fd/%d && "
-		      "ip link set to-guest addrgenmode none && "
+	harness_shell("ip link add to-guest address 02:00:00:00:00:01 type veth "
+		      "peer name to-host address 02:00:00:00:00:02 netns /proc/%d/fd/%d && "
 		      "ip addr add 192.0.2.1/24 dev to-guest && ip link set to-guest up",
 		      (int)getpid(), guest);
 	if (ipv6)
@@ -65,9 +64,11 @@ int routes_add_guest(void)
 			      "ip -6 route add default via 2001:db8:2::1");
 	close(netns_change(here));
 	close(here);
-	/* Then both ends are up for the kernel's routes as well. */
+	/* Routes of link-local addresses come later, and dumps are compared. */
 	HARNESS_AWAIT(routes_count(" linkdown") == 0 &&
-		      (!ipv6 || routes_count("multicast ff00::/8 dev to-guest") == 1));
+		      (!ipv6 || (routes_count("multicast ff00::/8 dev to-guest") == 1 &&
+				 routes_count("fe80::/64 dev to-guest") == 1 &&
+				 routes_count("local fe80::") == 1)));
 	return guest;
 }
 
