@@ -238,7 +238,7 @@ static Suite *routing_suite(void)
 		tcase_add_test(loopback, udp_needs_no_routes_of_ipv6);
 	}
 	tcase_add_test(elsewhere, another_host_is_said_to_be_one);
-	if (!harness_has_tool("nft"))
+	if (!routes_have_marks())
 		return suite;
 	tcase_add_test(elsewhere, a_guest_of_this_host);
 	tcase_add_test(elsewhere, a_guest_with_udp);
@@ -251,5 +251,5 @@ static Suite *routing_suite(void)
 
 int main(void)
 {
-	return harness_run(routing_suite());
+	return routes_are_built() ? harness_run(routing_suite()) : 77;
 }

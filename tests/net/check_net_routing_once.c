@@ -259,7 +259,7 @@ static Suite *once_suite(void)
 	tcase_add_test(once, a_table_of_somebody_else_is_refused);
 	tcase_add_test(once, a_missing_privilege_is_said_once);
 	tcase_add_test(once, mistakes_exit_with_2);
-	if (!harness_has_tool("nft"))
+	if (!routes_have_marks())
 		return suite;
 	tcase_add_test(once, the_commands_do_the_same);
 	tcase_add_test(once, an_nft_table_of_somebody_else_is_refused);
@@ -269,5 +269,5 @@ static Suite *once_suite(void)
 
 int main(void)
 {
-	return harness_run(once_suite());
+	return routes_are_built() ? harness_run(once_suite()) : 77;
 }

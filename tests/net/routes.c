@@ -7,11 +7,33 @@
 #include <string.h>
 #include <unistd.h>
 
+#include "config.h"
+
 #include "command.h"
 #include "harness.h"
 #include "netns.h"
 #include "peer.h"
 #include "udp.h"
+
+bool routes_are_built(void)
+{
+#ifdef HAVE_NL_ROUTE
+	return true;
+#else
+	printf("skipped: built without libnl-route\n");
+	return false;
+#endif
+}
+
+bool routes_have_marks(void)
+{
+#ifdef HAVE_NFTABLES
+	return harness_has_tool("nft");
+#else
+	printf("skipped: built without libnftables, so what needs it is not tested\n");
+	return false;
+#endif
+}
 
 char *routes_dump(void)
 {

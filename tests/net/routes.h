@@ -5,6 +5,10 @@
 
 #include <stdbool.h>
 
+/* Whether the daemon was built with what sets up routes, and marks; says so when it was not. */
+bool routes_are_built(void);
+bool routes_have_marks(void);
+
 /* Routes of all tables, rules and nftables' ruleset as their programs show them; to be freed. */
 char *routes_dump(void);
 

@@ -1,12 +1,14 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
 /* What a configuration needs of return routes, and the commands for it. */
+#include "routing/return_plan.h"
+
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 
-#include "check_conf.h"
-#include "routing/return_plan.h"
 #include "routing/return_text.h"
+
+#include "check_conf.h"
 
 #define PREF " pref 123 "
 #define END  " table 123 protocol 223\n"
