@@ -195,6 +195,7 @@ static int add_all(struct routing *routing, const struct return_sync *sync,
 		error = EIO;
 	if (error != 0)
 		undo(routing, &added);
+	return_plan_fini(&added);
 	return error;
 }
 
@@ -231,6 +232,9 @@ static int install(struct routing *routing, const struct return_plan *plan, uint
 		goto out;
 	result = 0;
 out:
+	/* What nobody manages is not removed either. */
+	if (result < 0 && routing->conf == NULL)
+		return_plan_fini(&routing->stale);
 	return_sync_fini(&sync);
 	return_plan_fini(&wanted);
 	return result;
