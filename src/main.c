@@ -7,6 +7,7 @@
 #include <string.h>
 
 #include "conf/conf.h"
+#include "daemon/admin_command.h"
 #include "daemon/cli.h"
 #include "daemon/daemon.h"
 #include "daemon/decode.h"
@@ -82,6 +83,12 @@ static enum exit_code decode(const char *file)
 	}
 }
 
+/* Of the form without a file there is no admin endpoint. */
+static enum exit_code ask(const struct cli *cli, const struct conf *conf)
+{
+	return admin_command_run(cli, conf, file_of(cli)) < 0 ? EXIT_RUNTIME : EXIT_STOPPED;
+}
+
 static enum exit_code act(struct cli *cli)
 {
 	enum exit_code code = EXIT_STOPPED;
@@ -108,8 +115,10 @@ static enum exit_code act(struct cli *cli)
 		code = setup_routing(cli->dry_run ? SETUP_ROUTING_PRINT : SETUP_ROUTING_ADD, conf);
 	else if (cli->mode == CLI_CLEAR_ROUTING)
 		code = setup_routing(SETUP_ROUTING_CLEAR, conf);
-	else
+	else if (cli->mode == CLI_RUN)
 		code = run(cli, conf);
+	else
+		code = ask(cli, conf);
 	conf_unref(conf);
 	return code;
 }

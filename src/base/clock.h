@@ -19,6 +19,15 @@ static inline int64_t clock_now_ms(void)
 	return (int64_t)now.tv_sec * 1000 + now.tv_nsec / 1000000;
 }
 
+/* Microseconds of CLOCK_MONOTONIC, for what takes less than a tick. */
+static inline int64_t clock_now_us(void)
+{
+	struct timespec now;
+
+	clock_gettime(CLOCK_MONOTONIC, &now);
+	return (int64_t)now.tv_sec * 1000000 + now.tv_nsec / 1000;
+}
+
 /* The time on CLOCK_MONOTONIC after so many milliseconds, not negative: a deadline for POSIX
  * threads whose condition variables have that clock. */
 static inline struct timespec clock_deadline(int64_t ms)

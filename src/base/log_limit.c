@@ -2,7 +2,11 @@
 /* A limit on how often one kind of line is logged. */
 #include "base/log_limit.h"
 
+#include <stdatomic.h>
+
 #define WINDOW_MS 1000
+
+static atomic_uint_fast64_t suppressed_ever;
 
 void log_limit_init(struct log_limit *limit)
 {
@@ -32,6 +36,8 @@ bool log_limit_pass(struct log_limit *limit, int64_t now_ms)
 	else
 		limit->suppressed++;
 	pthread_mutex_unlock(&limit->lock);
+	if (!pass)
+		atomic_fetch_add_explicit(&suppressed_ever, 1, memory_order_relaxed);
 	return pass;
 }
 
@@ -46,4 +52,9 @@ uint32_t log_limit_take(struct log_limit *limit, int64_t now_ms)
 	}
 	pthread_mutex_unlock(&limit->lock);
 	return suppressed;
+}
+
+uint64_t log_limit_suppressed(void)
+{
+	return atomic_load_explicit(&suppressed_ever, memory_order_relaxed);
 }

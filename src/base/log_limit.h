@@ -30,6 +30,9 @@ bool log_limit_pass(struct log_limit *limit, int64_t now_ms);
  */
 uint32_t log_limit_take(struct log_limit *limit, int64_t now_ms);
 
+/* Lines that all limits together have left out since the start. Any thread. */
+uint64_t log_limit_suppressed(void);
+
 /* Ask log_limit_take() for the count at once, as at the end of the program. */
 #define LOG_LIMIT_NOW INT64_MAX
 

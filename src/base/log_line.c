@@ -8,6 +8,8 @@
 #include <syslog.h>
 #include <time.h>
 
+#include "base/escape.h"
+
 /* "}\n", kept free in every line so that it can always be closed. */
 #define LINE_TAIL 2
 
@@ -45,27 +47,16 @@ static void put_text(struct log_line *line, const char *text)
 		put_char(line, *text++);
 }
 
-/*
- * Bytes from the network end up here: whatever is not printable ASCII is shown as \xHH, in JSON
- * with a doubled backslash, so that a line stays a line and an object stays valid.
- */
+/* Bytes from the network end up here: a line stays a line, and an object stays valid. */
 static void put_escaped(struct log_line *line, const char *bytes, size_t len)
 {
-	static const char hex[] = "0123456789abcdef";
-
 	for (size_t i = 0; i < len; i++) {
-		unsigned char c = (unsigned char)bytes[i];
+		char escaped[ESCAPE_MAX];
+		size_t count =
+		    escape_byte((unsigned char)bytes[i], line->format == LOG_FORMAT_JSON, escaped);
 
-		if (c == '"' || c == '\\') {
-			put_char(line, '\\');
-			put_char(line, (char)c);
-		} else if (c >= ' ' && c <= '~') {
-			put_char(line, (char)c);
-		} else {
-			put_text(line, line->format == LOG_FORMAT_JSON ? "\\\\x" : "\\x");
-			put_char(line, hex[c >> 4]);
-			put_char(line, hex[c & 0xf]);
-		}
+		for (size_t j = 0; j < count; j++)
+			put_char(line, escaped[j]);
 	}
 }
 

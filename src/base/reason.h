@@ -47,6 +47,7 @@
 	  "a send buffer was full, so a datagram was dropped")                                     \
 	X(REASON_TOO_LONG, "too_long", LOG_LEVEL_WARN,                                             \
 	  "a datagram does not fit into one with its header")                                      \
+	X(REASON_KICKED, "kicked", LOG_LEVEL_INFO, "an operator ended it")                         \
 	X(REASON_HEALTH_CHECK, "health_check", LOG_LEVEL_DEBUG,                                    \
 	  "a LOCAL header came without payload, or nothing at all")                                \
 	X(REASON_SHUTDOWN, "shutdown", LOG_LEVEL_INFO, "mmproxy stopped")                          \

@@ -2,6 +2,21 @@
 /* Counters of one listener in one worker. */
 #include "base/stats.h"
 
+const uint32_t stats_connect_bounds_us[STATS_CONNECT_CLASSES - 1] = {
+    500,    1000,   2500,   5000,    10000,   25000,   50000,
+    100000, 250000, 500000, 1000000, 2500000, 5000000, 10000000,
+};
+
+void stats_add_connected(struct stats *stats, uint64_t took_us)
+{
+	size_t class = 0;
+
+	while (class < STATS_CONNECT_CLASSES - 1 && took_us > stats_connect_bounds_us[class])
+		class ++;
+	stats_add(&stats->connected[class], 1);
+	stats_add(&stats->connect_us, took_us);
+}
+
 void stats_sum(struct stats *sum, const struct stats *part)
 {
 	stats_add(&sum->opened, stats_get(&part->opened));
@@ -17,4 +32,7 @@ void stats_sum(struct stats *sum, const struct stats *part)
 	stats_add(&sum->icmp_errors, stats_get(&part->icmp_errors));
 	stats_add(&sum->source_fallbacks, stats_get(&part->source_fallbacks));
 	stats_add(&sum->accept_pauses, stats_get(&part->accept_pauses));
+	for (size_t i = 0; i < STATS_CONNECT_CLASSES; i++)
+		stats_add(&sum->connected[i], stats_get(&part->connected[i]));
+	stats_add(&sum->connect_us, stats_get(&part->connect_us));
 }

@@ -15,6 +15,14 @@
 
 enum stats_direction { STATS_UP, STATS_DOWN, STATS_DIRECTIONS };
 
+/*
+ * Classes of the time that connecting to the backend took: from the next socket, which takes some
+ * ten microseconds, to the longest that people wait. stats_connect_bounds_us[] are their upper
+ * bounds; the last class has none.
+ */
+#define STATS_CONNECT_CLASSES 15
+extern const uint32_t stats_connect_bounds_us[STATS_CONNECT_CLASSES - 1];
+
 struct stats {
 	atomic_uint_fast64_t opened;
 	atomic_uint_fast64_t closed[REASON_COUNT];
@@ -25,6 +33,8 @@ struct stats {
 	atomic_uint_fast64_t icmp_errors;	    /* each is counted in dropped as well */
 	atomic_uint_fast64_t source_fallbacks;	    /* connections and flows whose port was taken */
 	atomic_uint_fast64_t accept_pauses;	    /* of a TCP listener that was flooded */
+	atomic_uint_fast64_t connected[STATS_CONNECT_CLASSES]; /* connections to the backend */
+	atomic_uint_fast64_t connect_us;		       /* of all of them together */
 };
 
 /* Add to a counter of this thread's own. */
@@ -40,6 +50,9 @@ static inline uint64_t stats_get(const atomic_uint_fast64_t *counter)
 {
 	return atomic_load_explicit(counter, memory_order_relaxed);
 }
+
+/* Count a connection to the backend, which took so long. */
+void stats_add_connected(struct stats *stats, uint64_t took_us);
 
 /* Add every counter of part to sum, which must be the caller's own. */
 void stats_sum(struct stats *sum, const struct stats *part);

@@ -6,11 +6,12 @@
 #include <string.h>
 
 #include "config.h"
+#include "daemon/admin_query.h"
 
 #define HINT "; see mmproxy --help"
 
 /* Flags of the contract whose work is not in this version. */
-static const char *const later[] = {"check-routing", "status"};
+static const char *const later[] = {"check-routing"};
 
 struct mode_row {
 	const char *name;
@@ -26,9 +27,46 @@ static const struct mode_row modes[] = {
     {"h", CLI_HELP},
     {"version", CLI_VERSION},
     {"help", CLI_HELP},
+    {"status", CLI_STATUS},
+    {"deny", CLI_DENY},
+    {"allow", CLI_ALLOW},
+    {"kick", CLI_KICK},
     {"setup-routing", CLI_SETUP_ROUTING},
     {"clear-routing", CLI_CLEAR_ROUTING},
 };
+
+/* Flags that go with one of these. */
+enum option { CLI_WITH_SESSIONS, CLI_WITH_WATCH, CLI_WITH_JSON, CLI_WITH_FOR, CLI_WITH_DRY_RUN };
+
+struct option_row {
+	const char *name;
+	enum option option;
+	enum cli_mode mode; /* with which they go */
+	const char *mode_name;
+	bool has_value;
+};
+
+static const struct option_row options[] = {
+    {"sessions", CLI_WITH_SESSIONS, CLI_STATUS, "--status", false},
+    {"watch", CLI_WITH_WATCH, CLI_STATUS, "--status", false},
+    {"json", CLI_WITH_JSON, CLI_STATUS, "--status", false},
+    {"dry-run", CLI_WITH_DRY_RUN, CLI_SETUP_ROUTING, "--setup-routing", false},
+    {"for", CLI_WITH_FOR, CLI_DENY, "--deny", true},
+};
+
+static const struct option_row *find_option(const char *name)
+{
+	for (size_t i = 0; i < sizeof(options) / sizeof(options[0]); i++)
+		if (strcmp(name, options[i].name) == 0)
+			return &options[i];
+	return NULL;
+}
+
+/* Whether what is to be done is said by a value, a network. */
+static bool takes_network(enum cli_mode mode)
+{
+	return mode == CLI_DENY || mode == CLI_ALLOW || mode == CLI_KICK;
+}
 
 static const struct mode_row *find_mode(const char *name)
 {
@@ -44,6 +82,12 @@ static bool is_later(const char *name)
 		if (strcmp(name, later[i]) == 0)
 			return true;
 	return false;
+}
+
+/* Whether a running daemon is asked for it. */
+static bool asks_daemon(enum cli_mode mode)
+{
+	return mode == CLI_STATUS || takes_network(mode);
 }
 
 /* The flag's name without its dashes and value; *value is behind "=", or NULL. argv is cut up for
@@ -130,6 +174,69 @@ static int take_decode_file(struct cli *cli, const char *value, char **argv, int
 	return is_next ? 2 : 1;
 }
 
+/* The network of --deny, --allow or --kick. Returns how many arguments were used, or -1. */
+static int take_network(struct cli *cli, const char *name, const char *value, char **argv, int left)
+{
+	int used = value == NULL ? 2 : 1;
+
+	if (left < used)
+		return fail("needs a value", name);
+	if (network_parse(&cli->network, used == 2 ? argv[1] : value) < 0)
+		return fail("takes an address or a network such as 203.0.113.0/24", name);
+	return used;
+}
+
+/* A flag that goes with another one. Returns how many arguments were used, or -1. */
+static int take_option(struct cli *cli, const struct option_row *row, const char *value,
+		       char **argv, int left)
+{
+	int used = row->has_value && value == NULL ? 2 : 1;
+
+	if (left < used)
+		return fail("needs a value", row->name);
+	if (!row->has_value && value != NULL)
+		return fail("takes no value", row->name);
+	switch (row->option) {
+	case CLI_WITH_SESSIONS:
+		cli->sessions = true;
+		break;
+	case CLI_WITH_WATCH:
+		cli->watch = true;
+		break;
+	case CLI_WITH_JSON:
+		cli->json = true;
+		break;
+	case CLI_WITH_DRY_RUN:
+		cli->dry_run = true;
+		break;
+	case CLI_WITH_FOR:
+		if (admin_query_parse_seconds(used == 2 ? argv[1] : value, &cli->seconds) < 0)
+			return fail("takes seconds, or a number with s, m, h or d behind it",
+				    row->name);
+		break;
+	}
+	return used;
+}
+
+/* Whether every flag that goes with another one has it. Says so if not. */
+static int check_options(const struct cli *cli)
+{
+	const bool given[] = {
+	    [CLI_WITH_SESSIONS] = cli->sessions, [CLI_WITH_WATCH] = cli->watch,
+	    [CLI_WITH_JSON] = cli->json,	 [CLI_WITH_FOR] = cli->seconds != 0,
+	    [CLI_WITH_DRY_RUN] = cli->dry_run,
+	};
+
+	for (size_t i = 0; i < sizeof(options) / sizeof(options[0]); i++) {
+		if (!given[options[i].option] || cli->mode == options[i].mode)
+			continue;
+		fprintf(stderr, "mmproxy: --%s: goes with %s only" HINT "\n", options[i].name,
+			options[i].mode_name);
+		return -1;
+	}
+	return 0;
+}
+
 /* One argument, and its value if that is the next one. Returns how many were used, or -1. */
 static int parse_one(struct cli *cli, char **argv, int left)
 {
@@ -138,6 +245,7 @@ static int parse_one(struct cli *cli, char **argv, int left)
 	bool cluster = value == NULL && argv[0][1] != '-' && is_cluster(name);
 	bool has_number = value == NULL && left > 1 && is_number(argv[1]);
 	const struct mode_row *mode = find_mode(name);
+	const struct option_row *option = find_option(name);
 	bool is_config = strcmp(name, "c") == 0 || strcmp(name, "config") == 0;
 	enum conf_flag_kind kind = is_config ? CONF_FLAG_VALUE : conf_flag_kind(name);
 	int used = 1;
@@ -145,17 +253,19 @@ static int parse_one(struct cli *cli, char **argv, int left)
 	if (mode != NULL && !(kind == CONF_FLAG_NUMBER && has_number)) {
 		if (mode->mode == CLI_DECODE)
 			used = take_decode_file(cli, value, argv, left);
+		else if (takes_network(mode->mode))
+			used = take_network(cli, name, value, argv, left);
 		else if (value != NULL)
 			return fail("takes no value", name);
+		if (used < 0)
+			return -1;
 		if (cli->mode != CLI_RUN && cli->mode != mode->mode)
 			return fail("cannot be combined with another thing to do", name);
 		cli->mode = mode->mode;
 		return used;
 	}
-	if (strcmp(name, "dry-run") == 0 && value == NULL) {
-		cli->dry_run = true;
-		return 1;
-	}
+	if (option != NULL)
+		return take_option(cli, option, value, argv, left);
 	if (is_later(name))
 		return fail("is not in this version of mmproxy", name);
 	if (kind == CONF_FLAG_UNKNOWN && cluster) {
@@ -204,13 +314,19 @@ int cli_parse(struct cli *cli, int argc, char **argv)
 		}
 		i += used;
 	}
+	if (check_options(cli) < 0) {
+		cli_fini(cli);
+		return -1;
+	}
+	if (asks_daemon(cli->mode) && cli->flags_count > 0) {
+		fail("goes with a file only: without one there is no admin.listen",
+		     cli->flags[0].name);
+		cli_fini(cli);
+		return -1;
+	}
 	if (cli->mode == CLI_DECODE && (cli->config != NULL || cli->flags_count > 0)) {
 		cli_fini(cli);
 		return fail("takes a file of bytes and no other flag", "-decode");
-	}
-	if (cli->dry_run && cli->mode != CLI_SETUP_ROUTING) {
-		cli_fini(cli);
-		return fail("is for --setup-routing only", "-dry-run");
 	}
 	if (cli->config != NULL && cli->flags_count > 0) {
 		fprintf(stderr,
@@ -241,6 +357,14 @@ void cli_print_help(FILE *out)
 	    "  mmproxy [-c FILE] --setup-routing [--dry-run]\n"
 	    "                                     set up return routes, or print the commands\n"
 	    "  mmproxy [-c FILE] --clear-routing  remove the return routes that mmproxy set up\n"
+	    "  mmproxy [-c FILE] --status         show what the daemon does; --sessions shows "
+	    "whom\n"
+	    "                                     it serves, --watch every 2 seconds, --json for\n"
+	    "                                     programs\n"
+	    "  mmproxy [-c FILE] --deny NETWORK   refuse its clients and end what they have open;\n"
+	    "                                     --for 10m: for that time\n"
+	    "  mmproxy [-c FILE] --allow NETWORK  take that back\n"
+	    "  mmproxy [-c FILE] --kick NETWORK   only end what its clients have open\n"
 	    "  mmproxy --decode [FILE]            say what a PROXY header means: exit 0, or 1\n"
 	    "                                     and where it is wrong\n"
 	    "  mmproxy -l ADDR -4 ADDR -6 ADDR    one listener from flags, no file\n"

@@ -3,8 +3,11 @@
 #ifndef MMPROXY_CLI_H
 #define MMPROXY_CLI_H
 
+#include <stdbool.h>
+#include <stdint.h>
 #include <stdio.h>
 
+#include "base/network.h"
 #include "conf/conf.h"
 
 enum cli_mode {
@@ -14,6 +17,10 @@ enum cli_mode {
 	CLI_DECODE,
 	CLI_SETUP_ROUTING,
 	CLI_CLEAR_ROUTING,
+	CLI_STATUS,
+	CLI_DENY,
+	CLI_ALLOW,
+	CLI_KICK,
 	CLI_VERSION,
 	CLI_HELP
 };
@@ -23,6 +30,11 @@ struct cli {
 	bool dry_run;		 /* of CLI_SETUP_ROUTING */
 	const char *config;	 /* -c, or NULL */
 	const char *decode_file; /* of --decode, or NULL */
+	struct network network;	 /* of --deny, --allow and --kick */
+	int64_t seconds;	 /* of --deny, from --for; 0: for ever */
+	bool sessions;		 /* of --status */
+	bool watch;		 /* likewise */
+	bool json;		 /* likewise */
 	struct conf_flag *flags; /* the drop-in form's, in order; their text is argv's */
 	size_t flags_count;
 };

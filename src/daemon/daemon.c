@@ -9,6 +9,7 @@
 
 #include "base/clock.h"
 #include "daemon/activation.h"
+#include "daemon/admin.h"
 #include "daemon/leave.h"
 #include "daemon/notify.h"
 #include "daemon/privileges.h"
@@ -40,6 +41,7 @@ struct daemon {
 	struct event *tick;
 	struct event *drain_timer;
 	struct serving serving;
+	struct admin *admin;
 	struct notify *notify;	   /* NULL: nobody asked to be told */
 	struct watchdog *watchdog; /* NULL: nobody watches */
 	struct status_line status;
@@ -59,11 +61,11 @@ static void tell_status(struct daemon *daemon, int64_t now_ms)
 		return;
 	TAILQ_FOREACH(entry, &daemon->serving.roster.entries, entry)
 	{
-		struct stats sum = {0};
+		struct ledger_stats sum = {0};
 
 		ledger_sum(entry->ledger, &sum);
-		counts.up += stats_get(&sum.bytes[STATS_UP]);
-		counts.down += stats_get(&sum.bytes[STATS_DOWN]);
+		counts.up += stats_get(&sum.stats.bytes[STATS_UP]);
+		counts.down += stats_get(&sum.stats.bytes[STATS_DOWN]);
 		if (entry->ledger->protocol == CONF_PROTOCOL_UDP)
 			counts.flows += ledger_active(entry->ledger);
 		else
@@ -153,6 +155,8 @@ static void leave(struct daemon *daemon)
 	    "leaving: the service manager has the listening sockets; open connections have %u s",
 	    (unsigned)(daemon->serving.conf->drain_timeout_ms / 1000));
 	daemon->state = DAEMON_LEAVING;
+	/* Now, so that the next process finds its address free. */
+	admin_close(daemon->admin);
 	notify_stopping(daemon->notify);
 	watchdog_free(daemon->watchdog);
 	daemon->watchdog = NULL;
@@ -201,7 +205,7 @@ static void start_reload(struct daemon *daemon)
 	if (daemon->reload_due)
 		return;
 	notify_reloading(daemon->notify);
-	if (reload(&daemon->serving, daemon->source) < 0)
+	if (reload(&daemon->serving, daemon->admin, daemon->source) < 0)
 		notify_ready(daemon->notify);
 }
 
@@ -289,7 +293,10 @@ static int make_parts(struct daemon *daemon)
 		return -1;
 	daemon->serving.on_changed = on_changed;
 	daemon->serving.on_changed_arg = daemon;
-	return serving_make_workers(&daemon->serving, daemon->base, &daemon->mailbox);
+	if (serving_make_workers(&daemon->serving, daemon->base, &daemon->mailbox) < 0)
+		return -1;
+	daemon->admin = admin_new(daemon->base, &daemon->serving);
+	return daemon->admin != NULL ? 0 : -1;
 }
 
 /* Behind the workers' threads: nobody posts any more. */
@@ -359,7 +366,12 @@ enum exit_code daemon_run(struct conf *conf, const struct reload_source *source)
 	    privileges_drop(conf) < 0)
 		goto out;
 	activation_close_rest(serving->room.activation);
-	if (make_parts(&daemon) < 0 || log_start_writer() < 0)
+	if (make_parts(&daemon) < 0)
+		goto out_of_memory;
+	if (admin_prepare(daemon.admin, conf, false) < 0)
+		goto out;
+	admin_commit(daemon.admin);
+	if (log_start_writer() < 0)
 		goto out_of_memory;
 	if (serving_start(serving) < 0) {
 		log_msg(LOG_LEVEL_ERROR, "cannot start a thread: %s", strerror(errno));
@@ -383,6 +395,7 @@ out:
 	if (code == EXIT_RUNTIME && errno != 0)
 		notify_failed(daemon.notify, errno);
 	activation_free(serving->room.activation);
+	admin_free(daemon.admin);
 	serving_fini(serving);
 	free_loop(&daemon);
 	notify_free(daemon.notify);

@@ -129,6 +129,27 @@ static void check_log(struct host_check *check, const char *target)
 		check_log_file(check, target);
 }
 
+/* The daemon makes its socket there, as the user that it becomes. */
+static void check_admin(struct host_check *check, const char *path)
+{
+	struct stat st;
+	int error;
+
+	if (path == NULL)
+		return;
+	if (lstat(path, &st) == 0 && !S_ISSOCK(st.st_mode)) {
+		fprintf(check->out, "%s: admin.listen: %s is there and is no socket\n",
+			check->source, path);
+		check->mistakes++;
+		return;
+	}
+	error = may_create(path);
+	/* The unit makes it when it starts. */
+	if (error != 0)
+		fprintf(check->out, "%s: warning: admin.listen: cannot make %s now: %s\n",
+			check->source, path, strerror(error));
+}
+
 static void warn(const char *text, void *arg)
 {
 	const struct host_check *check = arg;
@@ -142,6 +163,7 @@ size_t host_check(const struct conf *conf, const char *source, FILE *out)
 
 	check_accounts(&check, conf);
 	check_log(&check, conf->log_target);
+	check_admin(&check, conf->admin_path);
 	report_open_listeners(conf, warn, &check);
 	return check.mistakes;
 }

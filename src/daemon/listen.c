@@ -239,10 +239,9 @@ static int open_block(struct listen_room *room, const struct conf *conf,
 int listen_open(struct listen_room *room, const struct conf *conf)
 {
 	struct listen_address *address;
-	struct listen_address *next;
 
-	HASH_ITER(hh, room->addresses, address, next)
-	address->fresh = false;
+	for (address = room->addresses; address != NULL; address = address->hh.next)
+		address->fresh = false;
 	for (size_t i = 0; i < conf->listeners_count; i++) {
 		if (open_block(room, conf, &conf->listeners[i]) < 0) {
 			listen_undo(room);
@@ -257,9 +256,11 @@ void listen_undo(struct listen_room *room)
 	struct listen_address *address;
 	struct listen_address *next;
 
-	HASH_ITER(hh, room->addresses, address, next)
-	if (address->fresh)
-		close_address(room, address);
+	for (address = room->addresses; address != NULL; address = next) {
+		next = address->hh.next;
+		if (address->fresh)
+			close_address(room, address);
+	}
 }
 
 /* ---- beyond this process ---- */
@@ -289,8 +290,8 @@ void listen_keep(struct listen_room *room)
 
 	if (room->notify == NULL)
 		return;
-	HASH_ITER(hh, room->addresses, address, next)
-	{
+	for (address = room->addresses; address != NULL; address = next) {
+		next = address->hh.next;
 		if (address->kept || keep(room, address) == 0)
 			continue;
 		if (!room->keep_failed)
@@ -349,8 +350,8 @@ void listen_commit(struct listen_room *room, const struct conf *conf, int64_t no
 	struct listen_address *address;
 	struct listen_address *next;
 
-	HASH_ITER(hh, room->addresses, address, next)
-	address->wanted = false;
+	for (address = room->addresses; address != NULL; address = address->hh.next)
+		address->wanted = false;
 	for (size_t i = 0; i < conf->listeners_count; i++) {
 		const struct conf_listener *listener = &conf->listeners[i];
 
@@ -361,8 +362,8 @@ void listen_commit(struct listen_room *room, const struct conf *conf, int64_t no
 			set_options(room, address, listener);
 		}
 	}
-	HASH_ITER(hh, room->addresses, address, next)
-	{
+	for (address = room->addresses; address != NULL; address = next) {
+		next = address->hh.next;
 		address->fresh = false;
 		if (address->wanted)
 			continue;
@@ -381,8 +382,8 @@ bool listen_leave(struct listen_room *room, int64_t until_ms)
 	struct listen_address *next;
 	bool any = false;
 
-	HASH_ITER(hh, room->addresses, address, next)
-	{
+	for (address = room->addresses; address != NULL; address = next) {
+		next = address->hh.next;
 		if (address->wanted || address->ledger == NULL || address->leaving_ms > until_ms)
 			continue;
 		ledger_unref(address->ledger);
@@ -397,10 +398,12 @@ void listen_close_unwanted(struct listen_room *room)
 	struct listen_address *address;
 	struct listen_address *next;
 
-	HASH_ITER(hh, room->addresses, address, next)
-	if (!address->wanted && address->ledger == NULL) {
-		forget(room, address);
-		close_address(room, address);
+	for (address = room->addresses; address != NULL; address = next) {
+		next = address->hh.next;
+		if (!address->wanted && address->ledger == NULL) {
+			forget(room, address);
+			close_address(room, address);
+		}
 	}
 }
 
@@ -409,7 +412,9 @@ void listen_close_tcp(struct listen_room *room)
 	struct listen_address *address;
 	struct listen_address *next;
 
-	HASH_ITER(hh, room->addresses, address, next)
-	if (address->key.protocol == CONF_PROTOCOL_TCP)
-		close_address(room, address);
+	for (address = room->addresses; address != NULL; address = next) {
+		next = address->hh.next;
+		if (address->key.protocol == CONF_PROTOCOL_TCP)
+			close_address(room, address);
+	}
 }

@@ -60,11 +60,9 @@ static const struct roster_entry *owner_of(const struct roster *roster,
 static size_t sort(const struct listen_room *room, const struct roster *roster, struct item *items)
 {
 	struct listen_address *address;
-	struct listen_address *next;
 	size_t count = 0;
 
-	HASH_ITER(hh, room->addresses, address, next)
-	{
+	for (address = room->addresses; address != NULL; address = address->hh.next) {
 		items[count].address = address;
 		items[count].entry = owner_of(roster, address);
 		if (items[count].entry != NULL)
@@ -114,7 +112,8 @@ static int make_parts(struct plan *plan, size_t sockets)
 
 struct plan *plan_new(const struct listen_room *room, const struct roster *roster)
 {
-	size_t sockets = HASH_COUNT(room->addresses);
+	/* One more, since nothing may be had of no memory. */
+	size_t sockets = HASH_COUNT(room->addresses) + 1;
 	struct item *items = calloc(sockets, sizeof(*items));
 	struct plan *plan = calloc(1, sizeof(*plan) + room->workers * sizeof(plan->parts[0]));
 	size_t count;

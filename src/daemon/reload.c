@@ -4,18 +4,22 @@
 
 #include "conf/conf_change.h"
 
-static struct conf *load(const struct reload_source *source)
+/* The first mistake goes to the history. */
+static struct conf *load(struct serving *serving, const struct reload_source *source)
 {
 	struct conf_errors *errors = conf_errors_new();
 	struct conf *conf;
 
 	if (errors == NULL) {
 		log_msg(LOG_LEVEL_ERROR, "memory is out");
+		reload_history_note(&serving->reloads, "memory is out");
 		return NULL;
 	}
 	conf = source->load(source->arg, errors);
 	for (size_t i = 0; i < conf_errors_count(errors); i++)
 		log_msg(LOG_LEVEL_ERROR, "%s", conf_errors_text(errors, i));
+	if (conf == NULL)
+		reload_history_note(&serving->reloads, conf_errors_text(errors, 0));
 	conf_errors_free(errors);
 	return conf;
 }
@@ -27,7 +31,7 @@ static void warn(const char *sentence, void *arg)
 }
 
 /* Use it. Returns 0, or -1 when nothing has changed. */
-static int use(struct serving *serving, struct conf *conf)
+static int use(struct serving *serving, struct admin *admin, struct conf *conf)
 {
 	struct conf *former = conf_ref(serving->conf);
 	char text[CONF_CHANGE_TEXT_MAX];
@@ -38,21 +42,27 @@ static int use(struct serving *serving, struct conf *conf)
 		log_msg(LOG_LEVEL_ERROR, "memory is out");
 		goto out;
 	}
-	result = serving_change(serving, conf);
+	result = admin_prepare(admin, conf, false);
+	if (result == 0)
+		result = serving_change(serving, conf);
 	if (result == 0) {
+		admin_commit(admin);
 		(void)conf_change_restarts(serving->started, conf, warn, NULL);
 		log_msg(LOG_LEVEL_INFO, "reloaded: %s", conf_change_text(&change, text));
 	}
+	if (result < 0)
+		admin_undo(admin);
 	conf_change_fini(&change);
 out:
+	reload_history_note(&serving->reloads, result < 0 ? "the log says why" : NULL);
 	conf_unref(former);
 	return result;
 }
 
-int reload(struct serving *serving, const struct reload_source *source)
+int reload(struct serving *serving, struct admin *admin, const struct reload_source *source)
 {
-	struct conf *conf = load(source);
-	int result = conf != NULL ? use(serving, conf) : -1;
+	struct conf *conf = load(serving, source);
+	int result = conf != NULL ? use(serving, admin, conf) : -1;
 
 	if (result < 0)
 		log_msg(LOG_LEVEL_ERROR, "not reloaded, the former configuration stays in use");

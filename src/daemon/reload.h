@@ -6,6 +6,7 @@
 #ifndef MMPROXY_RELOAD_H
 #define MMPROXY_RELOAD_H
 
+#include "daemon/admin.h"
 #include "daemon/serving.h"
 
 /* Where the configuration comes from, each time. */
@@ -18,6 +19,6 @@ struct reload_source {
  * Read, check and use what the source has now; no change is under way. Returns 0, or -1 having
  * logged why the former configuration stays.
  */
-int reload(struct serving *serving, const struct reload_source *source);
+int reload(struct serving *serving, struct admin *admin, const struct reload_source *source);
 
 #endif

@@ -252,10 +252,10 @@ void report_start(const struct conf *conf, size_t workers)
 
 void report_ledger(const struct ledger *ledger)
 {
-	struct stats sum = {0};
+	struct ledger_stats sum = {0};
 
 	ledger_sum(ledger, &sum);
-	report_listener(ledger, &sum);
+	report_listener(ledger, &sum.stats);
 }
 
 void report_totals(const struct roster *roster, struct worker *const *workers, size_t count)

@@ -16,6 +16,7 @@
 #include "daemon/health.h"
 #include "daemon/listen.h"
 #include "daemon/plan.h"
+#include "daemon/reload_history.h"
 #include "daemon/return_routes.h"
 #include "daemon/roster.h"
 #include "service/flow_registry.h"
@@ -25,6 +26,7 @@ struct serving {
 	struct conf *conf;    /* in use; a reference */
 	struct conf *started; /* what the process was started with; a reference */
 	struct flow_registry *flows;
+	struct reload_history reloads;
 	struct deny_list *denied; /* of clients, at run time; no configuration changes it */
 	struct return_routes *routes;
 	struct listen_room room;

@@ -62,15 +62,20 @@ bool ledger_is_of(const struct ledger *ledger, const struct conf_listener *conf)
 	return ledger->protocol == conf->protocol && strcmp(ledger->name, conf->name) == 0;
 }
 
-struct stats *ledger_stats(struct ledger *ledger, size_t worker)
+struct ledger_stats *ledger_stats(struct ledger *ledger, size_t worker)
 {
-	return &ledger->workers[worker].stats;
+	return &ledger->workers[worker];
 }
 
-void ledger_sum(const struct ledger *ledger, struct stats *sum)
+void ledger_sum(const struct ledger *ledger, struct ledger_stats *sum)
 {
-	for (size_t i = 0; i < ledger->workers_count; i++)
-		stats_sum(sum, &ledger->workers[i].stats);
+	for (size_t i = 0; i < ledger->workers_count; i++) {
+		const struct ledger_stats *part = &ledger->workers[i];
+
+		stats_sum(&sum->stats, &part->stats);
+		for (size_t j = 0; j < PROXY_ERROR_COUNT; j++)
+			stats_add(&sum->header_errors[j], stats_get(&part->header_errors[j]));
+	}
 }
 
 unsigned ledger_active(const struct ledger *ledger)

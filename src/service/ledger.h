@@ -18,12 +18,14 @@
 #include "base/reason.h"
 #include "base/stats.h"
 #include "conf/conf.h"
+#include "proxyproto/proxy_header.h"
 #include "service/client_limits.h"
 #include "service/flow_quota.h"
 
 /* A worker's counters, in cache lines that no other worker writes to. */
 struct ledger_stats {
 	_Alignas(64) struct stats stats;
+	atomic_uint_fast64_t header_errors[PROXY_ERROR_COUNT]; /* headers that were not valid */
 };
 
 struct ledger {
@@ -65,10 +67,10 @@ int ledger_count_clients(struct ledger *ledger) __attribute__((warn_unused_resul
 bool ledger_is_of(const struct ledger *ledger, const struct conf_listener *conf);
 
 /* A worker's counters, which that worker alone writes. */
-struct stats *ledger_stats(struct ledger *ledger, size_t worker);
+struct ledger_stats *ledger_stats(struct ledger *ledger, size_t worker);
 
-/* Add all workers' counters to sum. */
-void ledger_sum(const struct ledger *ledger, struct stats *sum);
+/* Add all workers' counters to sum, which is the caller's own. */
+void ledger_sum(const struct ledger *ledger, struct ledger_stats *sum);
 
 /* Connections or flows that there are now. */
 unsigned ledger_active(const struct ledger *ledger);

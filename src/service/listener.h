@@ -84,9 +84,10 @@ struct listener_kind {
 /* Embedded in both kinds. */
 struct listener {
 	const struct listener_kind *kind;
-	struct service *service;    /* of what is opened now; a reference */
-	struct stats *stats;	    /* this worker's, of the service's ledger */
-	void (*on_idle)(void *arg); /* the last session or flow has ended */
+	struct service *service;	     /* of what is opened now; a reference */
+	struct stats *stats;		     /* this worker's, of the service's ledger */
+	atomic_uint_fast64_t *header_errors; /* likewise, by enum proxy_error */
+	void (*on_idle)(void *arg);	     /* the last session or flow has ended */
 	void *on_idle_arg;
 };
 

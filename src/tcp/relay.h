@@ -12,6 +12,7 @@
 #ifndef MMPROXY_RELAY_H
 #define MMPROXY_RELAY_H
 
+#include <stdatomic.h>
 #include <stdbool.h>
 #include <stdint.h>
 
@@ -47,6 +48,7 @@ struct relay_end {
 	int fd;			      /* connected, non-blocking, with SO_OOBINLINE; -1: none */
 	struct evbuffer *undelivered; /* bytes for it that its socket has not taken; NULL: none */
 	uint64_t delivered;	      /* bytes that its socket has taken, since the first start() */
+	atomic_uint_fast64_t *total;  /* what it takes from now on is added; NULL: to nothing */
 	bool urgent;		      /* undelivered is one byte, an urgent one */
 	bool finished;		      /* it has been sent a FIN: the other end's stream is over */
 	bool reset; /* it has been reset, and the error taken; its last bytes may be unread */

@@ -15,6 +15,7 @@
 #include <event2/event_struct.h>
 
 #include "base/clock.h"
+#include "base/stats.h"
 #include "net/sock.h"
 #include "tcp/relay_context.h"
 
@@ -35,11 +36,12 @@ struct side {
 struct lane {
 	struct side *from;
 	struct side *to;
-	struct evbuffer *waiting; /* read, and not taken yet; NULL: nothing */
-	uint64_t delivered;	  /* bytes that to's socket has taken */
-	bool eof;		  /* nothing more comes from from */
-	bool finished;		  /* and to has been sent a FIN */
-	bool lost;		  /* there was no memory for bytes that had been read */
+	struct evbuffer *waiting;    /* read, and not taken yet; NULL: nothing */
+	uint64_t delivered;	     /* bytes that to's socket has taken */
+	atomic_uint_fast64_t *total; /* they are added to that as well; NULL: to nothing */
+	bool eof;		     /* nothing more comes from from */
+	bool finished;		     /* and to has been sent a FIN */
+	bool lost;		     /* there was no memory for bytes that had been read */
 };
 
 enum side_name { CLIENT, BACKEND, SIDES };
@@ -109,6 +111,8 @@ static size_t note_write(struct lane *lane, ssize_t written)
 
 	if (written > 0) {
 		lane->delivered += (uint64_t)written;
+		if (lane->total != NULL)
+			stats_add(lane->total, (uint64_t)written);
 		relay->last_activity_ms = clock_now_ms();
 		return (size_t)written;
 	}
@@ -314,6 +318,7 @@ static void lane_init(struct lane *lane, struct side *from, struct side *to,
 	lane->to = to;
 	lane->waiting = end->undelivered;
 	lane->delivered = end->delivered;
+	lane->total = end->total;
 	lane->finished = end->finished;
 	lane->eof = end->finished;
 }
@@ -366,6 +371,7 @@ static void give_back(const struct lane *lane, struct relay_end *end)
 	    .fd = lane->to->fd,
 	    .undelivered = lane->waiting,
 	    .delivered = lane->delivered,
+	    .total = lane->total,
 	    .finished = lane->finished,
 	    .reset = lane->to->reset,
 	    .lost = lane->lost,

@@ -8,6 +8,7 @@
 
 #include "base/clock.h"
 #include "base/log.h"
+#include "base/stats.h"
 #include "net/sock.h"
 
 /* What an urgent byte counts as in a turn: it takes six system calls, and some are a flood. */
@@ -47,6 +48,7 @@ static bool note_write(struct relay_lane *lane, ssize_t written)
 {
 	if (written > 0) {
 		lane->delivered += (uint64_t)written;
+		stats_add(lane->total, (uint64_t)written);
 		lane->moved_ms = clock_now_ms();
 		spend_turn(lane, (size_t)written);
 		return true;
@@ -261,6 +263,7 @@ void relay_lane_init(struct relay_lane *lane, struct relay_context *context,
 	lane->from = from;
 	lane->to = to;
 	lane->delivered = end->delivered;
+	lane->total = end->total != NULL ? end->total : &lane->no_total;
 	lane->finished = end->finished;
 	lane->eof = end->finished;
 	lane->moved_ms = clock_now_ms();
@@ -341,6 +344,7 @@ void relay_lane_fini(struct relay_lane *lane, struct relay_end *end)
 	end->fd = lane->to->socket.fd;
 	end->undelivered = NULL;
 	end->delivered = lane->delivered;
+	end->total = lane->total != &lane->no_total ? lane->total : NULL;
 	end->urgent = lane->urgent_kept;
 	end->finished = lane->finished;
 	end->reset = lane->to->reset;

@@ -8,6 +8,7 @@
 #ifndef MMPROXY_RELAY_LANE_H
 #define MMPROXY_RELAY_LANE_H
 
+#include <stdatomic.h>
 #include <stdbool.h>
 #include <stddef.h>
 #include <stdint.h>
@@ -38,12 +39,14 @@ struct relay_lane {
 	struct relay_context *context;
 	struct relay_side *from;
 	struct relay_side *to;
-	struct evbuffer *kept;	/* read, and not taken yet; NULL: nothing */
-	struct pipe_pair *pipe; /* NULL: copying */
-	uint64_t delivered;	/* bytes that to's socket has taken */
-	int64_t moved_ms;	/* clock_now_ms() when it last took some */
-	uint32_t pass;		/* of the loop, that turn_left is of */
-	uint32_t turn_left;	/* bytes */
+	struct evbuffer *kept;	     /* read, and not taken yet; NULL: nothing */
+	struct pipe_pair *pipe;	     /* NULL: copying */
+	uint64_t delivered;	     /* bytes that to's socket has taken */
+	atomic_uint_fast64_t *total; /* they are added to that as well; &no_total: to nothing */
+	atomic_uint_fast64_t no_total;
+	int64_t moved_ms;   /* clock_now_ms() when it last took some */
+	uint32_t pass;	    /* of the loop, that turn_left is of */
+	uint32_t turn_left; /* bytes */
 	char urgent_byte;
 	bool urgent_kept; /* urgent_byte has been read, and not taken yet */
 	bool copying;	  /* there was no pipe: do without until from runs dry */

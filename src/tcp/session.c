@@ -143,8 +143,6 @@ void session_close(struct session *session, enum close_reason reason)
 
 	listener->ended++;
 	stats_add(&listener->common.stats->closed[told], 1);
-	stats_add(&listener->common.stats->bytes[STATS_UP], end.progress.bytes[RELAY_UP]);
-	stats_add(&listener->common.stats->bytes[STATS_DOWN], end.progress.bytes[RELAY_DOWN]);
 	pseudo_ipv4_leave(session->pseudo_ipv4);
 	/* Behind the resets that are held, which have their own places then. */
 	client_limits_leave(session->client_place, clock_now_ms());

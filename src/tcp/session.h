@@ -63,6 +63,7 @@ struct session {
 	int retry_ms;
 	int64_t accepted_ms;
 	int64_t dialled_ms; /* the first attempt */
+	int64_t dialled_us; /* the same, by another clock: clock_now_us() */
 	int64_t connected_ms;
 	struct pseudo_ipv4 *pseudo_ipv4; /* whose address the source is; NULL: nobody else's */
 	struct tlv_copy *tlvs;		 /* what the log shows of the header's TLVs, or NULL */

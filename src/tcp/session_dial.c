@@ -118,6 +118,7 @@ void session_dial_start(struct session *session, const struct proxy_header *head
 	session->any_port = addr_is_set(&route.source) &&
 			    session_conf(session)->source_port == CONF_SOURCE_EPHEMERAL;
 	session->dialled_ms = clock_now_ms();
+	session->dialled_us = clock_now_us();
 	session->retry_ms = CONFLICT_FIRST_MS;
 	dial_backend(session);
 }

@@ -50,6 +50,9 @@ static void on_invalid(struct session *session, const struct header_reading *rea
 	    .len = reading->len,
 	};
 
+	stats_add(&session->listener->common.header_errors[bad.error], 1);
+	/* The session ends before this function does. */
+	/* cppcheck-suppress autoVariables */
 	session->bad_header = &bad;
 	session_close(session, REASON_HEADER_INVALID);
 }

@@ -96,11 +96,13 @@ static void start_engine(struct session *session, bool backend_reset)
 {
 	const struct relay_engine *engine =
 	    session_conf(session)->relay == CONF_RELAY_BUFFERED ? &relay_buffered : &relay_splice;
-	struct relay_end client = {.fd = session->client_fd};
+	atomic_uint_fast64_t *bytes = session->listener->common.stats->bytes;
+	struct relay_end client = {.fd = session->client_fd, .total = &bytes[STATS_DOWN]};
 	/* What came behind the header goes out before anything that comes later. */
 	struct relay_end backend = {
 	    .fd = session->backend_fd,
 	    .undelivered = session->payload,
+	    .total = &bytes[STATS_UP],
 	    .reset = backend_reset,
 	};
 
@@ -112,6 +114,8 @@ static void start_engine(struct session *session, bool backend_reset)
 void session_relay_start(struct session *session, bool backend_reset)
 {
 	session->connected_ms = clock_now_ms();
+	stats_add_connected(session->listener->common.stats,
+			    (uint64_t)(clock_now_us() - session->dialled_us));
 	session_stop_waiting(session);
 	session_log_step(session, "connected");
 	start_engine(session, backend_reset);

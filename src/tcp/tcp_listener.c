@@ -402,7 +402,7 @@ static const struct listener_kind tcp_kind = {
 };
 
 struct tcp_listener *tcp_listener_new(struct event_base *base, struct service *service,
-				      struct stats *stats, struct reset_list *resets,
+				      struct ledger_stats *stats, struct reset_list *resets,
 				      struct relay_context *relays)
 {
 	struct tcp_listener *listener = calloc(1, sizeof(*listener));
@@ -411,7 +411,8 @@ struct tcp_listener *tcp_listener_new(struct event_base *base, struct service *s
 		return NULL;
 	listener->common.kind = &tcp_kind;
 	listener->common.service = service_ref(service);
-	listener->common.stats = stats;
+	listener->common.stats = &stats->stats;
+	listener->common.header_errors = stats->header_errors;
 	listener->base = base;
 	listener->resets = resets;
 	listener->relays = relays;

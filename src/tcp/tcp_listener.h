@@ -56,7 +56,7 @@ struct tcp_listener {
  * memory is out.
  */
 struct tcp_listener *tcp_listener_new(struct event_base *base, struct service *service,
-				      struct stats *stats, struct reset_list *resets,
+				      struct ledger_stats *stats, struct reset_list *resets,
 				      struct relay_context *relays)
     __attribute__((warn_unused_result));
 

@@ -35,9 +35,10 @@ struct udp_socket {
 
 /* Embedded in udp_listener, which makes it; the rooms between them read and write its fields. */
 struct flow_group {
-	struct service *service;     /* of new flows; the listener has a reference */
-	struct stats *stats;	     /* this worker's */
-	struct udp_context *context; /* the worker's */
+	struct service *service;	     /* of new flows; the listener has a reference */
+	struct stats *stats;		     /* this worker's */
+	atomic_uint_fast64_t *header_errors; /* this worker's, by enum proxy_error */
+	struct udp_context *context;	     /* the worker's */
 	struct flow_table table;
 	struct udp_socket **sockets; /* by number; NULL: it has gone */
 	size_t sockets_count;

@@ -43,6 +43,8 @@ static void drop(const struct intake *intake, const struct arrival *arrival,
 	};
 
 	stats_add(&intake->group->stats->dropped[reason], 1);
+	if (reason == REASON_HEADER_INVALID)
+		stats_add(&intake->group->header_errors[arrival->error], 1);
 	/* A drain turns every new client away; one line each would be a flood. */
 	if (reason != REASON_SHUTDOWN)
 		refusal_log(intake->group->service, &refusal);

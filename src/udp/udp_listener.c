@@ -398,7 +398,7 @@ static int make_events(struct udp_listener *listener)
 }
 
 struct udp_listener *udp_listener_new(struct event_base *base, struct service *service,
-				      struct stats *stats, struct flow_registry *registry,
+				      struct ledger_stats *stats, struct flow_registry *registry,
 				      struct udp_context *context, flow_quota_wake wake,
 				      void *wake_arg)
 {
@@ -409,11 +409,13 @@ struct udp_listener *udp_listener_new(struct event_base *base, struct service *s
 		return NULL;
 	listener->common.kind = &udp_kind;
 	listener->common.service = service_ref(service);
-	listener->common.stats = stats;
+	listener->common.stats = &stats->stats;
+	listener->common.header_errors = stats->header_errors;
 	listener->base = base;
 	group = &listener->group;
 	group->service = service;
-	group->stats = stats;
+	group->stats = &stats->stats;
+	group->header_errors = stats->header_errors;
 	group->registry = registry;
 	group->context = context;
 	group->epoll_fd = -1;

@@ -26,7 +26,7 @@ struct udp_listener {
  * registry. Returns NULL when memory or descriptors are out.
  */
 struct udp_listener *udp_listener_new(struct event_base *base, struct service *service,
-				      struct stats *stats, struct flow_registry *registry,
+				      struct ledger_stats *stats, struct flow_registry *registry,
 				      struct udp_context *context, flow_quota_wake wake,
 				      void *wake_arg) __attribute__((warn_unused_result));
 

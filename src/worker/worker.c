@@ -139,7 +139,8 @@ static void wake(void *arg)
 	mailbox_signal(&worker->mailbox, WORKER_FLOW_ROOM);
 }
 
-static struct listener *new_udp(struct worker *worker, struct service *service, struct stats *stats)
+static struct listener *new_udp(struct worker *worker, struct service *service,
+				struct ledger_stats *stats)
 {
 	struct udp_listener *udp;
 
@@ -152,7 +153,8 @@ static struct listener *new_udp(struct worker *worker, struct service *service, 
 	return udp != NULL ? &udp->common : NULL;
 }
 
-static struct listener *new_tcp(struct worker *worker, struct service *service, struct stats *stats)
+static struct listener *new_tcp(struct worker *worker, struct service *service,
+				struct ledger_stats *stats)
 {
 	struct tcp_listener *tcp =
 	    tcp_listener_new(worker->base, service, stats, &worker->resets, &worker->relays);
@@ -163,7 +165,7 @@ static struct listener *new_tcp(struct worker *worker, struct service *service, 
 static struct listener *new_listener(struct service *service, void *arg)
 {
 	struct worker *worker = arg;
-	struct stats *stats = ledger_stats(service->ledger, worker->index);
+	struct ledger_stats *stats = ledger_stats(service->ledger, worker->index);
 	bool udp = service->conf->protocol == CONF_PROTOCOL_UDP;
 	struct listener *listener =
 	    udp ? new_udp(worker, service, stats) : new_tcp(worker, service, stats);
@@ -211,6 +213,20 @@ void worker_send_visit(struct worker *worker, struct visit *visit)
 {
 	visit->mail.open = on_visit;
 	mailbox_send(&worker->mailbox, &visit->mail);
+}
+
+static void on_call(struct mail *mail, void *arg)
+{
+	const struct worker *worker = arg;
+
+	mail->open = ((struct worker_call *)(void *)mail)->done;
+	mailbox_send(worker->news, mail);
+}
+
+void worker_send_call(struct worker *worker, struct worker_call *call)
+{
+	call->mail.open = on_call;
+	mailbox_send(&worker->mailbox, &call->mail);
 }
 
 /* ---- life ---- */

@@ -67,6 +67,17 @@ void worker_send_plan(struct worker *worker, struct worker_plan *plan);
 /* Have all sessions and flows visited (worker/visits.h). */
 void worker_send_visit(struct worker *worker, struct visit *visit);
 
+/*
+ * Have mail opened by the worker's thread, which sends it back to the main thread: an answer shows
+ * that the worker's loop goes on.
+ */
+struct worker_call {
+	struct mail mail; /* comes back, to open done */
+	void (*done)(struct mail *mail, void *arg);
+};
+
+void worker_send_call(struct worker *worker, struct worker_call *call);
+
 /* Run the thread, again after worker_join(). Returns 0, or -1 with errno. */
 int worker_start(struct worker *worker) __attribute__((warn_unused_result));
 

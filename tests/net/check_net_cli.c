@@ -127,8 +127,6 @@ START_TEST(what_is_not_built_yet_is_refused)
 {
 	run("--check-routing", NULL, NULL, NULL);
 	expect_error(2, "check-routing");
-	run("--status", NULL, NULL, NULL);
-	expect_error(2, "status");
 }
 END_TEST
 

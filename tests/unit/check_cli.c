@@ -191,7 +191,25 @@ START_TEST(test_mistakes)
 	    "-c f -l a:1",
 	    "-t --show-config",
 	    "-t=1",
-	    "--status",
+	    "--status=x",
+	    "--status -t",
+	    "--status -l 0.0.0.0:1",
+	    "--sessions",
+	    "--watch",
+	    "--json -c f",
+	    "--deny",
+	    "--deny=",
+	    "--deny f",
+	    "--deny 192.0.2.1 --for",
+	    "--deny 192.0.2.1 --for soon",
+	    "--deny 192.0.2.1 --for 0",
+	    "--deny 192.0.2.1 --for 999999999999d",
+	    "--deny 192.0.2.1 --watch",
+	    "--allow 192.0.2.1 --for 5m",
+	    "--for 5m",
+	    "--kick 192.0.2.0/33",
+	    "--kick 192.0.2.1 --deny 192.0.2.1",
+	    "--kick 192.0.2.1 -mark 5",
 	    "--check-routing",
 	    "--setup-routing --clear-routing",
 	    "--dry-run",
@@ -213,6 +231,38 @@ START_TEST(test_mistakes)
 
 	for (size_t i = 0; i < sizeof(lines) / sizeof(lines[0]); i++)
 		ck_assert_msg(parse(lines[i]) == -1, "%s", lines[i]);
+}
+END_TEST
+
+START_TEST(test_what_a_daemon_is_asked_for)
+{
+	char network[NETWORK_STRLEN];
+
+	ck_assert_int_eq(parse("-c f --status --sessions --watch --json"), 0);
+	ck_assert_int_eq(cli.mode, CLI_STATUS);
+	ck_assert(cli.sessions && cli.watch && cli.json);
+	cli_fini(&cli);
+	ck_assert_int_eq(parse("--json --status"), 0);
+	ck_assert(cli.json && !cli.sessions && !cli.watch);
+	cli_fini(&cli);
+	ck_assert_int_eq(parse("--deny 192.0.2.77/24 --for 10m"), 0);
+	ck_assert_int_eq(cli.mode, CLI_DENY);
+	ck_assert_str_eq(network_format(&cli.network, network), "192.0.2.0/24");
+	ck_assert_int_eq(cli.seconds, 600);
+	cli_fini(&cli);
+	ck_assert_int_eq(parse("--for=1d -deny=2001:db8::1"), 0);
+	ck_assert_str_eq(network_format(&cli.network, network), "2001:db8::1/128");
+	ck_assert_int_eq(cli.seconds, 86400);
+	cli_fini(&cli);
+	ck_assert_int_eq(parse("--allow ::ffff:192.0.2.1"), 0);
+	ck_assert_int_eq(cli.mode, CLI_ALLOW);
+	ck_assert_str_eq(network_format(&cli.network, network), "192.0.2.1/32");
+	cli_fini(&cli);
+	ck_assert_int_eq(parse("--kick 0.0.0.0/0 -c f"), 0);
+	ck_assert_int_eq(cli.mode, CLI_KICK);
+	ck_assert_int_eq(cli.seconds, 0);
+	ck_assert_str_eq(cli.config, "f");
+	cli_fini(&cli);
 }
 END_TEST
 
@@ -246,6 +296,7 @@ int main(void)
 	tcase_add_test(tcase, test_v_takes_a_number);
 	tcase_add_test(tcase, test_short_flags_in_one_argument);
 	tcase_add_test(tcase, test_mistakes);
+	tcase_add_test(tcase, test_what_a_daemon_is_asked_for);
 	tcase_add_test(tcase, test_help_names_the_flags);
 	suite_add_tcase(suite, tcase);
 	srunner_run_all(runner, CK_ENV);
