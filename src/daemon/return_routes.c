@@ -6,6 +6,7 @@
 
 #include "base/clock.h"
 #include "routing/routing.h"
+#include "routing/routing_look.h"
 
 struct return_routes {
 	struct routing *routing;

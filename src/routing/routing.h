@@ -13,11 +13,9 @@
 #define MMPROXY_ROUTING_H
 
 #include <stdbool.h>
-#include <stdint.h>
 
 #include "conf/conf.h"
 #include "routing/return_plan.h"
-#include "routing/route_watch.h"
 
 struct routing;
 
@@ -37,19 +35,6 @@ int routing_apply(struct routing *routing, struct conf *conf) __attribute__((war
 
 /* Remove what only earlier snapshots needed whose services have all ended. */
 void routing_tick(struct routing *routing);
-
-/* The notifications to wait for; their descriptors stay the same once they are open. */
-struct route_watch *routing_watch(struct routing *routing);
-
-/* In how many milliseconds a look may be taken: later and later, if somebody removes again and
- * again what was restored. */
-unsigned routing_look_delay_ms(const struct routing *routing, int64_t now_ms);
-
-/*
- * Restore what somebody else removed, and add what a change of the network calls for. Whether it
- * has to be tried again, because something failed.
- */
-bool routing_look(struct routing *routing, int64_t now_ms);
 
 /* Remove all that was set up or adopted. */
 void routing_remove(struct routing *routing);

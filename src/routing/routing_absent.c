@@ -4,6 +4,8 @@
 
 #include <stdlib.h>
 
+#include "routing/routing_look.h"
+
 struct routing {
 	struct route_watch watch;
 };
