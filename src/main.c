@@ -13,6 +13,7 @@
 #include "daemon/decode.h"
 #include "daemon/host_check.h"
 #include "daemon/setup_routing.h"
+#include "daemon/takeover.h"
 
 #define DEFAULT_CONFIG SYSCONFDIR "/mmproxy.conf"
 
@@ -31,7 +32,8 @@ static struct conf *read_conf(void *arg, struct conf_errors *errors)
 	return conf_load(file_of(cli), errors);
 }
 
-static struct conf *load(struct cli *cli)
+/* former: the process that this one is to succeed, which is told of the first mistake; or -1. */
+static struct conf *load(struct cli *cli, int former)
 {
 	struct conf_errors *errors = conf_errors_new();
 	struct conf *conf;
@@ -43,11 +45,13 @@ static struct conf *load(struct cli *cli)
 	conf = read_conf(cli, errors);
 	for (size_t i = 0; i < conf_errors_count(errors); i++)
 		fprintf(stderr, "%s\n", conf_errors_text(errors, i));
+	if (conf == NULL && conf_errors_count(errors) > 0)
+		takeover_refuse(former, conf_errors_text(errors, 0));
 	conf_errors_free(errors);
 	return conf;
 }
 
-static enum exit_code run(struct cli *cli, struct conf *conf)
+static enum exit_code run(struct cli *cli, struct conf *conf, const struct daemon_origin *origin)
 {
 	const struct reload_source source = {.load = read_conf, .arg = cli};
 	enum exit_code code;
@@ -57,7 +61,7 @@ static enum exit_code run(struct cli *cli, struct conf *conf)
 			log_place(conf->log_target), strerror(errno));
 		return EXIT_RUNTIME;
 	}
-	code = daemon_run(conf, &source);
+	code = daemon_run(conf, &source, origin);
 	log_close();
 	return code;
 }
@@ -89,8 +93,9 @@ static enum exit_code ask(const struct cli *cli, const struct conf *conf)
 	return admin_command_run(cli, conf, file_of(cli)) < 0 ? EXIT_RUNTIME : EXIT_STOPPED;
 }
 
-static enum exit_code act(struct cli *cli)
+static enum exit_code act(struct cli *cli, char *const *argv)
 {
+	struct daemon_origin origin = {.argv = argv, .former = -1};
 	enum exit_code code = EXIT_STOPPED;
 	struct conf *conf;
 
@@ -104,7 +109,9 @@ static enum exit_code act(struct cli *cli)
 	}
 	if (cli->mode == CLI_DECODE)
 		return decode(cli->decode_file);
-	conf = load(cli);
+	if (cli->mode == CLI_RUN)
+		origin.former = takeover_open();
+	conf = load(cli, origin.former);
 	if (conf == NULL)
 		return EXIT_USAGE;
 	if (cli->mode == CLI_TEST)
@@ -116,7 +123,7 @@ static enum exit_code act(struct cli *cli)
 	else if (cli->mode == CLI_CLEAR_ROUTING)
 		code = setup_routing(SETUP_ROUTING_CLEAR, conf);
 	else if (cli->mode == CLI_RUN)
-		code = run(cli, conf);
+		code = run(cli, conf, &origin);
 	else
 		code = ask(cli, conf);
 	conf_unref(conf);
@@ -130,7 +137,7 @@ int main(int argc, char **argv)
 
 	if (cli_parse(&cli, argc, argv) < 0)
 		return EXIT_USAGE;
-	code = act(&cli);
+	code = act(&cli, argv);
 	cli_fini(&cli);
 	/* A full disk behind --show-config is a failure, not half a file. */
 	if (fflush(stdout) != 0 && code == EXIT_STOPPED) {

@@ -261,6 +261,16 @@ int activation_take(struct activation *activation, enum conf_protocol protocol,
 	return fd;
 }
 
+size_t activation_workers(const struct activation *activation)
+{
+	size_t workers = 0;
+
+	for (size_t i = 0; activation != NULL && i < activation->count; i++)
+		if (activation->sockets[i].worker >= workers)
+			workers = activation->sockets[i].worker + 1;
+	return workers;
+}
+
 /* Whether a listener is on its address; otherwise *why there is none. */
 static bool is_wanted(const struct adopted *socket, const struct conf *conf, const char **why)
 {

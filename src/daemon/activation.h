@@ -42,6 +42,9 @@ int activation_take(struct activation *activation, enum conf_protocol protocol,
 		    const struct sock_listen_options *options, bool *from_unit)
     __attribute__((warn_unused_result));
 
+/* For how many workers there are sockets; 0: there are none. */
+size_t activation_workers(const struct activation *activation);
+
 /* Before any is taken: close those that no listener of the snapshot is on, one line in the log
  * each, which would be in the way of what is bound instead. */
 void activation_close_unwanted(struct activation *activation, const struct conf *conf);

@@ -17,7 +17,10 @@
 #include "daemon/serving.h"
 #include "daemon/signals.h"
 #include "daemon/status_line.h"
+#include "daemon/takeover.h"
+#include "daemon/upgrade.h"
 #include "daemon/watchdog.h"
+#include "net/sock.h"
 
 /* How often the daemon looks at what is due. */
 #define TICK_MS 1000
@@ -31,7 +34,13 @@
 /* The workers need one turn of their loops to leave. One that is stuck must not keep the others. */
 #define LEAVE_PATIENCE_MS 3000
 
-enum daemon_state { DAEMON_RUNNING, DAEMON_LEAVING, DAEMON_DRAINING, DAEMON_CLOSING };
+enum daemon_state {
+	DAEMON_RUNNING,
+	DAEMON_SUCCEEDED, /* by another process: what is open goes on until it ends */
+	DAEMON_LEAVING,
+	DAEMON_DRAINING,
+	DAEMON_CLOSING
+};
 
 struct daemon {
 	const struct reload_source *source;
@@ -42,12 +51,15 @@ struct daemon {
 	struct event *drain_timer;
 	struct serving serving;
 	struct admin *admin;
+	struct upgrade upgrade;
+	int former;		   /* socket to the process that this one succeeds; -1: none */
 	struct notify *notify;	   /* NULL: nobody asked to be told */
 	struct watchdog *watchdog; /* NULL: nobody watches */
 	struct status_line status;
 	enum daemon_state state;
-	bool reload_due; /* asked for while a change was under way */
-	bool leave_due;	 /* likewise */
+	bool reload_due;  /* asked for while a change was under way */
+	bool leave_due;	  /* likewise */
+	bool upgrade_due; /* likewise */
 };
 
 /* ---- running ---- */
@@ -83,7 +95,7 @@ static void on_tick(evutil_socket_t fd, short what, void *arg)
 	(void)fd;
 	(void)what;
 	serving_tick(&daemon->serving, now_ms);
-	if (daemon->state != DAEMON_RUNNING)
+	if (daemon->state != DAEMON_RUNNING && daemon->state != DAEMON_SUCCEEDED)
 		notify_extend(daemon->notify, STOP_EXTENSION_MS);
 	tell_status(daemon, now_ms);
 	(void)notify_flush(daemon->notify);
@@ -129,6 +141,7 @@ static void drain(struct daemon *daemon)
 {
 	uint32_t timeout_ms = daemon->serving.conf->drain_timeout_ms;
 
+	upgrade_cancel(&daemon->upgrade, "this process is stopping");
 	log_msg(LOG_LEVEL_INFO, "stopping: no new connections, %u s for those that are open",
 		(unsigned)(timeout_ms / 1000));
 	serving_drain(&daemon->serving);
@@ -147,6 +160,7 @@ static void leave(struct daemon *daemon)
 		drain(daemon);
 		return;
 	}
+	upgrade_cancel(&daemon->upgrade, "this process is stopping");
 	daemon->leave_due = serving_is_changing(&daemon->serving);
 	if (daemon->leave_due)
 		return;
@@ -186,6 +200,7 @@ static void on_left(struct daemon *daemon)
 		return;
 	}
 	start_drain_timer(daemon);
+	upgrade_forgo(&daemon->upgrade);
 	if (leave_fork(&daemon->serving) < 0)
 		return;
 	/* The manager would take what this process says for a stranger's. */
@@ -209,6 +224,55 @@ static void start_reload(struct daemon *daemon)
 		notify_ready(daemon->notify);
 }
 
+/* ---- upgrading ---- */
+
+static void start_upgrade(struct daemon *daemon)
+{
+	if (daemon->state != DAEMON_RUNNING && daemon->state != DAEMON_SUCCEEDED) {
+		log_msg(LOG_LEVEL_WARN, "SIGUSR2: not upgraded, since this process is stopping");
+		return;
+	}
+	daemon->upgrade_due = serving_is_changing(&daemon->serving) &&
+			      !upgrade_is_under_way(&daemon->upgrade) &&
+			      daemon->state == DAEMON_RUNNING;
+	if (!daemon->upgrade_due)
+		(void)upgrade_start(&daemon->upgrade);
+}
+
+/* The manager accepts what the successor says of itself from then on. */
+static void on_successor_ready(pid_t successor, void *arg)
+{
+	struct daemon *daemon = arg;
+
+	watchdog_free(daemon->watchdog);
+	daemon->watchdog = NULL;
+	if (admin_share(daemon->admin) < 0)
+		log_msg(LOG_LEVEL_WARN, "the successor cannot have admin.listen: %s",
+			strerror(errno));
+	listen_forget_rest(&daemon->serving.room);
+	notify_main_pid(daemon->notify, successor);
+}
+
+static void on_changed(void *arg);
+
+static void on_upgrade_end(bool succeeded, void *arg)
+{
+	struct daemon *daemon = arg;
+
+	if (!succeeded) {
+		on_changed(daemon);
+		return;
+	}
+	admin_close(daemon->admin);
+	/* What this process says from now on is a stranger's. */
+	notify_free(daemon->notify);
+	daemon->notify = NULL;
+	daemon->serving.room.notify = NULL;
+	if (daemon->state == DAEMON_RUNNING)
+		daemon->state = DAEMON_SUCCEEDED;
+	serving_drain(&daemon->serving);
+}
+
 static void on_changed(void *arg)
 {
 	struct daemon *daemon = arg;
@@ -218,6 +282,8 @@ static void on_changed(void *arg)
 	listen_keep(&daemon->serving.room);
 	if (daemon->leave_due)
 		leave(daemon);
+	else if (daemon->upgrade_due)
+		start_upgrade(daemon);
 	else if (daemon->reload_due)
 		start_reload(daemon);
 	else
@@ -230,7 +296,7 @@ static void on_request(enum signals_request request, void *arg)
 
 	switch (request) {
 	case SIGNALS_STOP:
-		if (daemon->state == DAEMON_RUNNING)
+		if (daemon->state == DAEMON_RUNNING || daemon->state == DAEMON_SUCCEEDED)
 			drain(daemon);
 		else if (daemon->state == DAEMON_DRAINING || daemon->state == DAEMON_LEAVING)
 			close_now(daemon);
@@ -240,6 +306,8 @@ static void on_request(enum signals_request request, void *arg)
 	case SIGNALS_LEAVE:
 		if (daemon->state == DAEMON_RUNNING)
 			leave(daemon);
+		else if (daemon->state == DAEMON_SUCCEEDED)
+			drain(daemon);
 		break;
 	case SIGNALS_RELOAD:
 		start_reload(daemon);
@@ -251,8 +319,7 @@ static void on_request(enum signals_request request, void *arg)
 				daemon->serving.conf->log_target, strerror(errno));
 		break;
 	case SIGNALS_UPGRADE:
-		log_msg(LOG_LEVEL_WARN,
-			"SIGUSR2: this version cannot upgrade in place; restart it");
+		start_upgrade(daemon);
 		break;
 	}
 }
@@ -282,6 +349,8 @@ static void on_news(unsigned news, void *arg)
 static int make_parts(struct daemon *daemon)
 {
 	static const struct timeval interval = {.tv_sec = TICK_MS / 1000};
+	const struct upgrade_owner owner = {
+	    .on_ready = on_successor_ready, .on_end = on_upgrade_end, .arg = daemon};
 
 	if (mailbox_init(&daemon->mailbox, daemon->base, on_news, daemon) < 0)
 		return -1;
@@ -290,6 +359,8 @@ static int make_parts(struct daemon *daemon)
 	daemon->tick = event_new(daemon->base, -1, EV_PERSIST, on_tick, daemon);
 	if (daemon->signals == NULL || daemon->drain_timer == NULL || daemon->tick == NULL ||
 	    event_add(daemon->tick, &interval) < 0)
+		return -1;
+	if (upgrade_init(&daemon->upgrade, daemon->base, &daemon->serving, &owner) < 0)
 		return -1;
 	daemon->serving.on_changed = on_changed;
 	daemon->serving.on_changed_arg = daemon;
@@ -306,6 +377,7 @@ static void free_loop(struct daemon *daemon)
 	 * it. */
 	log_stop_writer();
 	signals_free(daemon->signals);
+	upgrade_fini(&daemon->upgrade);
 	watchdog_free(daemon->watchdog);
 	if (daemon->tick != NULL)
 		event_free(daemon->tick);
@@ -323,12 +395,66 @@ static void warn(const char *text, void *arg)
 }
 
 /* What others tell this process, and what it tells them. */
-static void meet_manager(struct daemon *daemon)
+static void meet_manager(struct daemon *daemon, struct notify *notify)
 {
-	daemon->notify = notify_new();
-	daemon->serving.room.notify = daemon->notify;
-	daemon->serving.room.activation = activation_new(daemon->notify);
-	activation_close_unwanted(daemon->serving.room.activation, daemon->serving.conf);
+	daemon->notify = notify;
+	daemon->serving.room.notify = notify;
+}
+
+/* Sockets that were there before this process, and as many workers as a former one had. */
+static int init_serving(struct daemon *daemon, struct conf *conf)
+{
+	struct notify *notify = NULL;
+	struct activation *activation;
+	size_t workers;
+	int result;
+
+	/* Until it takes over, the manager listens to the former process alone. */
+	if (daemon->former < 0)
+		notify = notify_new();
+	activation = activation_new(notify);
+	workers = daemon->former >= 0 ? activation_workers(activation) : 0;
+	activation_close_unwanted(activation, conf);
+	result = serving_init(&daemon->serving, conf, workers);
+	daemon->serving.room.activation = activation;
+	meet_manager(daemon, notify);
+	return result;
+}
+
+/*
+ * Start the workers' threads; where there is a former process, when they have its flows, and let
+ * them begin when that one has stopped. Returns 0, or -1 having logged why.
+ */
+static int start_workers(struct daemon *daemon)
+{
+	struct serving *serving = &daemon->serving;
+
+	if (daemon->former >= 0) {
+		serving_wait(serving);
+		if (takeover_take_flows(daemon->former, serving) < 0)
+			return -1;
+	}
+	if (serving_start(serving) < 0) {
+		log_msg(LOG_LEVEL_ERROR, "cannot start a thread: %s", strerror(errno));
+		return -1;
+	}
+	if (daemon->former < 0)
+		return 0;
+	if (takeover_begin(daemon->former) < 0)
+		return -1;
+	serving_tell_workers(serving, WORKER_BEGIN);
+	sock_close(daemon->former);
+	meet_manager(daemon, notify_new());
+	return 0;
+}
+
+/* Returns 0, or -1 having logged why. */
+static int open_admin(struct daemon *daemon)
+{
+	if (admin_prepare(daemon->admin, daemon->serving.conf, daemon->former >= 0) < 0)
+		return -1;
+	admin_commit(daemon->admin);
+	return 0;
 }
 
 /* Nothing is said of a start before all of it has come to its good end. */
@@ -350,33 +476,39 @@ static void stop_workers(struct serving *serving)
 	report_totals(&serving->roster, serving->workers, serving->workers_count);
 }
 
-enum exit_code daemon_run(struct conf *conf, const struct reload_source *source)
+enum exit_code daemon_run(struct conf *conf, const struct reload_source *source,
+			  const struct daemon_origin *origin)
 {
-	struct daemon daemon = {.source = source, .mailbox = {.fd = -1}};
+	struct daemon daemon = {.source = source,
+				.mailbox = {.fd = -1},
+				.former = origin->former,
+				.upgrade = UPGRADE_INITIALIZER};
 	struct serving *serving = &daemon.serving;
 	enum exit_code code = EXIT_RUNTIME;
 
 	daemon.base = event_base_new();
-	if (serving_init(serving, conf) < 0 || daemon.base == NULL)
+	if (init_serving(&daemon, conf) < 0 || daemon.base == NULL)
 		goto out_of_memory;
-	meet_manager(&daemon);
 	privileges_raise_descriptors();
 	report_descriptors(conf, serving->workers_count);
-	if (privileges_check(conf) < 0 || serving_open(serving, daemon.base) < 0 ||
-	    privileges_drop(conf) < 0)
+	if (privileges_check(conf) < 0 ||
+	    serving_open(serving, daemon.base, daemon.former >= 0) < 0 || privileges_drop(conf) < 0)
 		goto out;
-	activation_close_rest(serving->room.activation);
+	if (daemon.former >= 0)
+		privileges_keep_to_itself();
+	upgrade_prepare(&daemon.upgrade, origin->argv);
 	if (make_parts(&daemon) < 0)
 		goto out_of_memory;
-	if (admin_prepare(daemon.admin, conf, false) < 0)
+	if (daemon.former < 0 && open_admin(&daemon) < 0)
 		goto out;
-	admin_commit(daemon.admin);
 	if (log_start_writer() < 0)
 		goto out_of_memory;
-	if (serving_start(serving) < 0) {
-		log_msg(LOG_LEVEL_ERROR, "cannot start a thread: %s", strerror(errno));
+	if (start_workers(&daemon) < 0)
 		goto stop;
-	}
+	/* It was the former process's until now; that it cannot be had is no reason to end. */
+	if (daemon.former >= 0)
+		(void)open_admin(&daemon);
+	activation_close_rest(serving->room.activation);
 	report_open_listeners(conf, warn, NULL);
 	report_start(conf, serving->workers_count);
 	tell_ready(&daemon);

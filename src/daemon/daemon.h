@@ -9,10 +9,17 @@
 /* Exit codes of the program. */
 enum exit_code { EXIT_STOPPED = 0, EXIT_RUNTIME = 1, EXIT_USAGE = 2 };
 
+/* How this process was started. */
+struct daemon_origin {
+	char *const *argv;
+	int former; /* socket to the process that it succeeds (daemon/takeover); -1: none */
+};
+
 /*
  * Serve the snapshot, and what source has on a reload, until told to stop. The log is open. Returns
  * the exit code, having logged any failure.
  */
-enum exit_code daemon_run(struct conf *conf, const struct reload_source *source);
+enum exit_code daemon_run(struct conf *conf, const struct reload_source *source,
+			  const struct daemon_origin *origin);
 
 #endif

@@ -12,6 +12,9 @@
 #include "net/steer.h"
 #include "net/udp_sock.h"
 
+/* Of a socket from another process: no value of the key. */
+#define STEERED_UNKNOWN ((enum conf_udp_header) - 1)
+
 /* The kernel cuts it to net.core.somaxconn. */
 #define BACKLOG 65535
 
@@ -140,6 +143,7 @@ static int open_socket(const struct listen_room *room, struct listen_address *ad
 
 	if (fd >= 0) {
 		address->adopted = true;
+		address->steered_by = STEERED_UNKNOWN;
 		if (protocol == CONF_PROTOCOL_TCP && listen(fd, BACKLOG) < 0)
 			return sock_fail(fd);
 		return fd;
@@ -321,6 +325,16 @@ static void forget(const struct listen_room *room, const struct listen_address *
 	}
 }
 
+void listen_forget_rest(const struct listen_room *room)
+{
+	struct listen_address *address;
+	struct listen_address *next;
+
+	HASH_ITER(hh, room->addresses, address, next)
+	if (!address->passed_on)
+		forget(room, address);
+}
+
 /* ---- using ---- */
 
 static int set_transparent(const struct listen_address *address, int fd, bool transparent)
@@ -417,4 +431,14 @@ void listen_close_tcp(struct listen_room *room)
 		if (address->key.protocol == CONF_PROTOCOL_TCP)
 			close_address(room, address);
 	}
+}
+
+void listen_close_passed_on(struct listen_room *room)
+{
+	struct listen_address *address;
+	struct listen_address *next;
+
+	HASH_ITER(hh, room->addresses, address, next)
+	if (address->passed_on)
+		close_address(room, address);
 }

@@ -42,6 +42,7 @@ struct listen_address {
 	bool from_unit;	    /* and is one that the service manager opens itself */
 	bool shared;	    /* workers other than 0 have duplicates of its socket */
 	bool kept;	    /* the service manager has been given duplicates */
+	bool passed_on;	    /* another process has it now, or is about to */
 	bool wanted;	    /* in the configuration that was opened last */
 	int64_t leaving_ms; /* of UDP, not wanted: since when; 0: not yet */
 	int fds[];	    /* of each worker */
@@ -105,6 +106,12 @@ void listen_close_unwanted(struct listen_room *room);
 
 /* Close all addresses of TCP: no worker uses them. */
 void listen_close_tcp(struct listen_room *room);
+
+/* Have the manager forget what another process does not take over. */
+void listen_forget_rest(const struct listen_room *room);
+
+/* Close what another process has: no worker uses it. */
+void listen_close_passed_on(struct listen_room *room);
 
 /* Close all addresses: no worker uses them. What is kept stays with the service manager. */
 void listen_close_all(struct listen_room *room);

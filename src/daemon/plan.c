@@ -89,6 +89,7 @@ static void fill_in(struct plan_part *part, size_t worker, const struct item *it
 		    .number = address->number,
 		    .addr = address->key.addr,
 		    .draining = !address->wanted,
+		    .passed_on = address->passed_on,
 		};
 		setup->sockets_count++;
 	}

@@ -4,11 +4,14 @@
 
 #include <errno.h>
 #include <grp.h>
+#include <linux/capability.h>
 #include <pwd.h>
 #include <stdbool.h>
 #include <stdio.h>
 #include <string.h>
+#include <sys/prctl.h>
 #include <sys/resource.h>
+#include <sys/syscall.h>
 #include <unistd.h>
 
 #include "config.h"
@@ -174,3 +177,44 @@ int privileges_drop(const struct conf *conf)
 }
 
 #endif
+
+/* The kernel's own interface: what is set is for execve(2), and libcap-ng may not be there. */
+struct capabilities {
+	struct __user_cap_header_struct header;
+	struct __user_cap_data_struct words[_LINUX_CAPABILITY_U32S_3];
+};
+
+static bool get_capabilities(struct capabilities *capabilities)
+{
+	*capabilities = (struct capabilities){.header.version = _LINUX_CAPABILITY_VERSION_3};
+	return syscall(SYS_capget, &capabilities->header, capabilities->words) == 0;
+}
+
+void privileges_pass_on(void)
+{
+	struct capabilities own;
+
+	if (geteuid() == 0 || !get_capabilities(&own))
+		return;
+	/* Only what can be inherited can be ambient. */
+	for (size_t i = 0; i < _LINUX_CAPABILITY_U32S_3; i++)
+		own.words[i].inheritable = own.words[i].permitted;
+	if (syscall(SYS_capset, &own.header, own.words) < 0)
+		return;
+	for (unsigned cap = 0; cap < 32 * _LINUX_CAPABILITY_U32S_3; cap++)
+		if ((own.words[cap / 32].permitted >> cap % 32 & 1) != 0)
+			(void)prctl(PR_CAP_AMBIENT, PR_CAP_AMBIENT_RAISE, (unsigned long)cap, 0UL,
+				    0UL);
+}
+
+void privileges_keep_to_itself(void)
+{
+	struct capabilities own;
+
+	(void)prctl(PR_CAP_AMBIENT, PR_CAP_AMBIENT_CLEAR_ALL, 0UL, 0UL, 0UL);
+	if (!get_capabilities(&own))
+		return;
+	for (size_t i = 0; i < _LINUX_CAPABILITY_U32S_3; i++)
+		own.words[i].inheritable = 0;
+	(void)syscall(SYS_capset, &own.header, own.words);
+}

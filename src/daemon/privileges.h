@@ -22,4 +22,14 @@ void privileges_raise_descriptors(void);
  */
 int privileges_drop(const struct conf *conf) __attribute__((warn_unused_result));
 
+/*
+ * Before execve(2), as an ordinary user: have the next program get the capabilities that this one
+ * has (ambient ones, Linux 4.3, which no_new_privs allows). Root's program has them anyway. What
+ * fails is for that program to find out.
+ */
+void privileges_pass_on(void);
+
+/* In that program, before there are threads: keep them, but pass them on to no other. */
+void privileges_keep_to_itself(void);
+
 #endif

@@ -24,13 +24,18 @@ static size_t count_workers(const struct conf *conf)
 
 /* ---- making and stopping ---- */
 
-int serving_init(struct serving *serving, struct conf *conf)
+int serving_init(struct serving *serving, struct conf *conf, size_t workers)
 {
 	*serving = (struct serving){
 	    .conf = conf_ref(conf),
 	    .started = conf_ref(conf),
-	    .workers_count = count_workers(conf),
+	    .workers_count = workers != 0 ? workers : count_workers(conf),
 	};
+	if (serving->workers_count != count_workers(conf))
+		log_msg(LOG_LEVEL_WARN,
+			"workers: going on with %zu, as the former process had; another number "
+			"needs a restart",
+			workers);
 	listen_init(&serving->room, serving->workers_count);
 	serving->flows = flow_registry_new();
 	serving->routes = return_routes_new();
@@ -53,6 +58,7 @@ void serving_fini(struct serving *serving)
 	/* Behind the workers, whose connections may last until then. */
 	return_routes_free(serving->routes);
 	plan_free(serving->plan);
+	plan_free(serving->farewell);
 	cutting_fini(&serving->cutting);
 	health_free(serving->health);
 	listen_fini(&serving->room);
@@ -63,13 +69,15 @@ void serving_fini(struct serving *serving)
 	conf_unref(serving->conf);
 }
 
-int serving_open(struct serving *serving, struct event_base *base)
+int serving_open(struct serving *serving, struct event_base *base, bool succeeds)
 {
 	serving->health = health_new(base);
 	if (serving->health == NULL) {
 		log_msg(LOG_LEVEL_ERROR, "cannot start: memory is out");
 		return -1;
 	}
+	if (succeeds)
+		health_wait_for_addresses(serving->health);
 	if (listen_open(&serving->room, serving->conf) < 0 ||
 	    health_prepare(serving->health, serving->conf) < 0)
 		return -1;
@@ -84,6 +92,12 @@ int serving_start(struct serving *serving)
 			return -1;
 	health_commit(serving->health, serving->conf);
 	return 0;
+}
+
+void serving_wait(const struct serving *serving)
+{
+	for (size_t i = 0; i < serving->workers_count; i++)
+		worker_wait(serving->workers[i]);
 }
 
 void serving_tell_workers(const struct serving *serving, enum worker_signal signal)
@@ -138,7 +152,8 @@ void serving_stop(struct serving *serving)
 
 bool serving_is_changing(const struct serving *serving)
 {
-	return serving->plan != NULL || cutting_is_under_way(&serving->cutting);
+	return serving->plan != NULL || cutting_is_under_way(&serving->cutting) ||
+	       serving->passing_on;
 }
 
 static void on_cut(void *arg)
@@ -259,6 +274,43 @@ int serving_change(struct serving *serving, struct conf *conf)
 	}
 	send_plan(serving);
 	return 0;
+}
+
+/* ---- passing on ---- */
+
+int serving_prepare_pass_on(struct serving *serving)
+{
+	serving->farewell = plan_new(&serving->room, &serving->roster);
+	return serving->farewell != NULL ? 0 : -1;
+}
+
+/* Taking sockets away needs no memory. */
+static void on_farewell_done(struct plan *plan, void *arg)
+{
+	struct serving *serving = arg;
+
+	plan_free(plan);
+	serving->farewell = NULL;
+	listen_close_passed_on(&serving->room);
+	serving->on_passed_on(serving->on_passed_on_arg);
+}
+
+void serving_pass_on(struct serving *serving, void (*on_done)(void *arg), void *arg)
+{
+	serving->on_passed_on = on_done;
+	serving->on_passed_on_arg = arg;
+	plan_send(serving->farewell, serving->workers, on_farewell_done, serving);
+}
+
+void serving_undo_pass_on(struct serving *serving)
+{
+	struct listen_address *address;
+	struct listen_address *next;
+
+	HASH_ITER(hh, serving->room.addresses, address, next)
+	address->passed_on = false;
+	plan_free(serving->farewell);
+	serving->farewell = NULL;
 }
 
 /* ---- once a second ---- */

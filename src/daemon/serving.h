@@ -37,7 +37,11 @@ struct serving {
 	struct plan *plan;	/* that the workers are doing; NULL: none */
 	struct event *retry;	/* of a plan for which memory was out */
 	struct cutting cutting; /* of clients that are denied now */
-	bool plan_due;		/* memory was out for one */
+	struct plan *farewell;	/* without what is passed on; NULL: nothing is */
+	bool passing_on;	/* another process is about to take over: nothing changes */
+	void (*on_passed_on)(void *arg);
+	void *on_passed_on_arg;
+	bool plan_due; /* memory was out for one */
 	bool draining;
 	bool plan_warned; /* memory was out in a worker */
 	/* The workers do what serving_change() was asked for. */
@@ -45,14 +49,21 @@ struct serving {
 	void *on_changed_arg;
 };
 
-/* Takes a reference to the snapshot. Returns 0, or -1 when memory is out; fini is fine then. */
-int serving_init(struct serving *serving, struct conf *conf) __attribute__((warn_unused_result));
+/*
+ * Takes a reference to the snapshot. workers: that a former process had, of whose sockets there is
+ * one for each; 0: as configured. Returns 0, or -1 when memory is out; fini is fine then.
+ */
+int serving_init(struct serving *serving, struct conf *conf, size_t workers)
+    __attribute__((warn_unused_result));
 
 /* The workers' threads have ended. */
 void serving_fini(struct serving *serving);
 
-/* Bind all addresses and set up return routes. Returns 0, or -1 having logged why. */
-int serving_open(struct serving *serving, struct event_base *base)
+/*
+ * Bind all addresses and set up return routes. succeeds: another process has the health ports
+ * still, which are bound when it has not. Returns 0, or -1 having logged why.
+ */
+int serving_open(struct serving *serving, struct event_base *base, bool succeeds)
     __attribute__((warn_unused_result));
 
 /*
@@ -76,6 +87,21 @@ bool serving_is_changing(const struct serving *serving);
  */
 int serving_change(struct serving *serving, struct conf *conf) __attribute__((warn_unused_result));
 
+/*
+ * Be ready to pass on the addresses of the room that are marked so: nothing can fail then. Returns
+ * 0, or -1 when memory is out.
+ */
+int serving_prepare_pass_on(struct serving *serving) __attribute__((warn_unused_result));
+
+/*
+ * Neither accept nor read any more at these addresses, which another process has, and close them
+ * here; flows at them have been let go. on_done is called when that is so.
+ */
+void serving_pass_on(struct serving *serving, void (*on_done)(void *arg), void *arg);
+
+/* They stay. */
+void serving_undo_pass_on(struct serving *serving);
+
 /* What is due: a look at it once a second is enough. */
 void serving_tick(struct serving *serving, int64_t now_ms);
 
@@ -84,6 +110,9 @@ void serving_drain(struct serving *serving);
 
 /* The same, and have the workers leave (WORKER_LEAVE). */
 void serving_leave(struct serving *serving);
+
+/* Have all workers wait for WORKER_BEGIN. Before serving_start(). */
+void serving_wait(const struct serving *serving);
 
 void serving_tell_workers(const struct serving *serving, enum worker_signal signal);
 

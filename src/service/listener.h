@@ -15,6 +15,7 @@
 #include "base/addr.h"
 #include "base/reason.h"
 #include "base/stats.h"
+#include "service/flow_batch.h"
 #include "service/ledger.h"
 #include "service/service.h"
 
@@ -26,7 +27,8 @@ struct listener_socket {
 	int fd;
 	uint32_t number;
 	struct addr addr;
-	bool draining; /* of UDP: opens no new flows, but those that it has go on */
+	bool draining;	/* of UDP: opens no new flows, but those that it has go on */
+	bool passed_on; /* another process has it: not to be touched, what waits there is its */
 };
 
 /* What a listener is to be. Sockets are in the order of their numbers. */
@@ -77,6 +79,27 @@ struct listener_kind {
 	 */
 	bool (*visit)(struct listener *listener, bool restart, size_t max, listener_visitor visitor,
 		      void *arg);
+	/*
+	 * Accept and read no more, from listening sockets and flows, until resume(): it all waits
+	 * in the kernel. No flow ends meanwhile but by close_all().
+	 */
+	void (*pause)(struct listener *listener);
+	void (*resume)(struct listener *listener);
+	/*
+	 * Of UDP alone, and paused; NULL for TCP. give() adds flows to a batch, each once since
+	 * pause(), in the order in which they fell idle, and returns whether there are more. They
+	 * stay as they are, until let_go() closes some of those that were given, without a word
+	 * because they go on elsewhere, and returns whether there are more.
+	 */
+	bool (*give)(struct listener *listener, struct flow_batch *batch);
+	bool (*let_go)(struct listener *listener);
+	/* Whether it has this listening address. */
+	bool (*has)(const struct listener *listener, const struct addr *address);
+	/*
+	 * Go on with a flow that another process gave: its record, and its socket, which becomes
+	 * the flow's. When that cannot be it is closed and logged.
+	 */
+	void (*take)(struct listener *listener, const uint8_t *record, size_t len, int fd);
 	/* End what is left, with REASON_SHUTDOWN, and free it. */
 	void (*free)(struct listener *listener);
 };

@@ -126,6 +126,18 @@ enum close_reason service_admit_client(struct service *service, const struct add
 	return client_limits_enter(service->ledger->clients, client, &rule, now_ms, place);
 }
 
+struct client_place *service_enter_client(struct service *service, const struct addr *client,
+					  int64_t now_ms)
+{
+	static const struct client_rule counted = {.connections = UINT32_MAX};
+	struct client_place *place = NULL;
+
+	if (addr_is_set(client) && limits_clients(service->conf))
+		(void)!client_limits_enter(service->ledger->clients, client, &counted, now_ms,
+					   &place);
+	return place;
+}
+
 bool service_is_own_listener(const struct service *service, const struct addr *source,
 			     const struct addr *destination)
 {

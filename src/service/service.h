@@ -73,6 +73,13 @@ enum close_reason service_admit_client(struct service *service, const struct add
     __attribute__((warn_unused_result));
 
 /*
+ * The same for one that is there already, whatever the limits are; NULL where nothing is limited or
+ * memory is out.
+ */
+struct client_place *service_enter_client(struct service *service, const struct addr *client,
+					  int64_t now_ms);
+
+/*
  * Whether what is sent from source (AF_UNSPEC: mmproxy's own address) to destination arrives at a
  * listener of mmproxy's own with the same protocol: going there would go in circles. Asks the
  * routing table at most, and never waits.

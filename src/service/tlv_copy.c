@@ -62,6 +62,63 @@ void tlv_copy_free(struct tlv_copy *copy)
 	free(copy);
 }
 
+static size_t write_shown(const struct shown *shown, uint8_t *bytes)
+{
+	bytes[0] = (uint8_t)shown->len;
+	memcpy(bytes + 1, shown->bytes, shown->len);
+	return 1 + shown->len;
+}
+
+size_t tlv_copy_write(const struct tlv_copy *copy, uint8_t bytes[static TLV_COPY_BYTES])
+{
+	size_t len = 0;
+
+	if (copy == NULL)
+		return 0;
+	len += write_shown(&copy->authority, bytes + len);
+	len += write_shown(&copy->unique_id, bytes + len);
+	len += write_shown(&copy->vpce, bytes + len);
+	return len;
+}
+
+/* Returns how many bytes it took, or 0 when they are too few. */
+static size_t read_shown(struct shown *shown, const uint8_t *bytes, size_t len)
+{
+	if (len == 0 || len - 1 < bytes[0])
+		return 0;
+	shown->len = bytes[0];
+	memcpy(shown->bytes, bytes + 1, shown->len);
+	return 1 + shown->len;
+}
+
+int tlv_copy_read(const uint8_t *bytes, size_t len, struct tlv_copy **copy)
+{
+	struct tlv_copy *shown;
+	struct shown *texts[3];
+	size_t at = 0;
+
+	*copy = NULL;
+	if (len == 0)
+		return 0;
+	shown = calloc(1, sizeof(*shown));
+	if (shown == NULL)
+		return -1;
+	texts[0] = &shown->authority;
+	texts[1] = &shown->unique_id;
+	texts[2] = &shown->vpce;
+	for (size_t i = 0; i < 3; i++) {
+		size_t took = read_shown(texts[i], bytes + at, len - at);
+
+		if (took == 0) {
+			free(shown);
+			return -1;
+		}
+		at += took;
+	}
+	*copy = shown;
+	return 0;
+}
+
 static void put_shown(struct log_line *line, const char *key, const struct shown *shown)
 {
 	if (shown->len > 0)

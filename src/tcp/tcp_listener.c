@@ -86,16 +86,20 @@ static bool start_accepting(struct tcp_listener *listener)
 	return all;
 }
 
+static void stop_accepting(struct tcp_listener *listener)
+{
+	for (size_t i = 0; i < listener->sockets_count; i++)
+		if (listener->sockets[i] != NULL)
+			event_del(listener->sockets[i]);
+}
+
 static void pause_accepting(struct tcp_listener *listener, int ms)
 {
 	const struct timeval delay = clock_timeval(ms);
 
 	/* Never a pause without an end. */
-	if (evtimer_add(listener->pause, &delay) < 0)
-		return;
-	for (size_t i = 0; i < listener->sockets_count; i++)
-		if (listener->sockets[i] != NULL)
-			event_del(listener->sockets[i]);
+	if (evtimer_add(listener->pause, &delay) == 0)
+		stop_accepting(listener);
 }
 
 static void on_pause_end(evutil_socket_t fd, short what, void *arg)
@@ -271,19 +275,21 @@ static int add_socket(struct tcp_listener *listener, const struct listener_socke
 	return 0;
 }
 
-/* Take away those that are not in the setup. */
+/* Take away those that are not in the setup, or not this process's any more. */
 static void drop_others(struct tcp_listener *listener, const struct listener_setup *setup)
 {
 	const struct listener_socket *next = setup->sockets;
 	const struct listener_socket *end = next + setup->sockets_count;
 
 	for (size_t i = 0; i < listener->sockets_count; i++) {
-		if (next < end && next->number == i) {
-			next++;
-		} else if (listener->sockets[i] != NULL) {
+		bool listed = next < end && next->number == i;
+		bool passed_on = listed && (next++)->passed_on;
+
+		if ((listed && !passed_on) || listener->sockets[i] == NULL)
+			continue;
+		if (!passed_on)
 			empty_socket(listener, i);
-			drop_socket(listener, i);
-		}
+		drop_socket(listener, i);
 	}
 }
 
@@ -297,7 +303,8 @@ static int configure(struct listener *common, const struct listener_setup *setup
 	/* What waits in a socket that goes came for the service as it was. */
 	drop_others(listener, setup);
 	for (size_t i = 0; i < count; i++)
-		if (listener->sockets[setup->sockets[i].number] == NULL &&
+		if (!setup->sockets[i].passed_on &&
+		    listener->sockets[setup->sockets[i].number] == NULL &&
 		    add_socket(listener, &setup->sockets[i]) < 0)
 			return -1;
 	(void)service_ref(setup->service);
@@ -370,6 +377,19 @@ static void drain(struct listener *common)
 		evtimer_del(listener->turn.end);
 }
 
+static void pause(struct listener *common)
+{
+	struct tcp_listener *listener = tcp_listener_of(common);
+
+	evtimer_del(listener->pause);
+	stop_accepting(listener);
+}
+
+static void resume(struct listener *common)
+{
+	on_pause_end(-1, EV_TIMEOUT, common);
+}
+
 /* Connections need no room that others have. */
 static void handle_room(struct listener *common)
 {
@@ -398,6 +418,8 @@ static const struct listener_kind tcp_kind = {
     .is_idle = is_idle,
     .handle_room = handle_room,
     .visit = visit,
+    .pause = pause,
+    .resume = resume,
     .free = free_listener,
 };
 

@@ -54,6 +54,15 @@ static int dial_from_any_port(struct flow *flow, const struct client_pair *pair,
 	return dial(request, reason);
 }
 
+static struct client_pair pair_of(const struct flow *flow, const struct addr *source)
+{
+	return (struct client_pair){
+	    .source = *source,
+	    .target = flow->target,
+	    .listener = flow->service->ledger->first_address,
+	};
+}
+
 static int dial_target(struct flow *flow, const struct addr *source, enum close_reason *reason)
 {
 	const struct conf_listener *conf = flow->service->conf;
@@ -63,11 +72,7 @@ static int dial_target(struct flow *flow, const struct addr *source, enum close_
 	    .mark = conf->mark,
 	    .datagrams = true,
 	};
-	const struct client_pair pair = {
-	    .source = *source,
-	    .target = flow->target,
-	    .listener = flow->service->ledger->first_address,
-	};
+	const struct client_pair pair = pair_of(flow, source);
 	int fd;
 
 	flow->any_port = addr_is_set(source) && conf->source_port == CONF_SOURCE_EPHEMERAL;
@@ -109,6 +114,26 @@ struct flow *flow_dial(struct flow_group *group, const struct flow_key *key,
 	if (group->joins_replies && udp_sock_set_gro(flow->fd) < 0)
 		flow_group_cannot_join(group);
 	return flow;
+}
+
+int flow_claim_pair(struct flow *flow, const struct addr *source)
+{
+	struct client_path_table *paths = &flow->group->registry->paths;
+	const struct client_pair pair = pair_of(flow, source);
+	const struct route route = {
+	    .client = flow->client, .source = *source, .target = flow->target};
+
+	if (route_enter(flow->service, &route, &flow->pseudo_ipv4) != REASON_DONE)
+		return -1;
+	if (!addr_is_set(source))
+		return 0;
+	flow->client_path = addr_port(source) == 0 || flow->any_port
+				? client_path_join(paths, &pair)
+				: client_path_claim(paths, &pair);
+	if (flow->client_path == NULL)
+		return -1;
+	flow->client_path_version = client_path_set(flow->client_path, &flow->reply);
+	return 0;
 }
 
 void flow_abandon(struct flow *flow)

@@ -39,6 +39,8 @@ struct flow {
 	uint32_t first_segment;		  /* UDP_SEGMENT_NONE: it has none */
 	uint32_t last_segment;
 	uint8_t read_batch; /* messages to ask for at the next reading */
+	bool given;	    /* to another process, which is about to go on with it */
+	bool shared;	    /* another process has had the socket open, and may still */
 	bool any_port;	    /* not the client's port: it is taken, or need not be kept */
 	bool is_check;	    /* by its LOCAL header, the load balancer's own */
 	int header_version; /* of the datagram that started it; 0: none */
@@ -60,6 +62,14 @@ struct flow {
  */
 struct flow *flow_dial(struct flow_group *group, const struct flow_key *key,
 		       const struct route *route, enum close_reason *reason)
+    __attribute__((warn_unused_result));
+
+/*
+ * Take the pair of addresses for a flow whose socket has them already, in the way in which it was
+ * dialled, from this source (route_source()), and tell where its replies go. Returns 0, or -1 when
+ * others have them or memory is out.
+ */
+int flow_claim_pair(struct flow *flow, const struct addr *source)
     __attribute__((warn_unused_result));
 
 /* Free a flow that is in no table. */

@@ -151,7 +151,7 @@ static struct reply_socket *find_socket(struct flow *flow)
 		return NULL;
 	}
 	/* Only listen_transparent tells of a port. */
-	if (addr_port(local) == 0 || addr_port(local) == own->port)
+	if (addr_port(local) == 0 || addr_port(local) == addr_port(&own->addr))
 		return &own->reply;
 	socket = reply_sockets_find(&group->reply_sockets, local);
 	return socket != NULL ? socket : open_socket(group, own, local);

@@ -28,8 +28,8 @@ struct udp_socket {
 	struct flow_group *group;
 	struct reply_socket reply; /* with the descriptor that is received from */
 	uint32_t number;	   /* as in service/listener.h */
-	uint16_t port;
-	bool draining; /* no new flows by it */
+	struct addr addr;	   /* that is listened on */
+	bool draining;		   /* no new flows by it */
 	struct event *readable;
 };
 
@@ -48,6 +48,8 @@ struct flow_group {
 	bool joins_replies;		/* flows' sockets have UDP_GRO */
 	bool noted_joining;		/* the log knows that something is not joined */
 	bool draining;			/* no new flows */
+	bool paused;			/* nothing is read */
+	bool giving;			/* table.to_give is known */
 	struct flow_registry *registry; /* of the process */
 	struct flow_quota_slot *flows_slot;	  /* in the ledger's quota */
 	struct flow_quota_slot *descriptors_slot; /* in registry->quota */

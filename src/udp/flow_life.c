@@ -41,6 +41,40 @@ int flow_life_begin(struct flow *flow, const struct proxy_header *header, int64_
 	return 0;
 }
 
+int flow_life_take(struct flow *flow, int64_t active_ms)
+{
+	struct flow_group *group = flow->group;
+
+	if (watch(flow) < 0 || flow_table_add(&group->table, &flow->links, active_ms) < 0)
+		return -1;
+	service_enter(flow->service);
+	flow->client_place = service_enter_client(flow->service, &flow->client, clock_now_ms());
+	flow_group_publish(group);
+	descriptor_share_enter(&group->registry->descriptors);
+	return 0;
+}
+
+/* The limits know of it no more. */
+static void leave(struct flow *flow)
+{
+	struct flow_group *group = flow->group;
+
+	/* Closing does that only where no other process has the same open socket. */
+	if (flow->shared)
+		(void)epoll_ctl(group->epoll_fd, EPOLL_CTL_DEL, flow->fd, NULL);
+	flow_table_remove(&group->table, &flow->links);
+	flow_group_publish(group);
+	client_limits_leave(flow->client_place, clock_now_ms());
+	service_leave(flow->service);
+	descriptor_share_leave(&group->registry->descriptors);
+}
+
+void flow_life_pass_on(struct flow *flow)
+{
+	leave(flow);
+	flow_abandon(flow);
+}
+
 void flow_life_end(struct flow *flow, enum close_reason reason)
 {
 	struct flow_group *group = flow->group;
@@ -51,12 +85,8 @@ void flow_life_end(struct flow *flow, enum close_reason reason)
 	if (is_healthy_check(flow))
 		reason = reason_of_check(reason);
 	flow_log_end(flow, reason);
-	flow_table_remove(&group->table, &flow->links);
-	flow_group_publish(group);
 	stats_add(&group->stats->closed[reason], 1);
-	client_limits_leave(flow->client_place, clock_now_ms());
-	service_leave(flow->service);
-	descriptor_share_leave(&group->registry->descriptors);
+	leave(flow);
 	flow_abandon(flow);
 }
 

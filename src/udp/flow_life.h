@@ -24,7 +24,15 @@ int flow_life_begin(struct flow *flow, const struct proxy_header *header, int64_
 /* End a flow: log it, count it, leave the table and the service, and free it. */
 void flow_life_end(struct flow *flow, enum close_reason reason);
 
-/* The same, to make room for another. */
+/*
+ * The same as flow_life_begin() for a flow that another process began, and as old as it was there.
+ */
+int flow_life_take(struct flow *flow, int64_t active_ms) __attribute__((warn_unused_result));
+
+/* End a flow here that goes on in another process: neither logged nor counted as closed. */
+void flow_life_pass_on(struct flow *flow);
+
+/* The same as flow_life_end(), to make room for another. */
 void flow_life_displace(struct flow *flow, enum close_reason reason);
 
 #endif

@@ -73,6 +73,8 @@ void flow_table_remove(struct flow_table *table, struct flow_links *links)
 		forget_origin(table, LIST_FIRST(&links->origins));
 	if (table->to_visit == links)
 		table->to_visit = links->hh.next;
+	if (table->to_give == links)
+		table->to_give = TAILQ_NEXT(links, idle);
 	HASH_DELETE(hh, table->flows, links);
 	TAILQ_REMOVE(&table->idle, links, idle);
 	table->count--;

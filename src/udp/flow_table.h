@@ -67,6 +67,7 @@ struct flow_table {
 	struct flow_origin *origins;
 	TAILQ_HEAD(flow_idle, flow_links) idle; /* longest idle first */
 	struct flow_links *to_visit;		/* the next one of a round of visits */
+	struct flow_links *to_give;		/* the next one for another process */
 	size_t count;
 };
 

@@ -2,14 +2,19 @@
 /* One UDP listener in one worker. */
 #include "udp/udp_listener.h"
 
+#include <limits.h>
 #include <stdlib.h>
 
 #include "base/clock.h"
 #include "net/sock.h"
 #include "udp/flow_down.h"
 #include "udp/flow_life.h"
+#include "udp/flow_transfer.h"
 #include "udp/flow_up.h"
 #include "udp/intake.h"
+
+/* How soon reading is tried again when memory was out for it. */
+#define RETRY_MS 100
 
 /* Flows that end in one pass of the loop, so that many that end at once hold up nobody. */
 #define EXPIRE_MAX 256
@@ -41,7 +46,7 @@ static void watch_idle(struct udp_listener *listener)
 {
 	uint32_t limit_ms = listener->group.service->conf->close_after_ms;
 
-	if (limit_ms != 0 && listener->group.table.count > 0 &&
+	if (!listener->group.paused && limit_ms != 0 && listener->group.table.count > 0 &&
 	    !evtimer_pending(listener->expiry, NULL))
 		arm_expiry(listener, limit_ms);
 }
@@ -124,6 +129,9 @@ static void handle_room(struct listener *common)
 {
 	struct udp_listener *listener = udp_listener_of(common);
 
+	/* It stays asked for. */
+	if (listener->group.paused)
+		return;
 	make_room_for_others(&listener->group);
 	take_deferred(&listener->group);
 	flow_group_publish(&listener->group);
@@ -150,6 +158,86 @@ static void on_flows(evutil_socket_t fd, short what, void *arg)
 	flow_group_publish(&listener->group);
 }
 
+/* ---- pausing ---- */
+
+/* Returns 0, or -1 when memory is out for some of it. */
+static int start_reading(struct udp_listener *listener)
+{
+	struct flow_group *group = &listener->group;
+	int result = event_add(group->flows_readable, NULL);
+
+	for (size_t i = 0; i < group->sockets_count; i++)
+		if (group->sockets[i] != NULL)
+			result |= event_add(group->sockets[i]->readable, NULL);
+	return result;
+}
+
+/* What was taken already must not wait for another process to look at it. */
+static void settle_deferred(struct flow_group *group)
+{
+	struct deferred *deferred;
+
+	STAILQ_FOREACH(deferred, &group->deferred.datagrams, entry)
+	deferred->attempts = UINT_MAX;
+	take_deferred(group);
+}
+
+static void pause(struct listener *common)
+{
+	struct udp_listener *listener = udp_listener_of(common);
+	struct flow_group *group = &listener->group;
+
+	if (group->paused)
+		return;
+	settle_deferred(group);
+	group->paused = true;
+	for (size_t i = 0; i < group->sockets_count; i++)
+		if (group->sockets[i] != NULL)
+			event_del(group->sockets[i]->readable);
+	event_del(group->flows_readable);
+	evtimer_del(listener->expiry);
+}
+
+static void resume(struct listener *common)
+{
+	struct udp_listener *listener = udp_listener_of(common);
+	struct flow_group *group = &listener->group;
+
+	if (!group->paused)
+		return;
+	group->paused = false;
+	flow_transfer_undo(group);
+	listener->unread = start_reading(listener) < 0;
+	arm_expiry(listener, listener->unread ? RETRY_MS : 0);
+	handle_room(common);
+}
+
+static bool give(struct listener *common, struct flow_batch *batch)
+{
+	return flow_transfer_give(&udp_listener_of(common)->group, batch);
+}
+
+static bool let_go(struct listener *common)
+{
+	return flow_transfer_let_go(&udp_listener_of(common)->group);
+}
+
+static bool has(const struct listener *common, const struct addr *address)
+{
+	const struct flow_group *group =
+	    &((const struct udp_listener *)(const void *)common)->group;
+
+	for (size_t i = 0; i < group->sockets_count; i++)
+		if (group->sockets[i] != NULL && addr_equal(&group->sockets[i]->addr, address))
+			return true;
+	return false;
+}
+
+static void take(struct listener *common, const uint8_t *record, size_t len, int fd)
+{
+	flow_transfer_take(&udp_listener_of(common)->group, record, len, fd);
+}
+
 /* ---- idle ---- */
 
 static void on_expiry(evutil_socket_t fd, short what, void *arg)
@@ -161,6 +249,13 @@ static void on_expiry(evutil_socket_t fd, short what, void *arg)
 
 	(void)fd;
 	(void)what;
+	if (listener->unread) {
+		listener->unread = start_reading(listener) < 0;
+		if (listener->unread) {
+			arm_expiry(listener, RETRY_MS);
+			return;
+		}
+	}
 	for (int i = 0; i < EXPIRE_MAX && limit_ms != 0; i++) {
 		oldest = flow_table_oldest(&listener->group.table);
 		if (oldest == NULL || now - oldest->active_ms < limit_ms)
@@ -240,12 +335,12 @@ static int add_socket(struct udp_listener *listener, const struct listener_socke
 		return -1;
 	socket->group = group;
 	socket->number = lent->number;
-	socket->port = addr_port(&lent->addr);
+	socket->addr = lent->addr;
 	socket->readable =
 	    event_new(listener->base, lent->fd, EV_READ | EV_PERSIST, on_readable, socket);
 	if (reply_socket_init(&socket->reply, lent->fd, listener->base, flow_down_on_writable) <
 		0 ||
-	    socket->readable == NULL || event_add(socket->readable, NULL) < 0) {
+	    socket->readable == NULL || (!group->paused && event_add(socket->readable, NULL) < 0)) {
 		free_socket(socket);
 		return -1;
 	}
@@ -256,16 +351,18 @@ static int add_socket(struct udp_listener *listener, const struct listener_socke
 	return 0;
 }
 
-/* Take away those that are not in the setup. */
+/* Take away those that are not in the setup, or not this process's any more. */
 static void drop_others(struct flow_group *group, const struct listener_setup *setup)
 {
 	const struct listener_socket *next = setup->sockets;
 	const struct listener_socket *end = next + setup->sockets_count;
 
 	for (size_t i = 0; i < group->sockets_count; i++) {
-		if (next < end && next->number == i)
-			next++;
-		else if (group->sockets[i] != NULL)
+		bool listed = next < end && next->number == i;
+
+		if (listed && !(next++)->passed_on)
+			continue;
+		if (group->sockets[i] != NULL)
 			drop_socket(group, (uint32_t)i);
 	}
 }
@@ -281,6 +378,8 @@ static int configure(struct listener *common, const struct listener_setup *setup
 	for (size_t i = 0; i < count; i++) {
 		const struct listener_socket *lent = &setup->sockets[i];
 
+		if (lent->passed_on)
+			continue;
 		if (group->sockets[lent->number] == NULL && add_socket(listener, lent) < 0)
 			return -1;
 		group->sockets[lent->number]->draining = lent->draining;
@@ -294,7 +393,7 @@ static int configure(struct listener *common, const struct listener_setup *setup
 	/* Whom the service as it was refused. */
 	refused_clients_fini(&group->refused);
 	/* The limit may be a nearer one now. */
-	if (group->table.count > 0)
+	if (group->table.count > 0 && !group->paused)
 		arm_expiry(listener, 0);
 	return 0;
 }
@@ -322,6 +421,9 @@ static bool visit(struct listener *common, bool restart, size_t max, listener_vi
 {
 	struct flow_group *group = &udp_listener_of(common)->group;
 
+	/* They may be another process's any moment. */
+	if (group->paused)
+		return false;
 	for (size_t i = 0; i < max; i++) {
 		struct flow_links *links = flow_table_visit(&group->table, restart && i == 0);
 		struct listener_view view;
@@ -379,6 +481,12 @@ static const struct listener_kind udp_kind = {
     .is_idle = is_idle,
     .handle_room = handle_room,
     .visit = visit,
+    .pause = pause,
+    .resume = resume,
+    .give = give,
+    .let_go = let_go,
+    .has = has,
+    .take = take,
     .free = free_listener,
 };
 

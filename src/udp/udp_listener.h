@@ -7,6 +7,8 @@
 #ifndef MMPROXY_UDP_LISTENER_H
 #define MMPROXY_UDP_LISTENER_H
 
+#include <stdbool.h>
+
 #include <event2/event.h>
 
 #include "service/listener.h"
@@ -16,6 +18,7 @@ struct udp_listener {
 	struct listener common;
 	struct flow_group group;
 	struct event_base *base;
+	bool unread;	      /* memory was out for an event: some of it is not read */
 	struct event *expiry; /* when the flow idle longest may be over */
 };
 

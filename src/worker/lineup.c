@@ -115,3 +115,54 @@ void lineup_handle_room(const struct lineup *lineup)
 	for (size_t i = 0; i < lineup->count; i++)
 		lineup->listeners[i]->kind->handle_room(lineup->listeners[i]);
 }
+
+void lineup_pause(const struct lineup *lineup)
+{
+	for (size_t i = 0; i < lineup->count; i++)
+		lineup->listeners[i]->kind->pause(lineup->listeners[i]);
+}
+
+static bool has_flows(const struct listener *listener)
+{
+	return listener->kind->give != NULL;
+}
+
+void lineup_pause_flows(const struct lineup *lineup)
+{
+	for (size_t i = 0; i < lineup->count; i++)
+		if (has_flows(lineup->listeners[i]))
+			lineup->listeners[i]->kind->pause(lineup->listeners[i]);
+}
+
+void lineup_resume(const struct lineup *lineup)
+{
+	for (size_t i = 0; i < lineup->count; i++)
+		lineup->listeners[i]->kind->resume(lineup->listeners[i]);
+}
+
+bool lineup_give_flows(const struct lineup *lineup, struct flow_batch *batch)
+{
+	for (size_t i = 0; i < lineup->count; i++)
+		if (has_flows(lineup->listeners[i]) &&
+		    lineup->listeners[i]->kind->give(lineup->listeners[i], batch))
+			return true;
+	return false;
+}
+
+bool lineup_let_flows_go(const struct lineup *lineup)
+{
+	for (size_t i = 0; i < lineup->count; i++)
+		if (has_flows(lineup->listeners[i]) &&
+		    lineup->listeners[i]->kind->let_go(lineup->listeners[i]))
+			return true;
+	return false;
+}
+
+struct listener *lineup_find_udp(const struct lineup *lineup, const struct addr *address)
+{
+	for (size_t i = 0; i < lineup->count; i++)
+		if (has_flows(lineup->listeners[i]) &&
+		    lineup->listeners[i]->kind->has(lineup->listeners[i], address))
+			return lineup->listeners[i];
+	return NULL;
+}

@@ -43,5 +43,13 @@ bool lineup_is_idle(const struct lineup *lineup);
 void lineup_drain(const struct lineup *lineup);
 void lineup_close_all(const struct lineup *lineup, enum close_reason reason);
 void lineup_handle_room(const struct lineup *lineup);
+void lineup_pause(const struct lineup *lineup);
+void lineup_pause_flows(const struct lineup *lineup); /* of UDP alone */
+void lineup_resume(const struct lineup *lineup);
+bool lineup_give_flows(const struct lineup *lineup, struct flow_batch *batch);
+bool lineup_let_flows_go(const struct lineup *lineup);
+
+/* The listener of UDP that has this listening address, or NULL. */
+struct listener *lineup_find_udp(const struct lineup *lineup, const struct addr *address);
 
 #endif

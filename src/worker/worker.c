@@ -8,7 +8,9 @@
 #include <stdbool.h>
 #include <stdlib.h>
 
+#include "net/sock.h"
 #include "tcp/tcp_listener.h"
+#include "udp/flow_record.h"
 #include "udp/udp_listener.h"
 #include "worker/lineup.h"
 
@@ -114,6 +116,9 @@ static void on_signal(unsigned signal, void *arg)
 		break;
 	case WORKER_FLOW_ROOM:
 		lineup_handle_room(&worker->lineup);
+		break;
+	case WORKER_BEGIN:
+		lineup_resume(&worker->lineup);
 		break;
 	case WORKER_STOP:
 		close_sessions(worker);
@@ -227,6 +232,65 @@ void worker_send_call(struct worker *worker, struct worker_call *call)
 {
 	call->mail.open = on_call;
 	mailbox_send(&worker->mailbox, &call->mail);
+}
+
+/* ---- flows that change the process ---- */
+
+void worker_wait(struct worker *worker)
+{
+	lineup_pause(&worker->lineup);
+}
+
+void worker_take_flows(struct worker *worker, const struct flow_batch *batch)
+{
+	size_t at = 0;
+
+	for (size_t i = 0; i < batch->count; i++) {
+		const struct flow_record *record = (const void *)(batch->bytes + at);
+		struct listener *listener = NULL;
+
+		/* Where one is broken, none can be found behind it. */
+		if (flow_record_is_whole(record, batch->len - at))
+			listener = lineup_find_udp(&worker->lineup, &record->listening);
+		else
+			at = batch->len;
+		if (listener != NULL)
+			listener->kind->take(listener, batch->bytes + at, batch->len - at,
+					     batch->fds[i]);
+		else
+			sock_close(batch->fds[i]);
+		if (at < batch->len)
+			at += record->len;
+	}
+}
+
+static void on_flows(struct mail *mail, void *arg)
+{
+	struct worker_flows *flows = (struct worker_flows *)(void *)mail;
+	struct worker *worker = arg;
+
+	switch (flows->step) {
+	case WORKER_FLOWS_PAUSE:
+		lineup_pause_flows(&worker->lineup);
+		break;
+	case WORKER_FLOWS_GIVE:
+		flows->more = lineup_give_flows(&worker->lineup, flows->batch);
+		break;
+	case WORKER_FLOWS_LET_GO:
+		flows->more = lineup_let_flows_go(&worker->lineup);
+		break;
+	case WORKER_FLOWS_RESUME:
+		lineup_resume(&worker->lineup);
+		break;
+	}
+	mail->open = flows->done;
+	mailbox_send(worker->news, mail);
+}
+
+void worker_send_flows(struct worker *worker, struct worker_flows *flows)
+{
+	flows->mail.open = on_flows;
+	mailbox_send(&worker->mailbox, &flows->mail);
 }
 
 /* ---- life ---- */

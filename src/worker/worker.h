@@ -26,6 +26,7 @@ enum worker_signal {
 	WORKER_PING = 1 << 4,	   /* one more of worker_beats() */
 	WORKER_LEAVE = 1 << 5, /* drop every listening socket, of UDP with the flows, and end the
 				  thread; WORKER_DRAIN otherwise */
+	WORKER_BEGIN = 1 << 6, /* accept and read, after worker_wait() */
 };
 
 /* What a worker tells the main thread, by the mailbox that it was made with. */
@@ -77,6 +78,34 @@ struct worker_call {
 };
 
 void worker_send_call(struct worker *worker, struct worker_call *call);
+
+/* Have it accept and read nothing until WORKER_BEGIN. Before worker_start(). */
+void worker_wait(struct worker *worker);
+
+/*
+ * Go on with the flows of a batch that another process gave, whose sockets are the worker's then.
+ * Before worker_start().
+ */
+void worker_take_flows(struct worker *worker, const struct flow_batch *batch);
+
+/* What is to become of flows that another process is to go on with. */
+enum worker_flows_step {
+	WORKER_FLOWS_PAUSE,  /* nothing is read: what arrives waits in the kernel */
+	WORKER_FLOWS_GIVE,   /* the next ones are in the batch */
+	WORKER_FLOWS_LET_GO, /* some of those that were given are the other process's alone */
+	WORKER_FLOWS_RESUME, /* those that are left here are read again */
+};
+
+struct worker_flows {
+	struct mail mail; /* comes back when the step has been done, to open done */
+	void (*done)(struct mail *mail, void *arg);
+	enum worker_flows_step step;
+	struct flow_batch *batch; /* of WORKER_FLOWS_GIVE, emptied before */
+	bool more;		  /* of giving and letting go: there are more */
+};
+
+/* Have a step done, in the worker's thread. */
+void worker_send_flows(struct worker *worker, struct worker_flows *flows);
 
 /* Run the thread, again after worker_join(). Returns 0, or -1 with errno. */
 int worker_start(struct worker *worker) __attribute__((warn_unused_result));

@@ -21,7 +21,7 @@
 
 static void start(int workers, const char *log)
 {
-	char config[512];
+	char config[1024];
 
 	snprintf(config, sizeof(config),
 		 "workers = %d;\ndrain_timeout = \"1h\";\nlog = { %s };\n"

@@ -90,7 +90,9 @@ START_TEST(drain_timeout_ends_what_is_left)
 }
 END_TEST
 
-static const int harmless[] = {SIGHUP, SIGUSR1, SIGUSR2, SIGPIPE};
+static const int harmless[] = {SIGHUP, SIGUSR1, SIGPIPE};
+
+enum { HARMLESS = sizeof(harmless) / sizeof(harmless[0]) };
 
 START_TEST(other_signals_end_nothing)
 {
@@ -117,7 +119,7 @@ START_TEST(a_storm_of_signals_ends_nothing)
 	for (unsigned i = 0; i < 200; i++) {
 		char who[64];
 
-		daemon_signal(harmless[i % 4]);
+		daemon_signal(harmless[i % HARMLESS]);
 		snprintf(who, sizeof(who), "203.0.113.7:%u", 20000 + i);
 		connection_try(backend, who);
 	}
@@ -135,7 +137,7 @@ static Suite *signals_suite(void)
 	tcase_add_loop_test(stop, stopping_waits_for_open_connections, 0, 2);
 	tcase_add_loop_test(stop, a_second_signal_stops_at_once, 0, 2);
 	tcase_add_test(stop, drain_timeout_ends_what_is_left);
-	tcase_add_loop_test(others, other_signals_end_nothing, 0, 4);
+	tcase_add_loop_test(others, other_signals_end_nothing, 0, HARMLESS);
 	tcase_add_test(others, a_storm_of_signals_ends_nothing);
 	return suite;
 }

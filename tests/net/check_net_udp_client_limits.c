@@ -71,7 +71,7 @@ START_TEST(a_flow_that_is_over_makes_room)
 
 	daemon_start_udp_workers(2, "max_connections_per_client = 1; close_after = \"200ms\";");
 	for (unsigned i = 0; i < 3; i++) {
-		char client[64];
+		char client[128];
 
 		snprintf(client, sizeof(client), "client=%s ", client_at(20000 + i));
 		balancer_send_text(balancer, client_at(20000 + i), "hello");

@@ -43,6 +43,13 @@ void daemon_find(void)
 	}
 }
 
+const char *daemon_use_copy(void)
+{
+	harness_shell("cp %s %s", program, harness_path("mmproxy"));
+	snprintf(program, sizeof(program), "%s", harness_path("mmproxy"));
+	return program;
+}
+
 void daemon_command(struct command *command)
 {
 	static char words[1024];
@@ -297,6 +304,12 @@ void daemon_start_udp_workers(unsigned workers, const char *listener_keys)
 		 strstr(listener_keys, "listen =") == NULL ? "listen = \"" LISTEN_V4 "\"; " : "",
 		 listener_keys);
 	daemon_start_config(config);
+}
+
+void daemon_follow(pid_t pid)
+{
+	running = pid;
+	end_expected = 0;
 }
 
 void daemon_signal(int signal)

@@ -36,6 +36,9 @@
 /* Fix the program's path before tests change directories; exits when it is not there. */
 void daemon_find(void);
 
+/* Start a copy of it from here on, in the test's directory, whose file may be replaced. */
+const char *daemon_use_copy(void);
+
 /* The wrapper and the program, to add arguments to. */
 void daemon_command(struct command *command);
 
@@ -74,6 +77,12 @@ void daemon_signal(int signal);
 /* Stop it where it is, so that what comes meanwhile waits for it together; and let it go on. */
 void daemon_pause(void);
 void daemon_resume(void);
+
+/*
+ * From here on the daemon is this child of the test: its successor, or another one that is to be
+ * waited for.
+ */
+void daemon_follow(pid_t pid);
 
 /* Fails the test when the daemon has ended. */
 void daemon_assert_alive(void);

@@ -1,0 +1,126 @@
+/* SPDX-License-Identifier: BSD-2-Clause */
+/* What a daemon and its successor say to each other. */
+#include "daemon/handover.h"
+
+#include <errno.h>
+#include <stdio.h>
+#include <string.h>
+#include <sys/mman.h>
+#include <sys/socket.h>
+#include <unistd.h>
+
+#include "net/sock.h"
+#include "service/deny_text.h"
+
+#define CONTROL_MAX CMSG_SPACE(FLOW_BATCH_MAX * sizeof(int))
+
+int handover_send(int fd, const struct handover_head *head, const void *bytes, size_t len,
+		  const int *fds, size_t count)
+{
+	_Alignas(struct cmsghdr) char control[CONTROL_MAX];
+	/* sendmsg(2) writes to nothing that it is given. */
+	struct iovec parts[2] = {
+	    {.iov_base = (void *)(uintptr_t)head, .iov_len = sizeof(*head)},
+	    {.iov_base = (void *)(uintptr_t)bytes, .iov_len = len},
+	};
+	struct msghdr message = {.msg_iov = parts, .msg_iovlen = 2};
+
+	memset(control, 0, sizeof(control));
+	if (count > 0) {
+		struct cmsghdr *cmsg = (struct cmsghdr *)(void *)control;
+
+		cmsg->cmsg_level = SOL_SOCKET;
+		cmsg->cmsg_type = SCM_RIGHTS;
+		cmsg->cmsg_len = CMSG_LEN(count * sizeof(int));
+		memcpy(CMSG_DATA(cmsg), fds, count * sizeof(int));
+		message.msg_control = control;
+		message.msg_controllen = CMSG_SPACE(count * sizeof(int));
+	}
+	return sendmsg(fd, &message, MSG_NOSIGNAL) < 0 ? -1 : 0;
+}
+
+int handover_say(int fd, enum handover_kind kind, uint32_t number)
+{
+	const struct handover_head head = {.kind = (uint32_t)kind, .number = number};
+
+	return handover_send(fd, &head, NULL, 0, NULL, 0);
+}
+
+static void take_descriptors(struct handover_message *message, struct msghdr *header)
+{
+	for (struct cmsghdr *cmsg = CMSG_FIRSTHDR(header); cmsg != NULL;
+	     cmsg = CMSG_NXTHDR(header, cmsg)) {
+		if (cmsg->cmsg_level != SOL_SOCKET || cmsg->cmsg_type != SCM_RIGHTS)
+			continue;
+		message->count = (cmsg->cmsg_len - CMSG_LEN(0)) / sizeof(int);
+		memcpy(message->fds, CMSG_DATA(cmsg), message->count * sizeof(int));
+	}
+}
+
+int handover_receive(int fd, struct handover_message *message)
+{
+	_Alignas(struct cmsghdr) char control[CONTROL_MAX];
+	struct iovec parts[2] = {
+	    {.iov_base = &message->head, .iov_len = sizeof(message->head)},
+	    {.iov_base = message->bytes, .iov_len = sizeof(message->bytes)},
+	};
+	struct msghdr header = {
+	    .msg_iov = parts,
+	    .msg_iovlen = 2,
+	    .msg_control = control,
+	    .msg_controllen = sizeof(control),
+	};
+	ssize_t len;
+
+	do
+		len = recvmsg(fd, &header, MSG_CMSG_CLOEXEC);
+	while (len < 0 && errno == EINTR);
+	if (len < 0)
+		return errno == ECONNRESET ? 0 : -1;
+	if (len == 0)
+		return 0;
+	message->count = 0;
+	take_descriptors(message, &header);
+	if (len >= (ssize_t)sizeof(message->head) &&
+	    (header.msg_flags & (MSG_TRUNC | MSG_CTRUNC)) == 0) {
+		message->len = (size_t)len - sizeof(message->head);
+		return 1;
+	}
+	for (size_t i = 0; i < message->count; i++)
+		close(message->fds[i]);
+	errno = EPROTO;
+	return -1;
+}
+
+int handover_send_denied(int fd, struct deny_list *denied)
+{
+	const struct handover_head head = {.kind = HANDOVER_DENIED, .number = 1};
+	int file = memfd_create("mmproxy-denied", MFD_CLOEXEC);
+	FILE *out = file >= 0 ? fdopen(file, "w") : NULL;
+	int result = -1;
+
+	if (out == NULL)
+		return sock_fail(file);
+	if (deny_text_write(denied, out, deny_list_clock_ms()) == 0)
+		result = handover_send(fd, &head, NULL, 0, &file, 1);
+	(void)fclose(out);
+	return result;
+}
+
+int handover_take_denied(const struct handover_message *message, struct deny_list *denied)
+{
+	FILE *in = NULL;
+	size_t left_out = 1;
+
+	/* The writer's place in the file is the reader's as well. */
+	if (message->count == 1 && lseek(message->fds[0], 0, SEEK_SET) == 0)
+		in = fdopen(message->fds[0], "r");
+	if (in != NULL) {
+		left_out = deny_text_read(denied, in, deny_list_clock_ms());
+		(void)fclose(in);
+		return left_out == 0 ? 0 : -1;
+	}
+	for (size_t i = 0; i < message->count; i++)
+		close(message->fds[i]);
+	return -1;
+}

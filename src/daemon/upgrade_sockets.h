@@ -1,0 +1,15 @@
+/* SPDX-License-Identifier: BSD-2-Clause */
+/* Passing the listening sockets on to a successor. Main thread. */
+#ifndef MMPROXY_UPGRADE_SOCKETS_H
+#define MMPROXY_UPGRADE_SOCKETS_H
+
+#include "daemon/listen.h"
+#include "daemon/upgrade_launcher.h"
+
+/*
+ * Pass all that are wanted, by the names that daemon/activation reads. Returns 0, or -1 with errno.
+ */
+int upgrade_sockets_pass(const struct upgrade_launcher *launcher, const struct listen_room *room)
+    __attribute__((warn_unused_result));
+
+#endif
