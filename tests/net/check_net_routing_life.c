@@ -14,6 +14,7 @@
 #include "netns.h"
 #include "peer.h"
 #include "routes.h"
+#include "upgrade.h"
 
 #define LISTENERS(...) "listeners = ( " __VA_ARGS__ " );\n"
 #define LISTENER(name, port, targets) \
@@ -282,6 +283,33 @@ START_TEST(the_last_process_removes)
 }
 END_TEST
 
+START_TEST(an_upgrade_keeps_what_both_processes_need)
+{
+	struct connection old;
+	int first = peer_listen(BACKEND_V4);
+	int second = peer_listen("127.0.0.1:8001");
+	char *before = routes_dump();
+	pid_t former;
+
+	(void)upgrade_prepare();
+	daemon_start_config(MANAGE LISTENERS(LISTENER("t", "7000", FIRST_V4)));
+	connection_open(&old, first, CONNECTION_CLIENT);
+	(void)harness_write(DAEMON_CONFIG_NAME,
+			    DAEMON_AS_ROOT MANAGE LISTENERS(LISTENER("t", "7000", SECOND_V4)));
+	former = upgrade_daemon();
+	connection_try(second, "203.0.113.8:40000");
+	/* Two ticks, in which the new process would remove what it does not need. */
+	harness_sleep_ms(2500);
+	connection_check(&old);
+	connection_finish(&old);
+	upgrade_await_end(former);
+	HARNESS_AWAIT(routes_count(FIRST_RULE) == 0);
+	connection_try(second, "203.0.113.9:40000");
+	daemon_stop();
+	assert_as_before(before);
+}
+END_TEST
+
 static Suite *life_suite(void)
 {
 	Suite *suite = suite_create("net_routing_life");
@@ -294,6 +322,7 @@ static Suite *life_suite(void)
 	tcase_add_test(life, a_reload_that_cannot_be_changes_nothing);
 	tcase_add_test(life, what_others_remove_is_restored);
 	tcase_add_test(life, the_last_process_removes);
+	tcase_add_test(life, an_upgrade_keeps_what_both_processes_need);
 	tcase_add_test(life, a_fight_is_bounded);
 	tcase_add_test(life, what_is_not_its_own_stays);
 	if (!routes_have_marks())
