@@ -12,6 +12,7 @@
 #include "daemon/daemon.h"
 #include "daemon/decode.h"
 #include "daemon/host_check.h"
+#include "daemon/setup_routing.h"
 #include "daemon/takeover.h"
 
 #define DEFAULT_CONFIG SYSCONFDIR "/mmproxy.conf"
@@ -117,6 +118,10 @@ static enum exit_code act(struct cli *cli, char *const *argv)
 		code = test(conf, cli->flags_count > 0 ? "the command line" : file_of(cli));
 	else if (cli->mode == CLI_SHOW_CONFIG)
 		conf_print(conf, stdout);
+	else if (cli->mode == CLI_SETUP_ROUTING)
+		code = setup_routing(cli->dry_run ? SETUP_ROUTING_PRINT : SETUP_ROUTING_ADD, conf);
+	else if (cli->mode == CLI_CLEAR_ROUTING)
+		code = setup_routing(SETUP_ROUTING_CLEAR, conf);
 	else if (cli->mode == CLI_RUN)
 		code = run(cli, conf, &origin);
 	else

@@ -73,6 +73,11 @@ struct conf_listener {
 
 struct conf {
 	atomic_uint refs;
+	/*
+	 * Services that were made of it and are still in use, by a session at least: what was open
+	 * when another snapshot came goes on as it was configured, and so needs the same routes.
+	 */
+	atomic_uint services;
 	uint32_t workers; /* 0: one per usable CPU */
 	char *user;	  /* NULL: not named in the file; the default is tried and may be missing */
 	char *group;
@@ -83,8 +88,8 @@ struct conf {
 	bool log_connections;
 	char *admin_path;	/* of a UNIX socket; NULL: none */
 	struct addr admin_addr; /* of a TCP socket instead; AF_UNSPEC: none */
-	bool routing_manage;	/* always false: this version gives advice only */
-	uint32_t routing_table; /* named in advice about return routes */
+	bool routing_manage;	/* the daemon sets up return routes */
+	uint32_t routing_table; /* of return routes, its own or those that its advice names */
 	struct conf_listener *listeners;
 	size_t listeners_count;
 };

@@ -11,6 +11,7 @@
 #include "conf/conf_loop.h"
 #include "conf/conf_overlap.h"
 #include "conf/conf_protocol.h"
+#include "config.h"
 
 /* "listener" and twenty digits */
 #define DEFAULT_NAME_MAX 32
@@ -156,6 +157,12 @@ static void check_routing(const struct conf_draft *draft, struct conf_errors *er
 	const struct conf_place *place;
 	uint32_t table = draft->conf->routing_table;
 
+#ifndef HAVE_NL_ROUTE
+	if (draft->conf->routing_manage &&
+	    conf_draft_state(&draft->top, CONF_SCOPE_ROUTING, "manage", &place) == CONF_STATE_GIVEN)
+		conf_errors_add(errors, place,
+				"true needs libnl-route, which this mmproxy was built without");
+#endif
 	if (conf_draft_state(&draft->top, CONF_SCOPE_ROUTING, "table", &place) ==
 		CONF_STATE_GIVEN &&
 	    table >= KERNEL_TABLE_FIRST && table <= KERNEL_TABLE_LAST)

@@ -28,7 +28,6 @@ static const char *const log_levels[] = {"debug", "info", "warn", "error", NULL}
 static const char *const log_formats[] = {"text", "json", NULL};
 static const char *const protocols[] = {"tcp", "udp", NULL};
 static const char *const source_ports[] = {"preserve", "fallback", "ephemeral", NULL};
-static const char *const bools[] = {"false", "true", NULL};
 static const char *const udp_headers[] = {"each", "first", "spp", NULL};
 static const char *const ipv6_clients[] = {"refuse", "plain", "pseudo_ipv4", NULL};
 static const char *const relays[] = {"auto", "splice", "buffered", NULL};
@@ -77,8 +76,7 @@ const struct conf_key conf_keys[] = {
 	 .offset = IN_CONF(admin_addr), .path = IN_CONF(admin_path)},
 
 	{.scope = CONF_SCOPE_ROUTING, .name = "manage", .type = CONF_TYPE_BOOL,
-	 .offset = IN_CONF(routing_manage), .fallback = "false", .words = bools,
-	 .planned_word = "true"},
+	 .offset = IN_CONF(routing_manage), .fallback = "false"},
 	{.scope = CONF_SCOPE_ROUTING, .name = "table", .type = CONF_TYPE_INTEGER,
 	 .offset = IN_CONF(routing_table), .fallback = "123", .min = 1, .max = UINT32_MAX},
 

@@ -11,7 +11,7 @@
 #define HINT "; see mmproxy --help"
 
 /* Flags of the contract whose work is not in this version. */
-static const char *const later[] = {"check-routing", "setup-routing", "clear-routing"};
+static const char *const later[] = {"check-routing"};
 
 struct mode_row {
 	const char *name;
@@ -19,14 +19,24 @@ struct mode_row {
 };
 
 static const struct mode_row modes[] = {
-    {"t", CLI_TEST},	      {"test", CLI_TEST},   {"show-config", CLI_SHOW_CONFIG},
-    {"decode", CLI_DECODE},   {"V", CLI_VERSION},   {"h", CLI_HELP},
-    {"version", CLI_VERSION}, {"help", CLI_HELP},   {"status", CLI_STATUS},
-    {"deny", CLI_DENY},	      {"allow", CLI_ALLOW}, {"kick", CLI_KICK},
+    {"t", CLI_TEST},
+    {"test", CLI_TEST},
+    {"show-config", CLI_SHOW_CONFIG},
+    {"decode", CLI_DECODE},
+    {"V", CLI_VERSION},
+    {"h", CLI_HELP},
+    {"version", CLI_VERSION},
+    {"help", CLI_HELP},
+    {"status", CLI_STATUS},
+    {"deny", CLI_DENY},
+    {"allow", CLI_ALLOW},
+    {"kick", CLI_KICK},
+    {"setup-routing", CLI_SETUP_ROUTING},
+    {"clear-routing", CLI_CLEAR_ROUTING},
 };
 
 /* Flags that go with one of these. */
-enum option { CLI_WITH_SESSIONS, CLI_WITH_WATCH, CLI_WITH_JSON, CLI_WITH_FOR };
+enum option { CLI_WITH_SESSIONS, CLI_WITH_WATCH, CLI_WITH_JSON, CLI_WITH_FOR, CLI_WITH_DRY_RUN };
 
 struct option_row {
 	const char *name;
@@ -40,6 +50,7 @@ static const struct option_row options[] = {
     {"sessions", CLI_WITH_SESSIONS, CLI_STATUS, "--status", false},
     {"watch", CLI_WITH_WATCH, CLI_STATUS, "--status", false},
     {"json", CLI_WITH_JSON, CLI_STATUS, "--status", false},
+    {"dry-run", CLI_WITH_DRY_RUN, CLI_SETUP_ROUTING, "--setup-routing", false},
     {"for", CLI_WITH_FOR, CLI_DENY, "--deny", true},
 };
 
@@ -195,6 +206,9 @@ static int take_option(struct cli *cli, const struct option_row *row, const char
 	case CLI_WITH_JSON:
 		cli->json = true;
 		break;
+	case CLI_WITH_DRY_RUN:
+		cli->dry_run = true;
+		break;
 	case CLI_WITH_FOR:
 		if (admin_query_parse_seconds(used == 2 ? argv[1] : value, &cli->seconds) < 0)
 			return fail("takes seconds, or a number with s, m, h or d behind it",
@@ -208,10 +222,9 @@ static int take_option(struct cli *cli, const struct option_row *row, const char
 static int check_options(const struct cli *cli)
 {
 	const bool given[] = {
-	    [CLI_WITH_SESSIONS] = cli->sessions,
-	    [CLI_WITH_WATCH] = cli->watch,
-	    [CLI_WITH_JSON] = cli->json,
-	    [CLI_WITH_FOR] = cli->seconds != 0,
+	    [CLI_WITH_SESSIONS] = cli->sessions, [CLI_WITH_WATCH] = cli->watch,
+	    [CLI_WITH_JSON] = cli->json,	 [CLI_WITH_FOR] = cli->seconds != 0,
+	    [CLI_WITH_DRY_RUN] = cli->dry_run,
 	};
 
 	for (size_t i = 0; i < sizeof(options) / sizeof(options[0]); i++) {
@@ -341,6 +354,9 @@ void cli_print_help(FILE *out)
 	    "  mmproxy [-c FILE]                  run every listener of FILE\n"
 	    "  mmproxy [-c FILE] -t, --test       check the file: exit 0, or 2 and its mistakes\n"
 	    "  mmproxy [-c FILE] --show-config    print the effective configuration\n"
+	    "  mmproxy [-c FILE] --setup-routing [--dry-run]\n"
+	    "                                     set up return routes, or print the commands\n"
+	    "  mmproxy [-c FILE] --clear-routing  remove the return routes that mmproxy set up\n"
 	    "  mmproxy [-c FILE] --status         show what the daemon does; --sessions shows "
 	    "whom\n"
 	    "                                     it serves, --watch every 2 seconds, --json for\n"

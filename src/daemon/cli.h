@@ -15,6 +15,8 @@ enum cli_mode {
 	CLI_TEST,
 	CLI_SHOW_CONFIG,
 	CLI_DECODE,
+	CLI_SETUP_ROUTING,
+	CLI_CLEAR_ROUTING,
 	CLI_STATUS,
 	CLI_DENY,
 	CLI_ALLOW,
@@ -25,6 +27,7 @@ enum cli_mode {
 
 struct cli {
 	enum cli_mode mode;
+	bool dry_run;		 /* of CLI_SETUP_ROUTING */
 	const char *config;	 /* -c, or NULL */
 	const char *decode_file; /* of --decode, or NULL */
 	struct network network;	 /* of --deny, --allow and --kick */

@@ -38,11 +38,14 @@ int serving_init(struct serving *serving, struct conf *conf, size_t workers)
 			workers);
 	listen_init(&serving->room, serving->workers_count);
 	serving->flows = flow_registry_new();
+	serving->routes = return_routes_new();
 	serving->denied = deny_list_new();
 	roster_init(&serving->roster, serving->workers_count, serving->denied);
 	serving->workers = calloc(serving->workers_count, sizeof(struct worker *));
-	return serving->flows != NULL && serving->denied != NULL && serving->workers != NULL ? 0
-											     : -1;
+	return serving->flows != NULL && serving->routes != NULL && serving->denied != NULL &&
+		       serving->workers != NULL
+		   ? 0
+		   : -1;
 }
 
 void serving_fini(struct serving *serving)
@@ -52,6 +55,8 @@ void serving_fini(struct serving *serving)
 	free(serving->workers);
 	if (serving->retry != NULL)
 		event_free(serving->retry);
+	/* Behind the workers, whose connections may last until then. */
+	return_routes_free(serving->routes);
 	plan_free(serving->plan);
 	plan_free(serving->farewell);
 	cutting_fini(&serving->cutting);
@@ -77,7 +82,7 @@ int serving_open(struct serving *serving, struct event_base *base, bool succeeds
 	    health_prepare(serving->health, serving->conf) < 0)
 		return -1;
 	listen_commit(&serving->room, serving->conf, clock_now_ms());
-	return 0;
+	return return_routes_apply(serving->routes, serving->conf);
 }
 
 int serving_start(struct serving *serving)
@@ -204,7 +209,8 @@ static void on_retry(evutil_socket_t fd, short what, void *arg)
 int serving_make_workers(struct serving *serving, struct event_base *base, struct mailbox *news)
 {
 	serving->retry = evtimer_new(base, on_retry, serving);
-	if (serving->retry == NULL || roster_prepare(&serving->roster, serving->conf) < 0)
+	if (serving->retry == NULL || return_routes_watch(serving->routes, base) < 0 ||
+	    roster_prepare(&serving->roster, serving->conf) < 0)
 		return -1;
 	roster_commit(&serving->roster, serving->conf);
 	serving->plan = plan_new(&serving->room, &serving->roster);
@@ -253,10 +259,17 @@ int serving_change(struct serving *serving, struct conf *conf)
 		listen_undo(&serving->room);
 		return -1;
 	}
+	if (return_routes_apply(serving->routes, conf) < 0) {
+		health_undo(serving->health);
+		listen_undo(&serving->room);
+		return -1;
+	}
 	if (commit(serving, conf) < 0) {
 		log_msg(LOG_LEVEL_ERROR, "cannot change the configuration: memory is out");
 		health_undo(serving->health);
 		listen_undo(&serving->room);
+		if (return_routes_apply(serving->routes, serving->conf) < 0)
+			log_msg(LOG_LEVEL_ERROR, "what the return routes have too much stays");
 		return -1;
 	}
 	send_plan(serving);
@@ -307,6 +320,7 @@ void serving_tick(struct serving *serving, int64_t now_ms)
 	deny_list_expire(serving->denied, deny_list_clock_ms());
 	roster_log_suppressed(&serving->roster, now_ms);
 	roster_forget_ended(&serving->roster, report_ledger);
+	return_routes_tick(serving->routes);
 	if (serving->draining || serving_is_changing(serving))
 		return;
 	if (listen_leave(&serving->room, now_ms - serving->conf->drain_timeout_ms) ||

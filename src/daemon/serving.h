@@ -17,6 +17,7 @@
 #include "daemon/listen.h"
 #include "daemon/plan.h"
 #include "daemon/reload_history.h"
+#include "daemon/return_routes.h"
 #include "daemon/roster.h"
 #include "service/flow_registry.h"
 #include "worker/worker.h"
@@ -27,6 +28,7 @@ struct serving {
 	struct flow_registry *flows;
 	struct reload_history reloads;
 	struct deny_list *denied; /* of clients, at run time; no configuration changes it */
+	struct return_routes *routes;
 	struct listen_room room;
 	struct health *health; /* NULL before serving_open() and once draining */
 	struct roster roster;
@@ -58,8 +60,8 @@ int serving_init(struct serving *serving, struct conf *conf, size_t workers)
 void serving_fini(struct serving *serving);
 
 /*
- * Bind all addresses. succeeds: another process has the health ports still, which are bound when it
- * has not. Returns 0, or -1 having logged why.
+ * Bind all addresses and set up return routes. succeeds: another process has the health ports
+ * still, which are bound when it has not. Returns 0, or -1 having logged why.
  */
 int serving_open(struct serving *serving, struct event_base *base, bool succeeds)
     __attribute__((warn_unused_result));

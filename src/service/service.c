@@ -30,6 +30,7 @@ struct service *service_new(struct conf *snapshot, const struct conf_listener *c
 	}
 	atomic_init(&service->refs, 1);
 	service->snapshot = conf_ref(snapshot);
+	atomic_fetch_add_explicit(&snapshot->services, 1, memory_order_relaxed);
 	service->conf = conf;
 	service->ledger = ledger_ref(ledger);
 	if (conf->dynamic_destination) {
@@ -58,6 +59,7 @@ void service_unref(struct service *service)
 		return;
 	route_lookup_free(service->routes);
 	ledger_unref(service->ledger);
+	atomic_fetch_sub_explicit(&service->snapshot->services, 1, memory_order_release);
 	conf_unref(service->snapshot);
 	free(service);
 }

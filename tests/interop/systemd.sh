@@ -103,7 +103,8 @@ for target in basic sysinit shutdown network-online; do
 	printf '[Unit]\nDefaultDependencies=no\nAllowIsolate=yes\n' >"$work/run/units/$target.target"
 done
 cp "$program" "$work/run/bin/mmproxy"
-cp "$top/contrib/mmproxy-routes.service" "$work/run/units/"
+sed -e 's|@sbindir@|/run/bin|' -e 's|@sysconfdir@|/run|' \
+	"$top/contrib/mmproxy-routes.service.in" >"$work/run/units/mmproxy-routes.service"
 # The unit as it is, but for the paths of this installation.
 sed -E 's|^(Exec[A-Za-z]*=)[^ ]*/mmproxy -c [^ ]*|\1/run/bin/mmproxy -c /run/mmproxy.conf|' "$unit" \
 	>"$work/run/units/mmproxy.service"

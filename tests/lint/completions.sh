@@ -140,15 +140,15 @@ offers FILES -c=f
 offers FILES -a ''
 offers FILES -allowed-networks f
 offers FILES --allowed-subnets = f
-offers '-decode -deny -dynamic-destination -do-not-sandbox' -d
-offers '--decode --deny --dynamic-destination --do-not-sandbox' --d
+offers '-dry-run -decode -deny -dynamic-destination -do-not-sandbox' -d
+offers '--dry-run --decode --deny --dynamic-destination --do-not-sandbox' --d
 offers '' --deny ''
 offers '--for' --deny 192.0.2.1 --f
 offers '' --kick 192.0.2.1 --status
 offers '--sessions' --status --se
 offers '--status --sessions --watch --json' -c f --status ''
 offers '--dynamic-destination' -p tcp --dy
-offers '-t --test --show-config -V --version -h --help --status --sessions --watch --json --deny --allow --kick --for' -c f ''
+offers '-t --test --show-config --setup-routing --clear-routing --dry-run -V --version -h --help --status --sessions --watch --json --deny --allow --kick --for' -c f ''
 offers '--status --sessions --watch --json -c --config' --status ''
 offers '--show-config' -c f -t --sh
 offers '--config' -t --con

@@ -35,7 +35,9 @@ verify()
 	[ -z "$said" ] || { status=1 && printf '%s: %s\n' "$1" "$said"; }
 }
 
-cp "$top/contrib/mmproxy-routes.service" "$top/contrib/mmproxy.socket" "$work/"
+cp "$top/contrib/mmproxy.socket" "$work/"
+sed -e "s|@sbindir@/mmproxy|$program|" -e "s|@sysconfdir@|/etc|" \
+	"$top/contrib/mmproxy-routes.service.in" >"$work/mmproxy-routes.service"
 unit ''
 verify "the unit"
 grep -q '^Type=notify$' "$work/mmproxy.service"

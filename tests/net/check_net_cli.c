@@ -125,13 +125,8 @@ END_TEST
 
 START_TEST(what_is_not_built_yet_is_refused)
 {
-	char config[1024];
-
 	run("--check-routing", NULL, NULL, NULL);
 	expect_error(2, "check-routing");
-	snprintf(config, sizeof(config), "routing = { manage = true; };\n%s", small_config);
-	run("-c", harness_write("planned.conf", config), "-t", NULL);
-	expect_error(2, "planned.conf:1: ");
 }
 END_TEST
 

@@ -162,13 +162,24 @@ static void remove_tree(const char *path)
 }
 
 /* The directory of a test that failed is still there: its teardown never came. */
-static void set_up(void)
+static void enter(void)
 {
 	/* Named by the time, so that those left over sort in the order of the tests. */
 	snprintf(test_dir, sizeof(test_dir), "%s/%012lld", suite_dir, (long long)harness_now_ms());
 	ck_assert_int_eq(mkdir(test_dir, 0755), 0);
 	ck_assert_msg(netns_enter() == 0, "namespace: %s", strerror(errno));
+}
+
+static void set_up(void)
+{
+	enter();
 	netns_set_up_loopback();
+}
+
+static void set_up_without_routes(void)
+{
+	enter();
+	netns_bring_loopback_up();
 }
 
 static void tear_down(void)
@@ -178,14 +189,24 @@ static void tear_down(void)
 	remove_tree(test_dir);
 }
 
-TCase *harness_case(Suite *suite, const char *name, int limit_s)
+static TCase *make_case(Suite *suite, const char *name, int limit_s, void (*begin)(void))
 {
 	TCase *tcase = tcase_create(name);
 
 	tcase_set_timeout(tcase, BUSY_FACTOR * limit_s);
-	tcase_add_checked_fixture(tcase, set_up, tear_down);
+	tcase_add_checked_fixture(tcase, begin, tear_down);
 	suite_add_tcase(suite, tcase);
 	return tcase;
+}
+
+TCase *harness_case(Suite *suite, const char *name, int limit_s)
+{
+	return make_case(suite, name, limit_s, set_up);
+}
+
+TCase *harness_case_without_routes(Suite *suite, const char *name, int limit_s)
+{
+	return make_case(suite, name, limit_s, set_up_without_routes);
 }
 
 static int is_test_dir(const struct dirent *entry)

@@ -24,6 +24,9 @@
  */
 TCase *harness_case(Suite *suite, const char *name, int limit_s);
 
+/* The same without the return routes. */
+TCase *harness_case_without_routes(Suite *suite, const char *name, int limit_s);
+
 /*
  * Run the suite and take it. Returns what main() returns: 0, 1, or 77 (automake: skipped) where
  * neither root nor user namespaces are there. Logs of daemons whose test failed go to standard

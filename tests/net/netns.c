@@ -81,10 +81,43 @@ bool netns_has_ipv6(void)
 	return false;
 }
 
+void netns_bring_loopback_up(void)
+{
+	harness_shell("ip link set lo up");
+}
+
+static int open_namespace(void)
+{
+	int fd = open("/proc/self/ns/net", O_RDONLY | O_CLOEXEC);
+
+	ck_assert_int_ge(fd, 0);
+	return fd;
+}
+
+int netns_make_another(void)
+{
+	int here = open_namespace();
+	int there;
+
+	ck_assert_msg(unshare(CLONE_NEWNET) == 0, "namespace: %s", strerror(errno));
+	there = open_namespace();
+	ck_assert_int_eq(setns(here, CLONE_NEWNET), 0);
+	close(here);
+	return there;
+}
+
+int netns_change(int fd)
+{
+	int former = open_namespace();
+
+	ck_assert_int_eq(setns(fd, CLONE_NEWNET), 0);
+	return former;
+}
+
 void netns_set_up_loopback(void)
 {
-	harness_shell("ip link set lo up"
-		      " && ip rule add from 127.0.0.1/8 iif lo table 123"
+	netns_bring_loopback_up();
+	harness_shell("ip rule add from 127.0.0.1/8 iif lo table 123"
 		      " && ip route add local 0.0.0.0/0 dev lo table 123");
 	if (netns_has_ipv6())
 		harness_shell("ip -6 rule add from ::1/128 iif lo table 123"

@@ -23,6 +23,18 @@ bool netns_enter_mounts(void);
 /* Bring loopback up, and route what backends answer to foreign addresses back to this host. */
 void netns_set_up_loopback(void);
 
+/* Bring loopback up, and nothing else. */
+void netns_bring_loopback_up(void);
+
+/*
+ * A further namespace beside this one, which the process stays in: a descriptor to enter it with,
+ * open until the test ends. Fails the test when there can be none.
+ */
+int netns_make_another(void);
+
+/* Enter a namespace by its descriptor; returns one of the namespace that was left. */
+int netns_change(int fd);
+
 /* Whether the namespace has IPv6; says so on standard output when it has not. */
 bool netns_has_ipv6(void);
 

@@ -64,6 +64,23 @@ START_TEST(test_modes)
 }
 END_TEST
 
+START_TEST(test_routing)
+{
+	ck_assert_int_eq(parse("--setup-routing -c f"), 0);
+	ck_assert_int_eq(cli.mode, CLI_SETUP_ROUTING);
+	ck_assert(!cli.dry_run);
+	cli_fini(&cli);
+	ck_assert_int_eq(parse("--dry-run --setup-routing"), 0);
+	ck_assert_int_eq(cli.mode, CLI_SETUP_ROUTING);
+	ck_assert(cli.dry_run);
+	cli_fini(&cli);
+	ck_assert_int_eq(parse("--clear-routing -l 0.0.0.0:1"), 0);
+	ck_assert_int_eq(cli.mode, CLI_CLEAR_ROUTING);
+	ck_assert_uint_eq(cli.flags_count, 1);
+	cli_fini(&cli);
+}
+END_TEST
+
 START_TEST(test_config)
 {
 	ck_assert_int_eq(parse("-c a.conf"), 0);
@@ -194,8 +211,9 @@ START_TEST(test_mistakes)
 	    "--kick 192.0.2.1 --deny 192.0.2.1",
 	    "--kick 192.0.2.1 -mark 5",
 	    "--check-routing",
-	    "--setup-routing",
-	    "--clear-routing",
+	    "--setup-routing --clear-routing",
+	    "--dry-run",
+	    "--clear-routing --dry-run",
 	    "-l 0.0.0.0:1 word",
 	    "-listner 2",
 	    "-mrak 5",
@@ -270,6 +288,7 @@ int main(void)
 	int failed;
 
 	tcase_add_test(tcase, test_modes);
+	tcase_add_test(tcase, test_routing);
 	tcase_add_test(tcase, test_config);
 	tcase_add_test(tcase, test_decode_takes_a_file_or_none);
 	tcase_add_test(tcase, test_flags_keep_order_and_values);

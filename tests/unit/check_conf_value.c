@@ -2,6 +2,7 @@
 /* Unit tests of the option table and of the parsers of its types. */
 #include "conf/conf_value.h"
 
+#include <stddef.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -315,8 +316,20 @@ END_TEST
 
 START_TEST(test_planned_words)
 {
-	bad(CONF_SCOPE_ROUTING, "manage", "true",
-	    "is not supported by this version of mmproxy (false is)");
+	static const char *const words[] = {"one", "two", "three", NULL};
+	const struct conf_key key = {.name = "number",
+				     .type = CONF_TYPE_WORD,
+				     .offset = offsetof(struct conf, workers),
+				     .words = words,
+				     .planned_word = "two"};
+	char why[CONF_WHY_MAX] = "";
+
+	ck_assert_int_eq(conf_value_set(&key, "two", &conf, why), -1);
+	ck_assert_str_eq(why, "is not supported by this version of mmproxy (one and three are)");
+	ck_assert_int_eq(conf_value_set(&key, "three", &conf, why), 0);
+	ck_assert_uint_eq(conf.workers, 2);
+	good(CONF_SCOPE_ROUTING, "manage", "true");
+	ck_assert(conf.routing_manage);
 	good(CONF_SCOPE_ROUTING, "manage", "false");
 }
 END_TEST
