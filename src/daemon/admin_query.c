@@ -180,8 +180,9 @@ int admin_query_read(struct evhttp_request *request, unsigned set, struct admin_
 {
 	const struct evhttp_uri *uri = evhttp_request_get_evhttp_uri(request);
 	const char *text = evhttp_uri_get_query(uri);
-	struct reader reader = {.query = query, .set = set, .why = why};
+	struct reader reader = {.query = query, .set = set};
 
+	reader.why = why;
 	*query = (struct admin_query){.limit = SESSIONS_LIMIT_DEFAULT};
 	if (text != NULL && *text != '\0' && read_form(&reader, text) < 0)
 		return -1;

@@ -23,7 +23,7 @@ static void put_value(struct exposition *exposition, const char *value)
 	for (; *value != '\0' && len + 2 <= sizeof(escaped); value++) {
 		if (*value == '"' || *value == '\\' || *value == '\n')
 			escaped[len++] = '\\';
-		escaped[len++] = *value == '\n' ? 'n' : *value;
+		escaped[len++] = (char)(*value == '\n' ? 'n' : *value);
 	}
 	if (evbuffer_add(exposition->out, escaped, len) < 0)
 		exposition->failed = true;

@@ -14,15 +14,20 @@
 
 #define CONTROL_MAX CMSG_SPACE(FLOW_BATCH_MAX * sizeof(int))
 
+struct iovec handover_part(const void *bytes, size_t len)
+{
+	struct iovec part = {.iov_len = len};
+
+	/* The structure is that of reading, too, and has no const. */
+	memcpy(&part.iov_base, &bytes, sizeof(part.iov_base));
+	return part;
+}
+
 int handover_send(int fd, const struct handover_head *head, const void *bytes, size_t len,
 		  const int *fds, size_t count)
 {
 	_Alignas(struct cmsghdr) char control[CONTROL_MAX];
-	/* sendmsg(2) writes to nothing that it is given. */
-	struct iovec parts[2] = {
-	    {.iov_base = (void *)(uintptr_t)head, .iov_len = sizeof(*head)},
-	    {.iov_base = (void *)(uintptr_t)bytes, .iov_len = len},
-	};
+	struct iovec parts[2] = {handover_part(head, sizeof(*head)), handover_part(bytes, len)};
 	struct msghdr message = {.msg_iov = parts, .msg_iovlen = 2};
 
 	memset(control, 0, sizeof(control));

@@ -22,6 +22,7 @@
 
 #include <stddef.h>
 #include <stdint.h>
+#include <sys/uio.h>
 
 #include "service/deny_list.h"
 #include "service/flow_batch.h"
@@ -69,6 +70,9 @@ struct handover_message {
 	size_t count;
 	int fds[FLOW_BATCH_MAX];
 };
+
+/* What sendmsg(2) sends of; it writes to nothing that it is given. */
+struct iovec handover_part(const void *bytes, size_t len);
 
 /*
  * Send one, with this content and these descriptors, which stay the sender's. Returns 0, or -1 with

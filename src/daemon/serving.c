@@ -305,10 +305,9 @@ void serving_pass_on(struct serving *serving, void (*on_done)(void *arg), void *
 void serving_undo_pass_on(struct serving *serving)
 {
 	struct listen_address *address;
-	struct listen_address *next;
 
-	HASH_ITER(hh, serving->room.addresses, address, next)
-	address->passed_on = false;
+	for (address = serving->room.addresses; address != NULL; address = address->hh.next)
+		address->passed_on = false;
 	plan_free(serving->farewell);
 	serving->farewell = NULL;
 }

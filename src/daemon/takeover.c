@@ -63,14 +63,12 @@ static int say_addresses(int fd, const struct listen_room *room)
 	static struct handover_address addresses[HANDOVER_ADDRESSES_MAX];
 	struct handover_head head = {.kind = HANDOVER_ADDRESSES};
 	struct listen_address *address;
-	struct listen_address *next;
 	int result = 0;
 
-	HASH_ITER(hh, room->addresses, address, next)
-	{
+	for (address = room->addresses; address != NULL; address = address->hh.next) {
 		addresses[head.number++] = (struct handover_address){
 		    .addr = address->key.addr, .protocol = address->key.protocol};
-		if (head.number < HANDOVER_ADDRESSES_MAX && next != NULL)
+		if (head.number < HANDOVER_ADDRESSES_MAX && address->hh.next != NULL)
 			continue;
 		result |= handover_send(fd, &head, addresses, head.number * sizeof(addresses[0]),
 					NULL, 0);

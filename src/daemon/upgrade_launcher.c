@@ -10,6 +10,7 @@
 #include <sys/wait.h>
 #include <unistd.h>
 
+#include "daemon/handover.h"
 #include "net/sock.h"
 
 /* A file that has been replaced already is found under its name. */
@@ -66,11 +67,8 @@ static int order(const struct upgrade_launcher *launcher, enum upgrade_order kin
 {
 	_Alignas(struct cmsghdr) char control[CMSG_SPACE(UPGRADE_LAUNCHER_FDS * sizeof(int))];
 	struct upgrade_message head = {.kind = (int32_t)kind};
-	/* sendmsg(2) writes to nothing that it is given. */
-	struct iovec parts[2] = {
-	    {.iov_base = &head, .iov_len = sizeof(head)},
-	    {.iov_base = (void *)(uintptr_t)names, .iov_len = strlen(names)},
-	};
+	struct iovec parts[2] = {handover_part(&head, sizeof(head)),
+				 handover_part(names, strlen(names))};
 	struct msghdr message = {.msg_iov = parts, .msg_iovlen = 2};
 
 	memset(control, 0, sizeof(control));

@@ -223,9 +223,9 @@ static void be_strict(struct nl_sock *socket, int strict)
 /* Send the question, and have the answers heard by on_route(). */
 static int dump_routes(struct search *search)
 {
-	const struct rtmsg question = {
-	    .rtm_family = (unsigned char)search->family,
-	    .rtm_table = search->table < 256 ? (unsigned char)search->table : RT_TABLE_UNSPEC};
+	struct rtmsg question = {.rtm_family = (unsigned char)search->family,
+				 .rtm_table = search->table < 256 ? (unsigned char)search->table
+								  : RT_TABLE_UNSPEC};
 	struct nl_sock *socket = search->kernel->socket;
 	struct nl_msg *message = nlmsg_alloc_simple(RTM_GETROUTE, NLM_F_REQUEST | NLM_F_DUMP);
 	struct nl_cb *callbacks = nl_socket_get_cb(socket);
@@ -234,8 +234,7 @@ static int dump_routes(struct search *search)
 
 	nl_cb_put(callbacks);
 	if (message != NULL && own != NULL &&
-	    nlmsg_append(message, (void *)(uintptr_t)&question, sizeof(question), NLMSG_ALIGNTO) ==
-		0 &&
+	    nlmsg_append(message, &question, sizeof(question), NLMSG_ALIGNTO) == 0 &&
 	    nla_put_u32(message, RTA_TABLE, search->table) == 0 &&
 	    nl_cb_set(own, NL_CB_VALID, NL_CB_CUSTOM, on_route, search) == 0 &&
 	    nl_cb_set(own, NL_CB_FINISH, NL_CB_CUSTOM, on_dump_end, search) == 0) {

@@ -138,7 +138,8 @@ static void open_one_too_many(void)
 	struct connection connection;
 
 	connection_open(&connection, backend, CONNECTION_CLIENT);
-	sender_open_v1("203.0.113.8:40000");
+	/* Refused before it could send anything. */
+	peer_connect(NULL, LISTEN_V4);
 }
 
 static void open_without_descriptors(void)
