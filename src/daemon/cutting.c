@@ -81,11 +81,13 @@ int cutting_start(struct cutting *cutting, const struct roster *roster,
 		  struct worker *const *workers, size_t workers_count, void (*on_done)(void *arg),
 		  void *arg)
 {
-	*cutting = (struct cutting){0};
+	cutting->services_count = 0;
 	cutting->services = calloc(count_configured(roster) + 1, sizeof(struct service *));
 	cutting->visits = calloc(workers_count, sizeof(*cutting->visits));
 	if (cutting->services == NULL || cutting->visits == NULL) {
-		cutting_fini(cutting);
+		free(cutting->services);
+		free(cutting->visits);
+		*cutting = (struct cutting){0};
 		return -1;
 	}
 	take_services(cutting, roster);
