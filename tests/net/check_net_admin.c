@@ -19,6 +19,7 @@
 #include "http.h"
 #include "manager.h"
 #include "peer.h"
+#include "upgrade.h"
 
 #define ADMIN_TCP "127.0.0.1:9145"
 #define LISTENER \
@@ -536,6 +537,38 @@ START_TEST(the_next_process_has_it)
 }
 END_TEST
 
+/* The former process has connections to serve, but neither this nor the list of denials. */
+START_TEST(the_successor_has_it)
+{
+	char place[256];
+	char config[1024];
+	struct command_result result;
+	struct connection connection;
+	int backend = peer_listen(BACKEND_V4);
+	pid_t former;
+
+	snprintf(place, sizeof(place), "%s", _i == 0 ? admin_path() : ADMIN_TCP);
+	snprintf(config, sizeof(config),
+		 "drain_timeout = \"1h\"; admin = { listen = \"%s%s\"; };\n%s",
+		 _i == 0 ? "unix:" : "", place, LISTENER);
+	upgrade_prepare();
+	daemon_start_config(config);
+	connection_open(&connection, backend, CONNECTION_CLIENT);
+	if (_i == 0)
+		admin_run(&result, "--deny", "203.0.113.8", NULL);
+	former = upgrade_daemon();
+	admin_check_json(http_get(place, "/status"), "d['listeners'][0]['active'] == 0");
+	admin_check_json(http_get(place, "/status"),
+			 _i == 0 ? "d['denied'][0]['network'] == '203.0.113.8/32'"
+				 : "d['pid'] != 0");
+	connection_check(&connection);
+	connection_finish(&connection);
+	upgrade_await_end(former);
+	/* Its end takes nothing away that is the successor's. */
+	http_get(place, "/healthz");
+}
+END_TEST
+
 static Suite *admin_suite(void)
 {
 	Suite *suite = suite_create("net_admin");
@@ -561,6 +594,7 @@ static Suite *admin_suite(void)
 	tcase_add_test(sockets, a_reload_moves_it);
 	tcase_add_test(sockets, a_reload_that_fails_moves_nothing);
 	tcase_add_loop_test(sockets, the_next_process_has_it, 0, 2);
+	tcase_add_loop_test(sockets, the_successor_has_it, 0, 2);
 	return suite;
 }
 
