@@ -1,8 +1,8 @@
 #!/bin/bash
 # SPDX-License-Identifier: BSD-2-Clause
 # The unit as it is installed, under a systemd of its own in private namespaces: a start is over when
-# mmproxy serves, a restart and a crash refuse nobody and break no open connection, a reload is heard,
-# the watchdog ends what hangs, and a .socket unit starts it.
+# mmproxy serves, a restart, an upgrade and a crash refuse nobody and break no open connection, a reload
+# is heard, the watchdog ends what hangs, and a .socket unit starts it.
 set -euo pipefail
 
 unit=${top_builddir:?the directory of the build}/contrib/mmproxy.service
@@ -241,6 +241,35 @@ await grep -q reloaded "/proc/$pid1/root/run/mmproxy.log"
 end_load "5 restarts and a reload" 0
 says NRestarts 0 || fail "systemd has started it $(property NRestarts) times by itself"
 says NFileDescriptorStore 2 || fail "after restarts, systemd keeps $(property NFileDescriptorStore) sockets"
+
+# --- Upgrade: systemd follows the successor, and nobody notices anything ------------------------------
+
+# is_other PID: whether the main process is another one.
+is_other()
+{
+	local now
+
+	now=$(property MainPID)
+	[ "$now" != "$1" ] && [ "$now" != 0 ]
+}
+
+start_load
+touch "$work/load/go"
+for i in 1 2 3; do
+	before=$(property MainPID)
+	touch "$work/load/idle"
+	await [ ! -e "$work/load/idle" ]
+	control kill --signal=SIGUSR2 --kill-whom=main mmproxy.service || fail "no signal for upgrade $i"
+	await is_other "$before"
+	await says SubState running
+	# The former one has a connection to serve.
+	inside kill -0 "$before" || fail "after upgrade $i the former process has gone"
+done
+control reload mmproxy.service || fail "what was upgraded does not reload"
+control restart mmproxy.service || fail "what was upgraded does not restart"
+end_load "3 upgrades, a reload and a restart" 0
+says NRestarts 0 || fail "systemd has started it $(property NRestarts) times by itself"
+says NFileDescriptorStore 2 || fail "after upgrades, systemd keeps $(property NFileDescriptorStore) sockets"
 
 # --- A crash: those in hand are lost, one of each client at most --------------------------------------
 
