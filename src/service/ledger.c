@@ -5,6 +5,10 @@
 #include <stdlib.h>
 #include <string.h>
 
+struct ledger_part {
+	_Alignas(64) struct ledger_stats stats;
+};
+
 struct ledger *ledger_new(const struct conf_listener *conf, size_t workers)
 {
 	struct ledger *ledger = calloc(1, sizeof(*ledger));
@@ -13,14 +17,14 @@ struct ledger *ledger_new(const struct conf_listener *conf, size_t workers)
 		return NULL;
 	ledger->name = strdup(conf->name);
 	ledger->workers =
-	    aligned_alloc(_Alignof(struct ledger_stats), workers * sizeof(struct ledger_stats));
+	    aligned_alloc(_Alignof(struct ledger_part), workers * sizeof(struct ledger_part));
 	if (ledger->name == NULL || ledger->workers == NULL) {
 		free(ledger->workers);
 		free(ledger->name);
 		free(ledger);
 		return NULL;
 	}
-	memset(ledger->workers, 0, workers * sizeof(struct ledger_stats));
+	memset(ledger->workers, 0, workers * sizeof(struct ledger_part));
 	ledger->workers_count = workers;
 	atomic_init(&ledger->refs, 1);
 	ledger->protocol = conf->protocol;
@@ -64,13 +68,13 @@ bool ledger_is_of(const struct ledger *ledger, const struct conf_listener *conf)
 
 struct ledger_stats *ledger_stats(struct ledger *ledger, size_t worker)
 {
-	return &ledger->workers[worker];
+	return &ledger->workers[worker].stats;
 }
 
 void ledger_sum(const struct ledger *ledger, struct ledger_stats *sum)
 {
 	for (size_t i = 0; i < ledger->workers_count; i++) {
-		const struct ledger_stats *part = &ledger->workers[i];
+		const struct ledger_stats *part = &ledger->workers[i].stats;
 
 		stats_sum(&sum->stats, &part->stats);
 		for (size_t j = 0; j < PROXY_ERROR_COUNT; j++)

@@ -22,11 +22,13 @@
 #include "service/client_limits.h"
 #include "service/flow_quota.h"
 
-/* A worker's counters, in cache lines that no other worker writes to. */
+/* What is counted. */
 struct ledger_stats {
-	_Alignas(64) struct stats stats;
+	struct stats stats;
 	atomic_uint_fast64_t header_errors[PROXY_ERROR_COUNT]; /* headers that were not valid */
 };
+
+struct ledger_part; /* a worker's counters, in cache lines that no other worker writes to */
 
 struct ledger {
 	atomic_uint refs;
@@ -44,7 +46,7 @@ struct ledger {
 	/* NULL until a configuration limits clients; any service that does was made behind that. */
 	struct client_limits *clients;
 	struct log_limit limits[REASON_COUNT];
-	struct ledger_stats *workers;
+	struct ledger_part *workers;
 	size_t workers_count;
 };
 
