@@ -3,6 +3,7 @@
 #ifndef MMPROXY_TEST_CHECK_CONF_H
 #define MMPROXY_TEST_CHECK_CONF_H
 
+#include <stdbool.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -132,6 +133,20 @@ static inline char *conf_shown(const struct conf *conf)
 	conf_print(conf, out);
 	fclose(out);
 	return text;
+}
+
+/* Valgrind's tools are loaded into the process, whose memory is theirs, too. */
+static inline bool conf_has_valgrind(void)
+{
+	FILE *file = fopen("/proc/self/maps", "r");
+	char line[512];
+	bool found = false;
+
+	while (!found && file != NULL && fgets(line, sizeof(line), file) != NULL)
+		found = strstr(line, "vgpreload") != NULL;
+	if (file != NULL)
+		fclose(file);
+	return found;
 }
 
 #endif

@@ -158,20 +158,6 @@ END_TEST
 /* Sanitizers need more address space than there is. */
 #if !defined(__SANITIZE_ADDRESS__) && !defined(__SANITIZE_THREAD__)
 
-/* Valgrind's tools are loaded into the process, whose address space is theirs, too. */
-static bool has_valgrind(void)
-{
-	FILE *file = fopen("/proc/self/maps", "r");
-	char line[512];
-	bool found = false;
-
-	while (!found && file != NULL && fgets(line, sizeof(line), file) != NULL)
-		found = strstr(line, "vgpreload") != NULL;
-	if (file != NULL)
-		fclose(file);
-	return found;
-}
-
 /* The size of this process's address space. */
 static rlim_t address_space(void)
 {
@@ -243,7 +229,7 @@ int main(void)
 	tcase_add_test(tcase, test_each_failed_allocation_is_a_mistake);
 	tcase_add_test(tcase, test_each_failed_allocation_of_a_comparison);
 #if !defined(__SANITIZE_ADDRESS__) && !defined(__SANITIZE_THREAD__)
-	if (!has_valgrind())
+	if (!conf_has_valgrind())
 		tcase_add_test(tcase, test_memory_that_is_out_is_a_mistake);
 #endif
 	suite_add_tcase(suite, tcase);
