@@ -2,12 +2,16 @@
 /* Upgrades of the daemon under test. */
 #include "upgrade.h"
 
+#include <dirent.h>
+#include <netinet/tcp.h>
 #include <signal.h>
+#include <stdbool.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/prctl.h>
 #include <sys/wait.h>
+#include <unistd.h>
 
 #include "daemon.h"
 #include "harness.h"
@@ -36,6 +40,48 @@ static unsigned count_lines(const char *text, int *number)
 	return count;
 }
 
+/* Whether one of the process's descriptors is the socket with this inode. */
+static bool has_socket(pid_t pid, unsigned long inode)
+{
+	char wanted[64];
+	char path[64];
+	DIR *directory;
+	bool found = false;
+
+	snprintf(wanted, sizeof(wanted), "socket:[%lu]", inode);
+	snprintf(path, sizeof(path), "/proc/%d/fd", (int)pid);
+	directory = opendir(path);
+	if (directory == NULL)
+		return false;
+	for (const struct dirent *entry; !found && (entry = readdir(directory)) != NULL;) {
+		char link[64];
+		ssize_t len = readlinkat(dirfd(directory), entry->d_name, link, sizeof(link) - 1);
+
+		link[len > 0 ? len : 0] = '\0';
+		found = strcmp(link, wanted) == 0;
+	}
+	closedir(directory);
+	return found;
+}
+
+static bool listens(pid_t pid)
+{
+	FILE *file = fopen("/proc/net/tcp", "r");
+	char line[512];
+	bool found = false;
+
+	ck_assert_ptr_nonnull(file);
+	while (!found && fgets(line, sizeof(line), file) != NULL) {
+		unsigned long inode;
+		unsigned state;
+
+		if (sscanf(line, "%*s %*s %*s %x %*s %*s %*s %*s %*s %lu", &state, &inode) == 2)
+			found = state == TCP_LISTEN && has_socket(pid, inode);
+	}
+	fclose(file);
+	return found;
+}
+
 /* The one that says so is still alive, or has come to its good end. */
 pid_t upgrade_daemon(void)
 {
@@ -56,6 +102,8 @@ pid_t upgrade_daemon(void)
 	}
 	ck_assert_int_ne(successor, former);
 	daemon_follow(successor);
+	/* It may accept for a moment longer. */
+	HARNESS_AWAIT(!listens(former));
 	return former;
 }
 

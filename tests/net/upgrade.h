@@ -9,8 +9,8 @@
 const char *upgrade_prepare(void);
 
 /*
- * SIGUSR2, and wait until the successor serves, which is the daemon from here on. Returns the
- * former one.
+ * SIGUSR2, and wait until the successor alone accepts, which is the daemon from here on. Returns
+ * the former one.
  */
 pid_t upgrade_daemon(void);
 
