@@ -48,6 +48,9 @@ static unsigned count_possible(void)
 	ck_assert_int_eq(getrlimit(RLIMIT_NOFILE, &limit), 0);
 	limit.rlim_cur = limit.rlim_max;
 	ck_assert_int_eq(setrlimit(RLIMIT_NOFILE, &limit), 0);
+	/* Of ten times the work a tenth. */
+	if (daemon_is_instrumented())
+		return CONNECTIONS / 10;
 	if (limit.rlim_cur < 2 * CONNECTIONS + DESCRIPTORS_SPARE) {
 		possible = limit.rlim_cur > DESCRIPTORS_SPARE
 			       ? (unsigned)(limit.rlim_cur - DESCRIPTORS_SPARE) / 2
@@ -162,7 +165,7 @@ START_TEST(answers_beside_9000_connections)
 	    count, (long long)longest[0], (long long)longest[1], (long long)longest[2],
 	    (long long)longest[3], game.rounds, (long long)game.longest_ms);
 	ck_assert_uint_gt(game.rounds, 0);
-	ck_assert_uint_eq(admin_metric("mmproxy_connections_active{listener=\"t\"}"), count);
+	admin_await_metric("mmproxy_connections_active{listener=\"t\"}", count);
 	free(connections);
 }
 END_TEST
