@@ -158,7 +158,7 @@ START_TEST(errors_of_the_network_are_counted)
 	admin_start("udp", "");
 	send_without_backend();
 	admin_await_metric("mmproxy_udp_icmp_errors_total{listener=\"t\"}", 1);
-	ck_assert_uint_eq(admin_metric("mmproxy_udp_flows_active{listener=\"t\"}"), 1);
+	admin_await_metric("mmproxy_udp_flows_active{listener=\"t\"}", 1);
 }
 END_TEST
 
@@ -167,23 +167,21 @@ START_TEST(flows_and_datagrams_are_counted)
 	backend = udp_open(BACKEND_V4);
 	balancer = balancer_open();
 	admin_start("udp", "max_flows = 2;");
-	ck_assert_uint_eq(admin_metric("mmproxy_udp_flows_limit{listener=\"t\"}"), 2);
+	admin_await_metric("mmproxy_udp_flows_limit{listener=\"t\"}", 2);
 	for (unsigned i = 0; i < 5; i++) {
 		char who[64];
 
 		snprintf(who, sizeof(who), "203.0.113.7:%u", 20000 + i);
 		balancer_check(balancer, backend, who);
 	}
-	ck_assert_uint_eq(admin_metric("mmproxy_udp_flows_active{listener=\"t\"}"), 2);
-	ck_assert_uint_eq(admin_metric("mmproxy_udp_flows_displaced_total{listener=\"t\"}"), 3);
-	ck_assert_uint_eq(admin_metric("mmproxy_connections_total{listener=\"t\"}"), 5);
+	admin_await_metric("mmproxy_udp_flows_active{listener=\"t\"}", 2);
+	admin_await_metric("mmproxy_udp_flows_displaced_total{listener=\"t\"}", 3);
+	admin_await_metric("mmproxy_connections_total{listener=\"t\"}", 5);
 	ck_assert_uint_eq(admin_metric("mmproxy_connections_closed_total{listener=\"t\",reason="
 				       "\"connection_limit\"}"),
 			  3);
-	ck_assert_uint_eq(
-	    admin_metric("mmproxy_udp_datagrams_total{listener=\"t\",direction=\"up\"}"), 5);
-	ck_assert_uint_eq(
-	    admin_metric("mmproxy_udp_datagrams_total{listener=\"t\",direction=\"down\"}"), 5);
+	admin_await_metric("mmproxy_udp_datagrams_total{listener=\"t\",direction=\"up\"}", 5);
+	admin_await_metric("mmproxy_udp_datagrams_total{listener=\"t\",direction=\"down\"}", 5);
 	ck_assert_uint_gt(admin_metric("mmproxy_bytes_total{listener=\"t\",direction=\"up\"}"), 0);
 }
 END_TEST
