@@ -215,7 +215,7 @@ end_load()
 
 has_routes()
 {
-	beside_machine ip rule | grep -q -E 'lookup 123|proto (223|mmproxy)'
+	grep -q -w 'lookup 123' <<<"$(beside_machine ip rule)"
 }
 
 listens()
