@@ -8,6 +8,7 @@
 #include <string.h>
 
 #include "base/clock.h"
+#include "base/error_text.h"
 #include "net/accept.h"
 #include "net/sock.h"
 #include "service/refusal.h"
@@ -125,7 +126,7 @@ static void on_shortage(struct tcp_listener *listener, enum accept_result result
 		log_line_begin(&line, LOG_LEVEL_WARN);
 		log_line_str(&line, "listener", listener->common.service->conf->name);
 		log_line_str(&line, "reason", reason_name(reason));
-		log_line_str(&line, "error", strerror_r(error, text, sizeof(text)));
+		log_line_str(&line, "error", error_text(error, text, sizeof(text)));
 		if (result == ACCEPT_NO_DESCRIPTOR)
 			log_line_str(&line, "msg",
 				     "cannot accept; connections wait until others end");
