@@ -3,7 +3,7 @@
  * /metrics of a TCP listener: each close reason and each header error is provoked and seen counted.
  *
  * Not provoked here: congestion and too_long, which are of datagrams (check_net_metrics_udp);
- * shutdown, after which nobody answers; and internal, which needs memory to be out (check_session).
+ * internal and shutdown, which check_net_metrics_shortage provokes.
  */
 #include <stdio.h>
 #include <stdlib.h>
