@@ -22,6 +22,7 @@
 
 static struct sender_header header;
 static int backend;
+static unsigned idle_fds; /* the daemon's descriptors when nothing is open */
 
 static const char *closed_series(const char *reason)
 {
@@ -142,12 +143,17 @@ static void open_one_too_many(void)
 	peer_connect(NULL, LISTEN_V4);
 }
 
+/* Wait until the endpoint's connections have gone. */
+static void await_no_requests(void)
+{
+	daemon_await_fd_count(idle_fds);
+}
+
 static void open_without_descriptors(void)
 {
 	if (daemon_is_wrapped())
 		return;
-	/* The connections of the endpoint have gone. */
-	harness_sleep_ms(500);
+	await_no_requests();
 	daemon_leave_descriptors(1);
 	peer_expect_closed(sender_open_v1(CONNECTION_CLIENT));
 }
@@ -219,6 +225,8 @@ START_TEST(each_close_reason_is_counted)
 
 	backend = peer_listen(BACKEND_V4);
 	admin_start("tcp", row->keys);
+	daemon_log_await("is ready", NULL, NULL);
+	idle_fds = daemon_fd_count();
 	/* It is there before it happens. */
 	ck_assert_uint_eq(admin_metric(closed_series(row->reason)), 0);
 	row->provoke();
@@ -432,9 +440,11 @@ START_TEST(bulk_without_pipes_is_counted)
 	admin_start("tcp", "relay = \"splice\";");
 	if (daemon_is_wrapped())
 		return;
+	daemon_log_await("is ready", NULL, NULL);
+	idle_fds = daemon_fd_count();
 	ck_assert_uint_eq(admin_metric("mmproxy_pipe_shortages_total"), 0);
+	await_no_requests();
 	connection_open(&connection, backend, CONNECTION_CLIENT);
-	harness_sleep_ms(500);
 	daemon_leave_descriptors(1);
 	while (sent < sizeof(bytes)) {
 		size_t now = peer_fill(connection.client, 50);
