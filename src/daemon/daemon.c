@@ -14,6 +14,7 @@
 #include "daemon/notify.h"
 #include "daemon/privileges.h"
 #include "daemon/report.h"
+#include "daemon/sandbox.h"
 #include "daemon/serving.h"
 #include "daemon/signals.h"
 #include "daemon/status_line.h"
@@ -497,6 +498,7 @@ enum exit_code daemon_run(struct conf *conf, const struct reload_source *source,
 	if (daemon.former >= 0)
 		privileges_keep_to_itself();
 	upgrade_prepare(&daemon.upgrade, origin->argv);
+	sandbox_start(conf);
 	if (make_parts(&daemon) < 0)
 		goto out_of_memory;
 	if (daemon.former < 0 && open_admin(&daemon) < 0)
