@@ -65,15 +65,16 @@ void recipe_shell(int where, const char *command)
 		      result.exit_code, result.out, result.err);
 }
 
-/* Each host has a file of its own for what has to be put back. */
+/* Each host has a directory of its own for what has to be put back. */
 int recipe_run(int where, const char *assignments, const char *command)
 {
 	char text[1024];
 	char state[32];
 
-	snprintf(state, sizeof(state), "recipe.state%d", where);
-	snprintf(text, sizeof(text), "STATE='%s' %s exec '%s/contrib/routing/'%s",
-		 harness_path(state), assignments, source_dir(), command);
+	snprintf(state, sizeof(state), "state%d", where);
+	snprintf(text, sizeof(text),
+		 "mkdir -p '%s'; STATE_DIR='%s' %s exec '%s/contrib/routing/'%s",
+		 harness_path(state), harness_path(state), assignments, source_dir(), command);
 	return run_in_shell(where, text);
 }
 
