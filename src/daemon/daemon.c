@@ -9,6 +9,7 @@
 #include "daemon/main_loop.h"
 #include "daemon/privileges.h"
 #include "daemon/report.h"
+#include "daemon/sandbox.h"
 #include "daemon/takeover.h"
 #include "net/sock.h"
 
@@ -120,6 +121,7 @@ enum exit_code daemon_run(struct conf *conf, const struct reload_source *source,
 	if (daemon.former >= 0)
 		privileges_keep_to_itself();
 	upgrade_prepare(&daemon.loop.upgrade, origin->argv);
+	sandbox_start(conf);
 	if (make_parts(&daemon) < 0)
 		goto out_of_memory;
 	if (daemon.former < 0 && open_admin(&daemon) < 0)
