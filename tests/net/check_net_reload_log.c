@@ -110,8 +110,6 @@ START_TEST(target_follows)
 	(void)daemon_log_await("reason=done", "client=203.0.113.1:", NULL);
 	change(target_key(first));
 	HARNESS_AWAIT(count_in(first, "info time=", "reloaded: log.target changed") == 1);
-	/* The former target has a line that says where the next ones are. */
-	ck_assert_uint_eq(daemon_log_count("going on in ", first), 1);
 	descriptors = daemon_fd_count();
 	connection_try(backend, "203.0.113.2:40000");
 	HARNESS_AWAIT(count_in(first, "reason=done", "client=203.0.113.2:") == 1);
@@ -196,7 +194,6 @@ START_TEST(the_same_target_is_not_opened_again)
 	HARNESS_AWAIT(count_in(moved, "reloaded: log.level changed", "") == 1);
 	connection_try(backend, CONNECTION_CLIENT);
 	HARNESS_AWAIT(count_in(moved, "reason=done", "client=" CONNECTION_CLIENT) == 1);
-	ck_assert_uint_eq(count_in(moved, "going on in", ""), 0);
 	ck_assert_int_eq(rmdir(path), 0);
 }
 END_TEST
