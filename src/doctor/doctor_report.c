@@ -29,6 +29,9 @@ static const struct cause_row causes[DOCTOR_CAUSES] = {
     [DOCTOR_RULE_SHADOWED] = {"rule_shadowed",
 			      "Another policy rule comes before the one that leads the target's "
 			      "answers back"},
+    [DOCTOR_NO_DEFAULT_ROUTE] = {"no_default_route",
+				 "This host has no route to clients, so that the target's answers "
+				 "are gone before they get a mark"},
     [DOCTOR_MARK_LOST] = {"mark_lost",
 			  "The target's answers do not have the mark that leads them back"},
     [DOCTOR_MARK_CAUGHT] = {"mark_caught",
