@@ -10,6 +10,7 @@
 #include "base/clock.h"
 #include "daemon/activation.h"
 #include "daemon/admin.h"
+#include "daemon/checkup.h"
 #include "daemon/leave.h"
 #include "daemon/notify.h"
 #include "daemon/privileges.h"
@@ -44,6 +45,7 @@ enum daemon_state {
 
 struct daemon {
 	const struct reload_source *source;
+	const char *set_up; /* the command that sets up return routes */
 	struct event_base *base;
 	struct mailbox mailbox;
 	struct signals *signals;
@@ -51,6 +53,7 @@ struct daemon {
 	struct event *drain_timer;
 	struct serving serving;
 	struct admin *admin;
+	struct checkup *checkup;
 	struct upgrade upgrade;
 	int former;		   /* socket to the process that this one succeeds; -1: none */
 	struct notify *notify;	   /* NULL: nobody asked to be told */
@@ -95,6 +98,7 @@ static void on_tick(evutil_socket_t fd, short what, void *arg)
 	(void)fd;
 	(void)what;
 	serving_tick(&daemon->serving, now_ms);
+	checkup_tick(daemon->checkup, now_ms);
 	if (daemon->state != DAEMON_RUNNING && daemon->state != DAEMON_SUCCEEDED)
 		notify_extend(daemon->notify, STOP_EXTENSION_MS);
 	tell_status(daemon, now_ms);
@@ -142,6 +146,7 @@ static void drain(struct daemon *daemon)
 	uint32_t timeout_ms = daemon->serving.conf->drain_timeout_ms;
 
 	upgrade_cancel(&daemon->upgrade, "this process is stopping");
+	checkup_end(daemon->checkup);
 	log_msg(LOG_LEVEL_INFO, "stopping: no new connections, %u s for those that are open",
 		(unsigned)(timeout_ms / 1000));
 	serving_drain(&daemon->serving);
@@ -169,6 +174,7 @@ static void leave(struct daemon *daemon)
 	    "leaving: the service manager has the listening sockets; open connections have %u s",
 	    (unsigned)(daemon->serving.conf->drain_timeout_ms / 1000));
 	daemon->state = DAEMON_LEAVING;
+	checkup_end(daemon->checkup);
 	/* Now, so that the next process finds its address free. */
 	admin_close(daemon->admin);
 	notify_stopping(daemon->notify);
@@ -201,6 +207,8 @@ static void on_left(struct daemon *daemon)
 	}
 	start_drain_timer(daemon);
 	upgrade_forgo(&daemon->upgrade);
+	/* Its thread would not be in the child, but what that had open would. */
+	checkup_join(daemon->checkup);
 	if (leave_fork(&daemon->serving) < 0)
 		return;
 	/* The manager would take what this process says for a stranger's. */
@@ -264,6 +272,8 @@ static void on_upgrade_end(bool succeeded, void *arg)
 		return;
 	}
 	admin_close(daemon->admin);
+	/* The successor looks. */
+	checkup_end(daemon->checkup);
 	/* What this process says from now on is a stranger's. */
 	notify_free(daemon->notify);
 	daemon->notify = NULL;
@@ -280,6 +290,7 @@ static void on_changed(void *arg)
 	if (daemon->state != DAEMON_RUNNING)
 		return;
 	listen_keep(&daemon->serving.room);
+	checkup_begin(daemon->checkup);
 	if (daemon->leave_due)
 		leave(daemon);
 	else if (daemon->upgrade_due)
@@ -367,7 +378,8 @@ static int make_parts(struct daemon *daemon)
 	if (serving_make_workers(&daemon->serving, daemon->base, &daemon->mailbox) < 0)
 		return -1;
 	daemon->admin = admin_new(daemon->base, &daemon->serving);
-	return daemon->admin != NULL ? 0 : -1;
+	daemon->checkup = checkup_new(&daemon->serving, &daemon->mailbox, daemon->set_up);
+	return daemon->admin != NULL && daemon->checkup != NULL ? 0 : -1;
 }
 
 /* Behind the workers' threads: nobody posts any more. */
@@ -467,6 +479,7 @@ static void tell_ready(struct daemon *daemon)
 					daemon->serving.workers_count);
 	notify_ready(daemon->notify);
 	tell_status(daemon, clock_now_ms());
+	checkup_begin(daemon->checkup);
 }
 
 static void stop_workers(struct serving *serving)
@@ -480,6 +493,7 @@ enum exit_code daemon_run(struct conf *conf, const struct reload_source *source,
 			  const struct daemon_origin *origin)
 {
 	struct daemon daemon = {.source = source,
+				.set_up = origin->set_up,
 				.mailbox = {.fd = -1},
 				.former = origin->former,
 				.upgrade = UPGRADE_INITIALIZER};
@@ -527,6 +541,7 @@ out:
 	if (code == EXIT_RUNTIME && errno != 0)
 		notify_failed(daemon.notify, errno);
 	activation_free(serving->room.activation);
+	checkup_free(daemon.checkup);
 	admin_free(daemon.admin);
 	serving_fini(serving);
 	free_loop(&daemon);
