@@ -15,6 +15,7 @@
 #include "daemon/host_check.h"
 #include "daemon/setup_routing.h"
 #include "daemon/takeover.h"
+#include "daemon/version.h"
 
 #define DEFAULT_CONFIG SYSCONFDIR "/mmproxy.conf"
 
@@ -107,7 +108,7 @@ static enum exit_code act(struct cli *cli, char *const *argv)
 		return EXIT_STOPPED;
 	}
 	if (cli->mode == CLI_VERSION) {
-		puts("mmproxy " PACKAGE_VERSION);
+		version_print(stdout);
 		return EXIT_STOPPED;
 	}
 	if (cli->mode == CLI_DECODE)
