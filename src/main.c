@@ -53,8 +53,9 @@ static struct conf *load(struct cli *cli, int former)
 	return conf;
 }
 
-static enum exit_code run(struct cli *cli, struct conf *conf, const struct daemon_origin *origin)
+static enum exit_code run(struct cli *cli, struct conf *conf, struct daemon_origin *origin)
 {
+	char set_up[CHECK_ROUTING_SET_UP_MAX];
 	const struct reload_source source = {.load = read_conf, .arg = cli};
 	enum exit_code code;
 
@@ -63,6 +64,7 @@ static enum exit_code run(struct cli *cli, struct conf *conf, const struct daemo
 			log_place(conf->log_target), strerror(errno));
 		return EXIT_RUNTIME;
 	}
+	origin->set_up = check_routing_set_up(cli, set_up);
 	code = daemon_run(conf, &source, origin);
 	log_close();
 	return code;
