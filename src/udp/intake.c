@@ -190,7 +190,7 @@ static struct flow *open_flow(const struct intake *intake, struct arrival *arriv
 	enum close_reason reason = REASON_SHUTDOWN;
 	struct flow *flow = NULL;
 
-	if (!group->draining && !intake->socket->draining)
+	if (!group->draining && !intake->socket->entry.lent.draining)
 		reason =
 		    route_find(group->service, &intake->peer, arrival->header, &arrival->route);
 	if (reason == REASON_DONE && refused_clients_has(&group->refused, key, intake->now_ms)) {
@@ -210,7 +210,8 @@ static struct flow *open_flow(const struct intake *intake, struct arrival *arriv
 /* Where headerless datagrams of a flow come from and go to. */
 static void set_origin_key(const struct intake *intake, struct flow_key *key)
 {
-	flow_key_set(key, &intake->path.peer, &intake->path.local, intake->socket->number);
+	flow_key_set(key, &intake->path.peer, &intake->path.local,
+		     intake->socket->entry.lent.number);
 }
 
 /* The flow of a datagram's client; NULL when it was dropped. */
@@ -302,7 +303,7 @@ static void accept_datagram(const struct intake *intake, const struct arrival *a
 
 	struct reply_path reply = {
 	    .path = intake->path,
-	    .socket = intake->socket->number,
+	    .socket = intake->socket->entry.lent.number,
 	};
 
 	if (arrival->header != NULL && arrival->header->version == PROXY_VERSION_SPP) {

@@ -21,8 +21,8 @@ complain()
 
 # --- Files -----------------------------------------------------------------------------------------
 
-sed -n '/^\.Sh ROUTING/,/^\.Sh PRIVILEGES/p' "$page" >"$work/section"
-[ -s "$work/section" ] || complain "$page: no section ROUTING before PRIVILEGES"
+awk '/^\.Sh / { p = $2 == "ROUTING" } p' "$page" >"$work/section"
+[ -s "$work/section" ] || complain "$page: no section ROUTING"
 count=0
 for file in "$recipes"/*; do
 	name=${file##*/}
@@ -85,7 +85,7 @@ fi
 
 if command -v mandoc >/dev/null; then
 	mandoc -T utf8 -O width=78 "$page" | sed 's/.\x08//g' |
-		awk '/^ROUTING/ { p = 1 } /^PRIVILEGES/ { p = 0 } p' >"$work/rendered"
+		awk '/^[^ ]/ { p = /^ROUTING/ } p' >"$work/rendered"
 	[ "$(grep -c '^ *forth ' "$work/rendered")" = 4 ] || complain "$page: not four drawings"
 	too_long=$(grep -E '^.{79}' "$work/rendered" || true)
 	[ -z "$too_long" ] || complain "$page: wider than 78 columns: $too_long"
