@@ -2,6 +2,7 @@
 /* Unit tests of comparing two configurations. */
 #include "conf/conf_change.h"
 
+#include "conf/conf_field.h"
 #include "conf/conf_value.h"
 
 #include "check_conf.h"
@@ -73,7 +74,7 @@ static void set(const struct conf_key *key, const char *text, struct conf *conf)
 	bool of_listener = conf_scope_is_listeners(key->scope);
 	char why[CONF_WHY_MAX];
 
-	conf_value_clear(key, of_listener ? (void *)&conf->listeners[0] : conf);
+	conf_field_clear(key, of_listener ? (void *)&conf->listeners[0] : conf);
 	if (text == NULL)
 		return;
 	ck_assert_msg(
