@@ -432,3 +432,26 @@ sleep 0.3
 control restart mmproxy.service || fail "it does not restart with a .socket unit"
 sleep 0.3
 end_load "a restart with a .socket unit" 0
+
+# --- A recipe for return routes at every start ------------------------------------------------------------
+
+# has_rule: whether the rule of contrib/routing/loopback is there.
+has_rule()
+{
+	inside ip rule | grep -q 'from 127\.0\.0\.0/8 iif lo lookup 124'
+}
+
+mkdir "$work/routing"
+cp "$top"/contrib/routing/* "$work/routing/"
+inside cp -r "$work/routing" /run/mmproxy-routing
+# As it is, but for where the scripts are.
+sed 's|/etc/mmproxy-routing/|/run/mmproxy-routing/|' "$work/routing/mmproxy-routing@.service" >"$work/routing/unit"
+inside cp "$work/routing/unit" /run/units/mmproxy-routing@.service
+control daemon-reload
+control start mmproxy-routing@loopback || fail "the recipe does not start"
+has_rule || fail "the unit has not run the recipe"
+inside ip rule del table 124
+control reload mmproxy-routing@loopback || fail "the recipe cannot be run again"
+has_rule || fail "a reload does not bring back what was removed"
+control stop mmproxy-routing@loopback || fail "the recipe does not stop"
+! has_rule || fail "the unit has left the recipe's rule behind"
