@@ -8,6 +8,7 @@
 
 #include "conf/conf.h"
 #include "daemon/admin_command.h"
+#include "daemon/check_routing.h"
 #include "daemon/cli.h"
 #include "daemon/daemon.h"
 #include "daemon/decode.h"
@@ -52,8 +53,9 @@ static struct conf *load(struct cli *cli, int former)
 	return conf;
 }
 
-static enum exit_code run(struct cli *cli, struct conf *conf, const struct daemon_origin *origin)
+static enum exit_code run(struct cli *cli, struct conf *conf, struct daemon_origin *origin)
 {
+	char set_up[CHECK_ROUTING_SET_UP_MAX];
 	const struct reload_source source = {.load = read_conf, .arg = cli};
 	enum exit_code code;
 
@@ -62,6 +64,7 @@ static enum exit_code run(struct cli *cli, struct conf *conf, const struct daemo
 			log_place(conf->log_target), strerror(errno));
 		return EXIT_RUNTIME;
 	}
+	origin->set_up = check_routing_set_up(cli, set_up);
 	code = daemon_run(conf, &source, origin);
 	log_close();
 	return code;
@@ -119,6 +122,8 @@ static enum exit_code act(struct cli *cli, char *const *argv)
 		code = test(conf, cli->flags_count > 0 ? "the command line" : file_of(cli));
 	else if (cli->mode == CLI_SHOW_CONFIG)
 		conf_print(conf, stdout);
+	else if (cli->mode == CLI_CHECK_ROUTING)
+		code = check_routing(cli, conf);
 	else if (cli->mode == CLI_SETUP_ROUTING)
 		code = setup_routing(cli->dry_run ? SETUP_ROUTING_PRINT : SETUP_ROUTING_ADD, conf);
 	else if (cli->mode == CLI_CLEAR_ROUTING)

@@ -22,11 +22,18 @@
 #define NFTABLES_IS "no"
 #endif
 
+#ifdef HAVE_SECCOMP
+#define SECCOMP_IS "yes"
+#else
+#define SECCOMP_IS "no"
+#endif
+
 void version_print(FILE *out)
 {
 	fputs("mmproxy " PACKAGE_VERSION "\n"
 	      "libcap-ng: " CAP_NG_IS "\n"
 	      "libnl: " NL_ROUTE_IS "\n"
-	      "libnftables: " NFTABLES_IS "\n",
+	      "libnftables: " NFTABLES_IS "\n"
+	      "libseccomp: " SECCOMP_IS "\n",
 	      out);
 }

@@ -127,13 +127,6 @@ START_TEST(wrong_usage_exits_with_2)
 }
 END_TEST
 
-START_TEST(what_is_not_built_yet_is_refused)
-{
-	run("--check-routing", NULL, NULL, NULL);
-	expect_error(2, "check-routing");
-}
-END_TEST
-
 START_TEST(a_valid_file_passes_the_test)
 {
 	const char *path = harness_write("good.conf", full_config());
@@ -290,7 +283,6 @@ static Suite *cli_suite(void)
 	tcase_add_test(usage, help_goes_to_standard_output);
 	tcase_add_test(usage, version_goes_to_standard_output);
 	tcase_add_test(usage, wrong_usage_exits_with_2);
-	tcase_add_test(usage, what_is_not_built_yet_is_refused);
 	tcase_add_test(files, a_valid_file_passes_the_test);
 	tcase_add_test(files, every_mistake_is_told_in_one_run);
 	tcase_add_test(files, a_missing_or_broken_file_exits_with_2);

@@ -100,7 +100,7 @@ START_TEST(it_keeps_those_that_it_has)
 		return;
 	daemon_command(&command);
 	command_add(&command, "-c");
-	command_add(&command, harness_write(DAEMON_CONFIG_NAME, "user = \"nobody\";\n" LISTENER));
+	command_add(&command, daemon_write_config("user = \"nobody\";\n" LISTENER));
 	command.dropped_caps = dropped[_i];
 	daemon_start_command(&command);
 	HARNESS_AWAIT(status_of("\nUid:", 10) == NOBODY);
@@ -160,7 +160,7 @@ START_TEST(one_of_the_capabilities_is_enough)
 
 	daemon_command(&command);
 	command_add(&command, "-c");
-	command_add(&command, harness_write(DAEMON_CONFIG_NAME, LISTENER));
+	command_add(&command, daemon_write_config(LISTENER));
 	command.dropped_caps = _i == 0 ? NET_ADMIN : NET_RAW;
 	daemon_start_command(&command);
 	connection_try(backend, CONNECTION_CLIENT);
