@@ -14,6 +14,7 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
+#include "base/log_file.h"
 #include "base/log_syslog.h"
 
 /* How often one who waits for a full pipe looks whether another file was opened. */
@@ -29,22 +30,6 @@ static atomic_uint current_generation;
 static atomic_bool current_is_syslog;
 static struct log_syslog current_syslog = LOG_SYSLOG_CLOSED;
 static char *current_path;
-
-/*
- * O_NONBLOCK is for pipes and terminals: opening them does not wait, and a writer waits in poll(2),
- * where it can look for a reopened file. It is this process's own open file, unlike standard error,
- * which others may share and which stays as it is.
- */
-static int open_file(const char *path)
-{
-	const int flags = O_APPEND | O_CREAT | O_CLOEXEC | O_NOCTTY | O_NONBLOCK;
-	int fd = open(path, O_WRONLY | flags, 0640);
-
-	/* A named pipe that nobody reads yet; a reader of our own keeps it open (fifo(7)). */
-	if (fd < 0 && errno == ENXIO)
-		fd = open(path, O_RDWR | flags, 0640);
-	return fd;
-}
 
 /*
  * systemd names the stream that it connected to the journal (systemd.exec(5)); standard error may
@@ -114,7 +99,7 @@ static int replace_file(int fd)
 
 static int use_file(const char *path)
 {
-	int fd = open_file(path);
+	int fd = log_file_open(path);
 	int result = 0;
 	int error;
 

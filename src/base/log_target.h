@@ -14,8 +14,7 @@
 #include "base/log_line.h"
 
 /*
- * "stderr", "syslog" or a path. A file is created and appended to; a named pipe is opened whether
- * or not somebody reads it. A writer that waits for the former target goes on with the new one,
+ * "stderr", "syslog" or a path, which is opened by log_file_open(). A writer that waits for the former target goes on with the new one,
  * unless it is stuck in standard error or syslog. Returns 0, or -1 with errno; the former target
  * then stays.
  */
