@@ -494,8 +494,6 @@ enum exit_code daemon_run(struct conf *conf, const struct reload_source *source,
 	if (privileges_check(conf) < 0 ||
 	    serving_open(serving, daemon.base, daemon.former >= 0) < 0 || privileges_drop(conf) < 0)
 		goto out;
-	if (daemon.former >= 0)
-		privileges_keep_to_itself();
 	upgrade_prepare(&daemon.upgrade, origin->argv);
 	if (make_parts(&daemon) < 0)
 		goto out_of_memory;

@@ -8,6 +8,7 @@
 #include <string.h>
 #include <time.h>
 
+#include "daemon/privileges.h"
 #include "net/sock.h"
 #include "net/steer.h"
 #include "net/udp_sock.h"
@@ -232,8 +233,11 @@ static int open_block(struct listen_room *room, const struct conf *conf,
 		if (address != NULL && !fits(address, conf, listener))
 			return -1;
 		if (address == NULL && open_address(room, conf, listener, addr) < 0) {
-			log_msg(LOG_LEVEL_ERROR, "listener %s: cannot listen on %s: %s",
-				listener->name, addr_format(addr, text), strerror(errno));
+			int error = errno;
+
+			log_msg(LOG_LEVEL_ERROR, "listener %s: cannot listen on %s: %s%s",
+				listener->name, addr_format(addr, text), strerror(error),
+				privileges_bind_hint(error, addr));
 			return -1;
 		}
 	}
