@@ -153,6 +153,11 @@ START_TEST(a_user_that_it_cannot_become_is_an_error)
 	ck_assert_int_eq(result.exit_code, 1);
 	ck_assert_msg(strstr(result.err, missing[_i]) != NULL, "%s", result.err);
 	ck_assert_ptr_nonnull(strstr(result.err, "user: cannot become \\\"nobody\\\""));
+	command_add(&command, "-t");
+	command_run(&command, &result);
+	ck_assert_int_eq(result.exit_code, 2);
+	ck_assert_msg(strstr(result.err, "mmproxy.conf:2: user: cannot become") != NULL, "%s",
+		      result.err);
 }
 END_TEST
 
