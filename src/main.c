@@ -8,6 +8,7 @@
 
 #include "conf/conf.h"
 #include "daemon/admin_command.h"
+#include "daemon/check_routing.h"
 #include "daemon/cli.h"
 #include "daemon/daemon.h"
 #include "daemon/decode.h"
@@ -15,6 +16,7 @@
 #include "daemon/log_owner.h"
 #include "daemon/setup_routing.h"
 #include "daemon/takeover.h"
+#include "daemon/version.h"
 
 #define DEFAULT_CONFIG SYSCONFDIR "/mmproxy.conf"
 
@@ -105,7 +107,7 @@ static enum exit_code act(struct cli *cli, char *const *argv)
 		return EXIT_STOPPED;
 	}
 	if (cli->mode == CLI_VERSION) {
-		puts("mmproxy " PACKAGE_VERSION);
+		version_print(stdout);
 		return EXIT_STOPPED;
 	}
 	if (cli->mode == CLI_DECODE)
@@ -119,6 +121,8 @@ static enum exit_code act(struct cli *cli, char *const *argv)
 		code = test(conf, cli->flags_count > 0 ? "the command line" : file_of(cli));
 	else if (cli->mode == CLI_SHOW_CONFIG)
 		conf_print(conf, stdout);
+	else if (cli->mode == CLI_CHECK_ROUTING)
+		code = check_routing(cli, conf);
 	else if (cli->mode == CLI_SETUP_ROUTING)
 		code = setup_routing(cli->dry_run ? SETUP_ROUTING_PRINT : SETUP_ROUTING_ADD, conf);
 	else if (cli->mode == CLI_CLEAR_ROUTING)

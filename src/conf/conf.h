@@ -94,6 +94,7 @@ struct conf {
 	struct addr admin_addr; /* of a TCP socket instead; AF_UNSPEC: none */
 	bool routing_manage;	/* the daemon sets up return routes */
 	uint32_t routing_table; /* of return routes, its own or those that its advice names */
+	bool sandbox;		/* a filter of system calls for the daemon */
 	struct conf_listener *listeners;
 	size_t listeners_count;
 };

@@ -186,6 +186,21 @@ static void note_place(const struct conf_draft *draft, enum conf_scope scope, co
 		conf_errors_add(errors, place, "memory is out");
 }
 
+static void check_sandbox(const struct conf_draft *draft, struct conf_errors *errors)
+{
+#ifndef HAVE_SECCOMP
+	const struct conf_place *place;
+
+	if (draft->conf->sandbox &&
+	    conf_draft_state(&draft->top, CONF_SCOPE_TOP, "sandbox", &place) == CONF_STATE_GIVEN)
+		conf_errors_add(errors, place,
+				"true needs libseccomp, which this mmproxy was built without");
+#else
+	(void)draft;
+	(void)errors;
+#endif
+}
+
 /* What "defaults" has for listeners of the other protocol opens no socket here. */
 static void drop_health(const struct conf_draft *draft)
 {
@@ -236,6 +251,7 @@ void conf_check(struct conf_draft *draft, struct conf_errors *errors)
 	note_place(draft, CONF_SCOPE_TOP, "group", &conf->group_place, errors);
 	note_place(draft, CONF_SCOPE_LOG, "target", &conf->log_target_place, errors);
 	check_routing(draft, errors);
+	check_sandbox(draft, errors);
 	/* Which is a mistake, and reported already. */
 	if (conf->listeners_count == 0)
 		return;

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
-/* The daemon: ordered start, signals, drain, ordered stop. Main thread. */
+/* The daemon: ordered start, the main loop, ordered stop. Main thread. */
 #ifndef MMPROXY_DAEMON_H
 #define MMPROXY_DAEMON_H
 

@@ -19,7 +19,7 @@ struct roster_entry {
 	struct service *service;      /* of the configuration in use, or the last one it had */
 	struct service *next_service; /* between roster_prepare() and roster_commit() */
 	bool configured;
-	uint32_t next_number; /* of its addresses: no number is given out twice */
+	uint32_t generation; /* of the numbers that its next addresses get */
 };
 
 /* Those that are configured first, in the order of the configuration. */

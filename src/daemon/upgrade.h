@@ -14,10 +14,10 @@
 
 #include <event2/event.h>
 
-#include "daemon/handover.h"
 #include "daemon/serving.h"
 #include "daemon/upgrade_flows.h"
 #include "daemon/upgrade_launcher.h"
+#include "daemon/upgrade_talk.h"
 
 enum upgrade_state {
 	UPGRADE_NONE,
@@ -44,12 +44,8 @@ struct upgrade {
 	struct serving *serving;
 	struct upgrade_owner owner;
 	enum upgrade_state state;
-	int fd; /* to the successor */
-	struct event *heard;
+	struct upgrade_talk talk; /* with the successor */
 	struct event *launched;
-	struct event *deadline;
-	const char *late; /* why it fails then */
-	struct handover_message *message;
 	struct upgrade_flows flows;
 	pid_t successor;
 	bool alive;	  /* the successor has not ended yet */
@@ -57,9 +53,9 @@ struct upgrade {
 };
 
 /* Before upgrade_prepare(); fini is fine then. */
-#define UPGRADE_INITIALIZER                       \
-	{                                         \
-		.fd = -1, .launcher = {.fd = -1 } \
+#define UPGRADE_INITIALIZER                                 \
+	{                                                   \
+		.talk = {.fd = -1}, .launcher = {.fd = -1 } \
 	}
 
 /*

@@ -27,6 +27,7 @@ struct ledger *ledger_new(const struct conf_listener *conf, size_t workers)
 	memset(ledger->workers, 0, workers * sizeof(struct ledger_part));
 	ledger->workers_count = workers;
 	atomic_init(&ledger->refs, 1);
+	atomic_init(&ledger->logs_ends, true);
 	ledger->protocol = conf->protocol;
 	ledger->first_address = conf->listen[0];
 	for (size_t i = 0; i < REASON_COUNT; i++)

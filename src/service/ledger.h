@@ -10,6 +10,7 @@
 #define MMPROXY_LEDGER_H
 
 #include <stdatomic.h>
+#include <stdbool.h>
 #include <stddef.h>
 #include <stdint.h>
 
@@ -45,6 +46,7 @@ struct ledger {
 	struct flow_quota quota; /* of max_flows */
 	/* NULL until a configuration limits clients; any service that does was made behind that. */
 	struct client_limits *clients;
+	atomic_bool logs_ends; /* of connections or flows: log.connections; at first it does */
 	struct log_limit limits[REASON_COUNT];
 	struct ledger_part *workers;
 	size_t workers_count;

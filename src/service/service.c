@@ -187,7 +187,8 @@ bool service_may_log(struct service *service, enum close_reason reason, int64_t 
 {
 	enum log_level level = reason_level(reason);
 
-	if (!service->snapshot->log_connections || !log_enabled(level))
+	if (!log_enabled(level) ||
+	    !atomic_load_explicit(&service->ledger->logs_ends, memory_order_relaxed))
 		return false;
 	return level < LOG_LEVEL_WARN || log_limit_pass(&service->ledger->limits[reason], now_ms);
 }

@@ -94,8 +94,8 @@ bool service_is_own_listener(const struct service *service, const struct addr *s
 void service_explain_routes(struct service *service, const struct addr *target);
 
 /*
- * Whether a connection's line at this reason may be written; failures pass LOG_LIMIT_LINES times a
- * second each, healthy ends always.
+ * Whether a connection's line at this reason may be written, as the log is configured now; failures
+ * pass LOG_LIMIT_LINES times a second each, healthy ends always.
  */
 bool service_may_log(struct service *service, enum close_reason reason, int64_t now_ms);
 

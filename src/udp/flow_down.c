@@ -96,10 +96,7 @@ void flow_down_on_writable(evutil_socket_t fd, short what, void *arg)
 /* The socket that this flow's replies go by, or one like it: NULL when it has been taken away. */
 static struct udp_socket *own_socket(const struct flow *flow)
 {
-	struct flow_group *group = flow->group;
-	uint32_t number = flow->reply.socket;
-
-	return number < group->sockets_count ? group->sockets[number] : NULL;
+	return flow_group_socket(flow->group, flow->reply.socket);
 }
 
 /*
@@ -151,7 +148,7 @@ static struct reply_socket *find_socket(struct flow *flow)
 		return NULL;
 	}
 	/* Only listen_transparent tells of a port. */
-	if (addr_port(local) == 0 || addr_port(local) == addr_port(&own->addr))
+	if (addr_port(local) == 0 || addr_port(local) == addr_port(&own->entry.lent.addr))
 		return &own->reply;
 	socket = reply_sockets_find(&group->reply_sockets, local);
 	return socket != NULL ? socket : open_socket(group, own, local);

@@ -50,7 +50,7 @@ static void start_in_shell(const char *script, const char *log)
 	for (size_t i = 0; i < daemon.argc; i++)
 		command_add(&command, daemon.argv[i]);
 	command_add(&command, "-c");
-	command_add(&command, harness_write(DAEMON_CONFIG_NAME, config_with(log)));
+	command_add(&command, daemon_write_config(config_with(log)));
 	daemon_start_command(&command);
 }
 

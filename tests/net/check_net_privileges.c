@@ -320,7 +320,7 @@ START_TEST(one_of_the_capabilities_is_enough)
 
 	daemon_command(&command);
 	command_add(&command, "-c");
-	command_add(&command, harness_write(DAEMON_CONFIG_NAME, LISTENER));
+	command_add(&command, daemon_write_config(LISTENER));
 	command.dropped_caps = _i == 0 ? NET_ADMIN : NET_RAW;
 	daemon_start_command(&command);
 	connection_try(backend, CONNECTION_CLIENT);

@@ -172,7 +172,7 @@ static void start_limited(const char *first, const char *second)
 	snprintf(config, sizeof(config),
 		 "workers = 2;\nlisteners = ( { name = \"t\"; %s }, { name = \"u\"; %s } );\n",
 		 first, second);
-	make_command(&command, limited, harness_write(DAEMON_CONFIG_NAME, config));
+	make_command(&command, limited, daemon_write_config(config));
 	daemon_start_command(&command);
 	daemon_log_await(" is ready", NULL, NULL);
 }

@@ -29,6 +29,7 @@ static const char *write_config(const char *user, const char *more)
 
 	snprintf(text, sizeof(text),
 		 "workers = 2;\ndrain_timeout = \"100ms\";\n%slog = { level = \"debug\"; };\n"
+		 "defaults = { " DAEMON_PATIENT_TCP DAEMON_PATIENT_UDP "};\n"
 		 "listeners = ( " BLOCKS "%s );\n",
 		 user, more);
 	return harness_write(DAEMON_CONFIG_NAME, text);
