@@ -130,7 +130,7 @@ static int prepare_file(const char *path)
 	int error;
 
 	next.path = strdup(path);
-	next.fd = next.path != NULL ? open_file(path) : -1;
+	next.fd = next.path != NULL ? log_file_open(path) : -1;
 	if (next.fd >= 0)
 		return 0;
 	error = errno;

@@ -5,6 +5,8 @@
 #include <errno.h>
 #include <string.h>
 
+#include "daemon/privileges.h"
+
 void listen_init(struct listen_room *room, size_t workers)
 {
 	*room = (struct listen_room){.workers = workers};

@@ -22,7 +22,7 @@
 #define BLOCK(more) "{ name = \"t\"; listen = \"" LISTEN_V4 "\"; " DAEMON_TARGETS more " }"
 #define CONFIG(more)   \
 	DAEMON_AS_ROOT \
-	    "workers = 1;\ndrain_timeout = \"100ms\";\nlisteners = ( " BLOCK(more) " );\n"
+	"workers = 1;\ndrain_timeout = \"100ms\";\nlisteners = ( " BLOCK(more) " );\n"
 
 #define LOW_CLIENT "203.0.113.7:1000"
 #define RESETS	   "a backend may keep a connection that was reset"
@@ -33,7 +33,7 @@ static void make(struct command *command, uint64_t capabilities, const char *con
 {
 	daemon_command(command);
 	command_add(command, "-c");
-	command_add(command, harness_write(DAEMON_CONFIG_NAME, config));
+	command_add(command, daemon_write_config(config));
 	credentials_grant(command, capabilities);
 }
 

@@ -128,8 +128,7 @@ START_TEST(a_successor_opens_it)
 	in_directory("install -d -m 0755 logs");
 	command_add(&command, program);
 	command_add(&command, "-c");
-	command_add(&command,
-		    harness_write(DAEMON_CONFIG_NAME, config_of(AS_NOBODY, "logs/target.log")));
+	command_add(&command, daemon_write_config(config_of(AS_NOBODY, "logs/target.log")));
 	daemon_start_command(&command);
 	former = daemon_pid();
 	daemon_signal(SIGUSR2);

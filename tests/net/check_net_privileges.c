@@ -44,7 +44,7 @@ static void start_in_shell(const char *script, const char *config)
 	for (size_t i = 0; i < daemon.argc; i++)
 		command_add(&command, daemon.argv[i]);
 	command_add(&command, "-c");
-	command_add(&command, harness_write(DAEMON_CONFIG_NAME, config));
+	command_add(&command, daemon_write_config(config));
 	daemon_start_command(&command);
 }
 
@@ -54,7 +54,7 @@ static void make_contained(struct command *command, unsigned long long capabilit
 {
 	daemon_command(command);
 	command_add(command, "-c");
-	command_add(command, harness_write(DAEMON_CONFIG_NAME, config));
+	command_add(command, daemon_write_config(config));
 	credentials_grant(command, capabilities);
 }
 
@@ -261,7 +261,7 @@ START_TEST(a_reload_that_needs_more_is_refused)
 		return;
 	daemon_command(&command);
 	command_add(&command, "-c");
-	command_add(&command, harness_write(DAEMON_CONFIG_NAME, DAEMON_AS_ROOT ON_7000));
+	command_add(&command, daemon_write_config(DAEMON_AS_ROOT ON_7000));
 	if (_i == 1)
 		command.dropped_caps = NET_ADMIN;
 	daemon_start_command(&command);
