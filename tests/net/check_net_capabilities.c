@@ -7,6 +7,7 @@
 #include <stdlib.h>
 #include <string.h>
 #include <sys/utsname.h>
+#include <unistd.h>
 
 #include "balancer.h"
 #include "connection.h"
@@ -289,6 +290,83 @@ START_TEST(return_routes_need_admin)
 }
 END_TEST
 
+/* ---- the unit ---- */
+
+/* The line of the unit that systemd grants capabilities by; "" where there is no build. */
+static char granted[256];
+
+static void read_unit(void)
+{
+	static const char key[] = "\nAmbientCapabilities=";
+	char *text = harness_read("contrib/mmproxy.service");
+	const char *at = strstr(text, key);
+
+	if (at != NULL)
+		snprintf(granted, sizeof(granted), "%.*s", (int)strcspn(at + strlen(key), "\n"),
+			 at + strlen(key));
+	else
+		printf("skipped: there is no contrib/mmproxy.service here, so it is not tested\n");
+	free(text);
+}
+
+/* "CAP_NET_RAW CAP_NET_ADMIN" as setpriv(1) takes them: "-all,+net_raw,+net_admin". */
+static const char *setpriv_list(const char *option, char *buf, size_t size)
+{
+	char names[sizeof(granted)];
+	char *rest = NULL;
+	size_t len;
+
+	snprintf(names, sizeof(names), "%s", granted);
+	len = (size_t)snprintf(buf, size, "%s=-all", option);
+	for (char *name = strtok_r(names, " ", &rest); name != NULL;
+	     name = strtok_r(NULL, " ", &rest)) {
+		ck_assert_int_eq(strncmp(name, "CAP_", 4), 0);
+		len += (size_t)snprintf(buf + len, size - len, ",+%s", name + 4);
+	}
+	ck_assert_uint_lt(len, size);
+	return buf;
+}
+
+#define EVERYTHING                                                                          \
+	"routing = { manage = true; };\nlisteners = ( "                                     \
+	"{ name = \"t\"; listen = [ \"" LISTEN_V4 "\", \"127.0.0.1:70\" ]; mark = 5; "      \
+	"targets = { ipv4 = \"" BACKEND_V4 "\"; }; }, { name = \"u\"; protocol = \"udp\"; " \
+	"listen = \"127.0.0.1:71\"; targets = { ipv4 = \"" BACKEND_V4 "\"; }; } );\n"
+
+/* All of it at once, as an ordinary user with what the unit grants, and nothing is missing. */
+START_TEST(what_the_unit_grants_is_enough)
+{
+	static const char *const options[] = {"--inh-caps", "--ambient-caps", "--bounding-set"};
+	static char lists[3][512];
+	static const char *const words[] = {"setpriv", "--reuid=65534", "--regid=65534",
+					    "--clear-groups", "--no-new-privs"};
+	int backend = peer_listen(BACKEND_V4);
+	struct command command = {.argc = 0};
+	struct command daemon;
+	int client;
+
+	if (daemon_is_wrapped() || !routes_are_built())
+		return;
+	daemon_command(&daemon);
+	for (size_t i = 0; i < sizeof(words) / sizeof(words[0]); i++)
+		command_add(&command, words[i]);
+	for (size_t i = 0; i < 3; i++)
+		command_add(&command, setpriv_list(options[i], lists[i], sizeof(lists[i])));
+	command_add(&command, daemon.argv[0]);
+	command_add(&command, "-c");
+	command_add(&command, daemon_write_config("user = \"ignored\";\n" EVERYTHING));
+	daemon_start_command(&command);
+	/* And none of them is in vain. */
+	credentials_expect(NET_RAW | NET_ADMIN | NET_BIND_SERVICE);
+	ck_assert_uint_eq(credentials_number("\nUid:", 10), NOBODY);
+	ck_assert_uint_eq(daemon_log_count("without CAP_", NULL), 0);
+	client = peer_connect(NULL, "127.0.0.1:70");
+	peer_send_text(client, "PROXY TCP4 203.0.113.9 198.51.100.1 1000 443\r\n");
+	peer_accept_from(backend, "203.0.113.9:1000");
+	ck_assert_uint_gt(routes_count("lookup 123"), 0);
+}
+END_TEST
+
 static Suite *capabilities_suite(void)
 {
 	Suite *suite = suite_create("net_capabilities");
@@ -308,6 +386,10 @@ static Suite *capabilities_suite(void)
 	tcase_add_loop_test(rows, low_ports_of_clients_need_bind_service, 0, 2);
 	tcase_add_test(rows, where_no_port_is_privileged_it_is_not_needed);
 	tcase_add_test(routes, return_routes_need_admin);
+	read_unit();
+	/* A user namespace of an ordinary user has no second user. */
+	if (geteuid() == 0 && granted[0] != '\0' && harness_has_tool("setpriv"))
+		tcase_add_test(routes, what_the_unit_grants_is_enough);
 	return suite;
 }
 

@@ -153,6 +153,25 @@ START_TEST(a_file_of_roots_is_used_and_warned_of)
 }
 END_TEST
 
+/* In a container whose root may not give files away. */
+START_TEST(without_chown_it_is_warned_of)
+{
+	int backend = peer_listen(BACKEND_V4);
+	struct command command;
+
+	in_directory("install -d -m 0755 logs");
+	daemon_command(&command);
+	command_add(&command, "-c");
+	command_add(&command, daemon_write_config(config_of(AS_NOBODY, "logs/target.log")));
+	credentials_grant(&command, NET_RAW | SETUID | SETGID | (_i == 1 ? CHOWN : 0));
+	daemon_start_command(&command);
+	HARNESS_AWAIT(credentials_number("\nUid:", 10) == NOBODY);
+	check_line(backend, "logs/target.log", "203.0.113.1:40000");
+	ck_assert_int_eq(holds("logs/target.log", "cannot open it again"), _i == 0);
+	check_owner("logs/target.log", _i == 0 ? 0 : NOBODY);
+}
+END_TEST
+
 #endif
 
 /* ---- where root is not led ---- */
@@ -294,6 +313,7 @@ static Suite *log_file_suite(void)
 	tcase_add_loop_test(owner, it_belongs_to_the_user_and_is_opened_again, 0, 2);
 	tcase_add_test(owner, a_successor_opens_it);
 	tcase_add_test(owner, a_file_of_roots_is_used_and_warned_of);
+	tcase_add_loop_test(owner, without_chown_it_is_warned_of, 0, 2);
 	tcase_add_loop_test(traps_case, root_that_becomes_the_user_is_not_led, 0, 2);
 #endif
 	tcase_add_loop_test(traps_case, root_that_stays_is_not_led, 0, 3);

@@ -14,6 +14,7 @@
 #include "credentials.h"
 #include "daemon.h"
 #include "harness.h"
+#include "netns.h"
 #include "peer.h"
 #include "routes.h"
 #include "sender.h"
@@ -158,6 +159,32 @@ START_TEST(a_user_that_it_cannot_become_is_an_error)
 	ck_assert_int_eq(result.exit_code, 2);
 	ck_assert_msg(strstr(result.err, "mmproxy.conf:2: user: cannot become") != NULL, "%s",
 		      result.err);
+}
+END_TEST
+
+/* The default user, where there is one: a container without these stays root, and says so. */
+START_TEST(a_default_user_is_not_insisted_on)
+{
+	int backend = peer_listen(BACKEND_V4);
+	struct command command;
+
+	if (daemon_is_wrapped() || !netns_enter_mounts())
+		return;
+	harness_shell(
+	    "grep -v ^mmproxy: /etc/passwd >%s && "
+	    "echo mmproxy:x:65533:65533::/:/bin/false >>%s && mount --bind %s /etc/passwd",
+	    harness_path("passwd"), harness_path("passwd"), harness_path("passwd"));
+	daemon_command(&command);
+	command_add(&command, "-c");
+	command_add(&command, harness_write(DAEMON_CONFIG_NAME, ON_7000));
+	credentials_grant(&command, NET_RAW | (_i == 0 ? 0 : SETUID | SETGID));
+	daemon_start_command(&command);
+	HARNESS_AWAIT(credentials_number("\nUid:", 10) == (_i == 0 ? 0 : 65533));
+	if (_i == 0)
+		(void)daemon_log_await("warn ", "running as root: cannot become",
+				       "without CAP_SETGID and CAP_SETUID");
+	credentials_expect(NET_RAW);
+	try_ephemeral(backend);
 }
 END_TEST
 
@@ -341,6 +368,7 @@ static Suite *privileges_suite(void)
 		tcase_add_loop_test(privileges, it_keeps_those_that_it_has, 0, 3);
 		tcase_add_loop_test(privileges, a_container_with_one_capability_is_enough, 0, 2);
 		tcase_add_loop_test(privileges, a_user_that_it_cannot_become_is_an_error, 0, 3);
+		tcase_add_loop_test(privileges, a_default_user_is_not_insisted_on, 0, 2);
 		tcase_add_test(privileges, what_root_had_open_is_closed);
 		tcase_add_loop_test(privileges, the_environment_leaves_it_dumpable, 0, 3);
 	}
