@@ -31,6 +31,21 @@
 	"listeners = ( { name = \"t\"; listen = \"" LISTEN_V4 \
 	"\"; source_port = \"ephemeral\"; " DAEMON_TARGETS " } );\n"
 
+/* A connection of a client whose port the kernel chooses anew. */
+static void try_ephemeral(int backend)
+{
+	int client = sender_open_v1(CONNECTION_CLIENT);
+	unsigned port;
+	int server = peer_accept_from_ip(backend, "203.0.113.7", &port);
+
+	peer_send_text(client, "a question");
+	peer_expect_text(server, "a question");
+	peer_close(server);
+	peer_close(client);
+}
+
+#ifdef HAVE_CAP_NG
+
 /* Have this shell script start it. */
 static void start_in_shell(const char *script, const char *config)
 {
@@ -58,21 +73,6 @@ static void make_contained(struct command *command, unsigned long long capabilit
 	command_add(command, daemon_write_config(config));
 	credentials_grant(command, capabilities);
 }
-
-/* A connection of a client whose port the kernel chooses anew. */
-static void try_ephemeral(int backend)
-{
-	int client = sender_open_v1(CONNECTION_CLIENT);
-	unsigned port;
-	int server = peer_accept_from_ip(backend, "203.0.113.7", &port);
-
-	peer_send_text(client, "a question");
-	peer_expect_text(server, "a question");
-	peer_close(server);
-	peer_close(client);
-}
-
-#ifdef HAVE_CAP_NG
 
 START_TEST(it_becomes_its_user_and_keeps_what_it_needs)
 {

@@ -7,6 +7,7 @@
 #include <string.h>
 #include <unistd.h>
 
+#include "base/user_map.h"
 #include "command.h"
 #include "daemon.h"
 #include "harness.h"
@@ -273,6 +274,11 @@ START_TEST(a_user_that_does_not_exist_is_a_mistake)
 	ck_assert_ptr_null(strstr(result.out, "is valid"));
 	run_with(NULL, "user = \"nobody\";");
 #ifdef HAVE_CAP_NG
+	if (!user_map_has(65534)) {
+		expect_result(2, "tested.conf:1: user: the user \"nobody\" is not one of this user "
+				 "namespace");
+		return;
+	}
 	expect_result(0, NULL);
 	ck_assert_str_eq(result.err, "");
 #endif
