@@ -6,6 +6,7 @@
 #include <grp.h>
 #include <linux/capability.h>
 #include <pwd.h>
+#include <stdbool.h>
 #include <stdio.h>
 #include <unistd.h>
 
@@ -47,20 +48,28 @@ static void find_group(const struct conf *conf, struct account *account)
 			 "there is no group \"%s\" on this system", conf->group);
 }
 
-/* Whether root can become the user, who exists; says why not. */
-static bool can_become(struct account *account)
+/* Whether this program can change users at all; says why not. */
+static bool is_built(struct account *account)
 {
-	const uint64_t needed = CAPABILITIES_BIT(CAP_SETUID) | CAPABILITIES_BIT(CAP_SETGID);
-	uint64_t missing = needed & ~capabilities_own();
-	char names[CAPABILITIES_TEXT_MAX];
-
-#ifndef HAVE_CAP_NG
+#ifdef HAVE_CAP_NG
+	(void)account;
+	return true;
+#else
 	snprintf(account->user_why, sizeof(account->user_why),
 		 "this mmproxy was built without libcap-ng and cannot become \"%s\"; start it as a "
 		 "user that has the capabilities, as mmproxy.service does",
 		 account->user);
 	return false;
 #endif
+}
+
+/* Whether root may become the user, who exists; says why not. */
+static bool is_permitted(struct account *account)
+{
+	const uint64_t needed = CAPABILITIES_BIT(CAP_SETUID) | CAPABILITIES_BIT(CAP_SETGID);
+	uint64_t missing = needed & ~capabilities_own();
+	char names[CAPABILITIES_TEXT_MAX];
+
 	if (missing == 0)
 		return true;
 	snprintf(account->user_why, sizeof(account->user_why),
@@ -71,23 +80,30 @@ static bool can_become(struct account *account)
 	return false;
 }
 
+/* Whom root becomes. */
+static enum account_state judge(const struct conf *conf, struct account *account)
+{
+	const bool is_named = conf->user != NULL;
+	const bool exists = account->user_why[0] == '\0';
+
+	if (exists && account->uid == 0)
+		return ACCOUNT_SAME;
+	if (exists && account->group_why[0] != '\0')
+		return ACCOUNT_REFUSED;
+	/* Then it is no use that somebody makes the default user. */
+	if ((exists || !is_named) && !is_built(account))
+		return is_named || conf->group != NULL ? ACCOUNT_REFUSED : ACCOUNT_NONE;
+	if (exists && is_permitted(account))
+		return ACCOUNT_OTHER;
+	return is_named ? ACCOUNT_REFUSED : ACCOUNT_NONE;
+}
+
 void account_find(const struct conf *conf, struct account *account)
 {
 	*account = (struct account){.user = conf->user != NULL ? conf->user : DEFAULT_USER};
 	find_user(conf, account);
 	find_group(conf, account);
-	if (geteuid() != 0)
-		account->state = ACCOUNT_SAME;
-	else if (account->user_why[0] != '\0')
-		account->state = conf->user != NULL ? ACCOUNT_REFUSED : ACCOUNT_NONE;
-	else if (account->uid == 0)
-		account->state = ACCOUNT_SAME;
-	else if (account->group_why[0] != '\0')
-		account->state = ACCOUNT_REFUSED;
-	else if (can_become(account))
-		account->state = ACCOUNT_OTHER;
-	else
-		account->state = conf->user != NULL ? ACCOUNT_REFUSED : ACCOUNT_NONE;
+	account->state = geteuid() == 0 ? judge(conf, account) : ACCOUNT_SAME;
 }
 
 int account_enter(const struct account *account)

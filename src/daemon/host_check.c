@@ -30,7 +30,8 @@ static void say_mistake(struct host_check *check, const char *place, const char 
 static void check_account(struct host_check *check, const struct conf *conf,
 			  const struct account *account)
 {
-	if (account->user_why[0] != '\0' && conf->user != NULL)
+	if (account->user_why[0] != '\0' &&
+	    (conf->user != NULL || account->state == ACCOUNT_REFUSED))
 		say_mistake(check, conf->user_place, "user", account->user_why);
 	if (account->group_why[0] != '\0')
 		say_mistake(check, conf->group_place, "group", account->group_why);
