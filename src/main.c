@@ -13,6 +13,7 @@
 #include "daemon/daemon.h"
 #include "daemon/decode.h"
 #include "daemon/host_check.h"
+#include "daemon/log_owner.h"
 #include "daemon/setup_routing.h"
 #include "daemon/takeover.h"
 #include "daemon/version.h"
@@ -59,7 +60,7 @@ static enum exit_code run(struct cli *cli, struct conf *conf, struct daemon_orig
 	const struct reload_source source = {.load = read_conf, .arg = cli};
 	enum exit_code code;
 
-	if (log_open(conf->log_target, conf->log_level, conf->log_format) < 0) {
+	if (log_owner_open(conf) < 0) {
 		fprintf(stderr, "mmproxy: log.target: cannot open %s: %s\n",
 			log_place(conf->log_target), strerror(errno));
 		return EXIT_RUNTIME;

@@ -119,8 +119,6 @@ enum exit_code daemon_run(struct conf *conf, const struct reload_source *source,
 	    serving_open(serving, daemon.loop.base, daemon.former >= 0) < 0 ||
 	    privileges_drop(conf) < 0)
 		goto out;
-	if (daemon.former >= 0)
-		privileges_keep_to_itself();
 	upgrade_prepare(&daemon.loop.upgrade, origin->argv);
 	sandbox_start(conf);
 	if (make_parts(&daemon, origin->set_up) < 0)

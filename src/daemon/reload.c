@@ -6,6 +6,7 @@
 #include <string.h>
 
 #include "conf/conf_change.h"
+#include "daemon/privileges.h"
 
 /* The first mistake goes to the history. */
 static struct conf *load(struct serving *serving, const struct reload_source *source)
@@ -55,7 +56,9 @@ static int use(struct serving *serving, struct admin *admin, struct conf *conf)
 		log_msg(LOG_LEVEL_ERROR, "memory is out");
 		goto out;
 	}
-	result = admin_prepare(admin, conf, false);
+	result = privileges_check_again(conf);
+	if (result == 0)
+		result = admin_prepare(admin, conf, false);
 	if (result == 0)
 		result = prepare_log(conf);
 	if (result == 0)
@@ -65,6 +68,7 @@ static int use(struct serving *serving, struct admin *admin, struct conf *conf)
 		log_commit(conf->log_level, conf->log_format);
 		(void)conf_change_restarts(serving->started, conf, warn, NULL);
 		log_msg(LOG_LEVEL_INFO, "reloaded: %s", conf_change_text(&change, text));
+		privileges_report(conf);
 	}
 	if (result < 0) {
 		admin_undo(admin);

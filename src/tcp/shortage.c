@@ -3,7 +3,6 @@
 #include "tcp/shortage.h"
 
 #include <stdbool.h>
-#include <string.h>
 
 #include "base/clock.h"
 #include "base/error_text.h"
