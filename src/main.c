@@ -13,6 +13,7 @@
 #include "daemon/daemon.h"
 #include "daemon/decode.h"
 #include "daemon/host_check.h"
+#include "daemon/log_owner.h"
 #include "daemon/setup_routing.h"
 #include "daemon/takeover.h"
 #include "daemon/version.h"
@@ -53,16 +54,18 @@ static struct conf *load(struct cli *cli, int former)
 	return conf;
 }
 
-static enum exit_code run(struct cli *cli, struct conf *conf, const struct daemon_origin *origin)
+static enum exit_code run(struct cli *cli, struct conf *conf, struct daemon_origin *origin)
 {
+	char set_up[CHECK_ROUTING_SET_UP_MAX];
 	const struct reload_source source = {.load = read_conf, .arg = cli};
 	enum exit_code code;
 
-	if (log_open(conf->log_target, conf->log_level, conf->log_format) < 0) {
+	if (log_owner_open(conf) < 0) {
 		fprintf(stderr, "mmproxy: log.target: cannot open %s: %s\n",
 			log_place(conf->log_target), strerror(errno));
 		return EXIT_RUNTIME;
 	}
+	origin->set_up = check_routing_set_up(cli, set_up);
 	code = daemon_run(conf, &source, origin);
 	log_close();
 	return code;

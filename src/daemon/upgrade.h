@@ -47,6 +47,7 @@ struct upgrade {
 	struct upgrade_talk talk; /* with the successor */
 	struct event *launched;
 	struct upgrade_flows flows;
+	bool batch_sent; /* and not taken yet */
 	pid_t successor;
 	bool alive;	  /* the successor has not ended yet */
 	char reason[512]; /* that it gave, or why it could not be run; "": none */

@@ -68,7 +68,8 @@ static void probe_legs(struct examination *examination)
 			    &examination->around.clients[addr_family(&leg->target) == AF_INET6]);
 	}
 	probe_all(probes, count,
-		  now_ms + (examination->deadline_ms - now_ms) * PROBES_PERCENT / 100);
+		  now_ms + (examination->deadline_ms - now_ms) * PROBES_PERCENT / 100,
+		  examination->limits->stop);
 	/* Back to their legs, in the same order. */
 	count = 0;
 	for (size_t i = 0; i < examination->legs.count; i++) {
@@ -128,6 +129,8 @@ static int examine(struct examination *examination)
 	for (size_t i = 0; i < legs->count; i++)
 		surroundings_place(&examination->around, &legs->legs[i], examination->deadline_ms);
 	probe_legs(examination);
+	if (probe_is_stopped(examination->limits->stop))
+		return 0;
 	for (size_t i = 0; i < legs->count; i++)
 		surroundings_way_back(&examination->around, &legs->legs[i],
 				      examination->deadline_ms);

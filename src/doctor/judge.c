@@ -165,13 +165,16 @@ static void say_filtered(struct judge *judge)
 
 static void say_invalid_source(struct judge *judge)
 {
+	const char *interface =
+	    judge->leg->interface[0] != '\0' ? judge->leg->interface : "default";
+
 	mend(judge,
 	     "sysctl -w net.ipv4.conf.all.src_valid_mark=0 net.ipv4.conf.%s.src_valid_mark=0",
-	     judge->leg->interface[0] != '\0' ? judge->leg->interface : "default");
+	     interface);
 	say(judge, DOCTOR_FAIL, DOCTOR_SRC_VALID_MARK,
 	    "the kernel drops what %s answers because, with its mark, the target's address seems "
-	    "to be this host's own (net.ipv4.conf.*.src_valid_mark), so that %s",
-	    judge->target, consequence(judge));
+	    "to be this host's own (net.ipv4.conf.%s.src_valid_mark, or that of all), so that %s",
+	    judge->target, interface, consequence(judge));
 }
 
 /* Say what is wrong with the way back, by look-up alone. Returns whether anything is. */
@@ -344,6 +347,20 @@ static void judge_spoofed(struct judge *judge)
 	}
 }
 
+/* Not even from this host's own address. */
+static void say_untried(struct judge *judge)
+{
+	const struct case_leg *leg = judge->leg;
+
+	if (leg->mark != 0 && !judge->host->may_mark)
+		say(judge, DOCTOR_WARN, DOCTOR_NOT_PERMITTED,
+		    "%s could not be connected to with the listener's mark", judge->target);
+	else
+		say(judge, DOCTOR_WARN, DOCTOR_NOT_EXAMINED, "%s could not be connected to (%s)",
+		    judge->target,
+		    leg->plain.error != 0 ? strerror(leg->plain.error) : "no time was left");
+}
+
 static void judge_tcp(struct judge *judge)
 {
 	const struct case_leg *leg = judge->leg;
@@ -380,10 +397,7 @@ static void judge_tcp(struct judge *judge)
 		break;
 	case PROBE_NOT_TRIED:
 	case PROBE_FAILED:
-		say(judge, DOCTOR_WARN,
-		    leg->plain.error == EPERM ? DOCTOR_NOT_PERMITTED : DOCTOR_NOT_EXAMINED,
-		    "%s could not be connected to (%s)", judge->target,
-		    leg->plain.error != 0 ? strerror(leg->plain.error) : "no time was left");
+		say_untried(judge);
 		break;
 	}
 	(void)say_way_back(judge);

@@ -217,7 +217,7 @@ struct stub {
 static const struct stub stubs[] = {
     {"version", "in another way"}, {"hello-exit", "exit code 9"}, {"hello-hang", "not answer"},
     {"taken-exit", "exit code 9"}, {"end-exit", "exit code 9"},	  {"end-hang", "not answer"},
-    {"garbage", "understand"},	   {"refuse", "no wish to"},
+    {"garbage", "understand"},	   {"refuse", "no wish to"},	  {"early", "understand"},
 };
 
 static bool is_stub(const char *name, const char *prefix)
@@ -269,6 +269,12 @@ static _Noreturn void be_stub(int fd, const char *name)
 		pause();
 	if (is_stub(name, "hello"))
 		stop_as(name);
+	/* Thanks for flows that nobody has sent yet, while the workers still pause. */
+	for (int i = 0; i < 1000 && is_stub(name, "early"); i++)
+		if (handover_say(fd, HANDOVER_TAKEN, 0) < 0)
+			_exit(8);
+	if (is_stub(name, "early"))
+		pause();
 	while (handover_receive(fd, &message) > 0 && message.head.kind == HANDOVER_FLOWS) {
 		if (is_stub(name, "taken"))
 			stop_as(name);
