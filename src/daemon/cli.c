@@ -10,9 +10,6 @@
 
 #define HINT "; see mmproxy --help"
 
-/* Flags of the contract whose work is not in this version. */
-static const char *const later[] = {"check-routing"};
-
 struct mode_row {
 	const char *name;
 	enum cli_mode mode;
@@ -31,6 +28,7 @@ static const struct mode_row modes[] = {
     {"deny", CLI_DENY},
     {"allow", CLI_ALLOW},
     {"kick", CLI_KICK},
+    {"check-routing", CLI_CHECK_ROUTING},
     {"setup-routing", CLI_SETUP_ROUTING},
     {"clear-routing", CLI_CLEAR_ROUTING},
 };
@@ -41,17 +39,17 @@ enum option { CLI_WITH_SESSIONS, CLI_WITH_WATCH, CLI_WITH_JSON, CLI_WITH_FOR, CL
 struct option_row {
 	const char *name;
 	enum option option;
-	enum cli_mode mode; /* with which they go */
+	enum cli_mode modes[2]; /* with which they go */
 	const char *mode_name;
 	bool has_value;
 };
 
 static const struct option_row options[] = {
-    {"sessions", CLI_WITH_SESSIONS, CLI_STATUS, "--status", false},
-    {"watch", CLI_WITH_WATCH, CLI_STATUS, "--status", false},
-    {"json", CLI_WITH_JSON, CLI_STATUS, "--status", false},
-    {"dry-run", CLI_WITH_DRY_RUN, CLI_SETUP_ROUTING, "--setup-routing", false},
-    {"for", CLI_WITH_FOR, CLI_DENY, "--deny", true},
+    {"sessions", CLI_WITH_SESSIONS, {CLI_STATUS, CLI_STATUS}, "--status", false},
+    {"watch", CLI_WITH_WATCH, {CLI_STATUS, CLI_STATUS}, "--status", false},
+    {"json", CLI_WITH_JSON, {CLI_STATUS, CLI_CHECK_ROUTING}, "--status or --check-routing", false},
+    {"dry-run", CLI_WITH_DRY_RUN, {CLI_SETUP_ROUTING, CLI_SETUP_ROUTING}, "--setup-routing", false},
+    {"for", CLI_WITH_FOR, {CLI_DENY, CLI_DENY}, "--deny", true},
 };
 
 static const struct option_row *find_option(const char *name)
@@ -74,14 +72,6 @@ static const struct mode_row *find_mode(const char *name)
 		if (strcmp(name, modes[i].name) == 0)
 			return &modes[i];
 	return NULL;
-}
-
-static bool is_later(const char *name)
-{
-	for (size_t i = 0; i < sizeof(later) / sizeof(later[0]); i++)
-		if (strcmp(name, later[i]) == 0)
-			return true;
-	return false;
 }
 
 /* Whether a running daemon is asked for it. */
@@ -228,7 +218,8 @@ static int check_options(const struct cli *cli)
 	};
 
 	for (size_t i = 0; i < sizeof(options) / sizeof(options[0]); i++) {
-		if (!given[options[i].option] || cli->mode == options[i].mode)
+		if (!given[options[i].option] || cli->mode == options[i].modes[0] ||
+		    cli->mode == options[i].modes[1])
 			continue;
 		fprintf(stderr, "mmproxy: --%s: goes with %s only" HINT "\n", options[i].name,
 			options[i].mode_name);
@@ -266,8 +257,6 @@ static int parse_one(struct cli *cli, char **argv, int left)
 	}
 	if (option != NULL)
 		return take_option(cli, option, value, argv, left);
-	if (is_later(name))
-		return fail("is not in this version of mmproxy", name);
 	if (kind == CONF_FLAG_UNKNOWN && cluster) {
 		parse_cluster(cli, name);
 		return 1;
@@ -354,6 +343,10 @@ void cli_print_help(FILE *out)
 	    "  mmproxy [-c FILE]                  run every listener of FILE\n"
 	    "  mmproxy [-c FILE] -t, --test       check the file: exit 0, or 2 and its mistakes\n"
 	    "  mmproxy [-c FILE] --show-config    print the effective configuration\n"
+	    "  mmproxy [-c FILE] --check-routing [--json]\n"
+	    "                                     say what is wrong with targets and return "
+	    "routes,\n"
+	    "                                     and what mends it: exit 1 if anything fails\n"
 	    "  mmproxy [-c FILE] --setup-routing [--dry-run]\n"
 	    "                                     set up return routes, or print the commands\n"
 	    "  mmproxy [-c FILE] --clear-routing  remove the return routes that mmproxy set up\n"

@@ -15,6 +15,7 @@ enum cli_mode {
 	CLI_TEST,
 	CLI_SHOW_CONFIG,
 	CLI_DECODE,
+	CLI_CHECK_ROUTING,
 	CLI_SETUP_ROUTING,
 	CLI_CLEAR_ROUTING,
 	CLI_STATUS,
@@ -34,7 +35,7 @@ struct cli {
 	int64_t seconds;	 /* of --deny, from --for; 0: for ever */
 	bool sessions;		 /* of --status */
 	bool watch;		 /* likewise */
-	bool json;		 /* likewise */
+	bool json;		 /* likewise, and of CLI_CHECK_ROUTING */
 	struct conf_flag *flags; /* the drop-in form's, in order; their text is argv's */
 	size_t flags_count;
 };

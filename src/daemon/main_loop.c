@@ -61,6 +61,7 @@ static void on_tick(evutil_socket_t fd, short what, void *arg)
 	(void)fd;
 	(void)what;
 	serving_tick(loop->serving, now_ms);
+	checkup_tick(loop->checkup, now_ms);
 	if (loop->state != MAIN_LOOP_RUNNING && loop->state != MAIN_LOOP_SUCCEEDED)
 		notify_extend(loop->notify, STOP_EXTENSION_MS);
 	tell_status(loop, now_ms);
@@ -108,6 +109,7 @@ static void drain(struct main_loop *loop)
 	uint32_t timeout_ms = loop->serving->conf->drain_timeout_ms;
 
 	upgrade_cancel(&loop->upgrade, "this process is stopping");
+	checkup_end(loop->checkup);
 	log_msg(LOG_LEVEL_INFO, "stopping: no new connections, %u s for those that are open",
 		(unsigned)(timeout_ms / 1000));
 	serving_drain(loop->serving);
@@ -149,6 +151,7 @@ static void leave(struct main_loop *loop)
 	    "leaving: the service manager has the listening sockets; open connections have %u s",
 	    (unsigned)(loop->serving->conf->drain_timeout_ms / 1000));
 	loop->state = MAIN_LOOP_LEAVING;
+	checkup_end(loop->checkup);
 	/* Now, so that the next process finds its address free. */
 	admin_close(loop->admin);
 	notify_stopping(loop->notify);
@@ -181,6 +184,8 @@ static void on_left(struct main_loop *loop)
 	}
 	start_drain_timer(loop);
 	upgrade_forgo(&loop->upgrade);
+	/* Its thread would not be in the child, but what that had open would. */
+	checkup_join(loop->checkup);
 	if (leave_fork(loop->serving) < 0)
 		return;
 	part_from_manager(loop);
@@ -232,6 +237,8 @@ static void on_upgrade_end(pid_t successor, void *arg)
 			strerror(errno));
 	loop->reload_due = false;
 	admin_close(loop->admin);
+	/* The successor looks. */
+	checkup_end(loop->checkup);
 	part_from_manager(loop);
 	if (loop->state == MAIN_LOOP_RUNNING)
 		loop->state = MAIN_LOOP_SUCCEEDED;
@@ -245,6 +252,7 @@ static void on_changed(void *arg)
 	if (loop->state != MAIN_LOOP_RUNNING)
 		return;
 	listen_keep(&loop->serving->room);
+	checkup_begin(loop->checkup);
 	if (loop->leave_due)
 		leave(loop);
 	else if (loop->upgrade_due)
@@ -357,4 +365,5 @@ void main_loop_tell_ready(struct main_loop *loop)
 				      loop->serving->workers_count);
 	notify_ready(loop->notify);
 	tell_status(loop, clock_now_ms());
+	checkup_begin(loop->checkup);
 }

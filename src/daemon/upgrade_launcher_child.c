@@ -259,6 +259,9 @@ _Noreturn void upgrade_launcher_run(int fd, const char *program, char *const *ar
 	for (size_t i = 0; i < IGNORED; i++)
 		(void)sigaction(ignored[i], &ignore, &child.former[i]);
 	prctl(PR_SET_NAME, "mmproxy-upgrade");
+	/* The sandbox is the daemon's: who breaks into that one is not to write to the memory of
+	 * this one, by /proc/PID/mem. */
+	prctl(PR_SET_DUMPABLE, 0UL, 0UL, 0UL, 0UL);
 	close_range_of(FIRST_FD, (unsigned)fd - 1);
 	close_range_of((unsigned)fd + 1, ~0U);
 	for (;;) {

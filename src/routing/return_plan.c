@@ -266,8 +266,7 @@ static int add_leg(struct draft *draft, const struct conf_listener *listener, in
 	return listener->dynamic_destination ? add_dynamic(draft, &leg) : 0;
 }
 
-/* The number behind the table's, or the next one that no listener's own packets have. */
-static uint32_t choose_mark(const struct conf *conf)
+uint32_t return_plan_mark(const struct conf *conf)
 {
 	uint32_t mark = conf->routing_table + 1;
 
@@ -284,7 +283,8 @@ static uint32_t choose_mark(const struct conf *conf)
 int return_plan_init(struct return_plan *plan, const struct conf *conf,
 		     const struct return_host *host)
 {
-	struct draft draft = {.plan = plan, .conf = conf, .host = host, .mark = choose_mark(conf)};
+	struct draft draft = {
+	    .plan = plan, .conf = conf, .host = host, .mark = return_plan_mark(conf)};
 
 	memset(plan, 0, sizeof(*plan));
 	for (size_t i = 0; i < conf->listeners_count; i++) {

@@ -108,6 +108,12 @@ struct return_host {
 int return_plan_init(struct return_plan *plan, const struct conf *conf,
 		     const struct return_host *host) __attribute__((warn_unused_result));
 
+/*
+ * The mark that plans for the configuration give to connections: the number behind the table's, or
+ * the next one that no listener's own packets have.
+ */
+uint32_t return_plan_mark(const struct conf *conf);
+
 /* All zero is fine. */
 void return_plan_fini(struct return_plan *plan);
 

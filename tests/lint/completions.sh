@@ -147,8 +147,10 @@ offers '--for' --deny 192.0.2.1 --f
 offers '' --kick 192.0.2.1 --status
 offers '--sessions' --status --se
 offers '--status --sessions --watch --json' -c f --status ''
+offers '--check-routing' -c f --ch
+offers '--json' --check-routing --j
 offers '--dynamic-destination' -p tcp --dy
-offers '-t --test --show-config --setup-routing --clear-routing --dry-run -V --version -h --help --status --sessions --watch --json --deny --allow --kick --for' -c f ''
+offers '-t --test --show-config --check-routing --setup-routing --clear-routing --dry-run -V --version -h --help --status --sessions --watch --json --deny --allow --kick --for' -c f ''
 offers '--status --sessions --watch --json -c --config' --status ''
 offers '--show-config' -c f -t --sh
 offers '--config' -t --con
@@ -189,6 +191,7 @@ EOF
 # Each line, and what the shell makes of it.
 cat >"$work/lines" <<-EOF
 	mmproxy --sh<TAB>|--show-config
+	mmproxy --check-routing --js<TAB>|--check-routing:--json
 	mmproxy -dyn<TAB>|-dynamic-destination
 	mmproxy --dyn<TAB>|--dynamic-destination
 	mmproxy -p u<TAB>|-p:udp

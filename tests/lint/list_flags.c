@@ -55,8 +55,7 @@ int main(void)
 			       accepts(word, value, complaint) ? "other" : "alone");
 		else if (strstr(complaint, "needs a value") != NULL)
 			printf("%s\tvalue\n", word);
-		else if (strstr(complaint, "unknown flag") == NULL &&
-			 strstr(complaint, "not in this version") == NULL)
+		else if (strstr(complaint, "unknown flag") == NULL)
 			printf("%s\tother\n", word);
 	}
 	fclose(file);

@@ -1,8 +1,8 @@
 #!/bin/bash
 # SPDX-License-Identifier: BSD-2-Clause
-# mmproxy(8) has what users meet: every flag, every field and reason of the log, and every error of a
-# header with its sentence; and no reason or error that the code does not have.
-# LIST_NAMES is the program that prints reasons and errors, top_srcdir the directory of the sources.
+# mmproxy(8) has what users meet: every flag, every field and reason of the log, every error of a header
+# and every cause of --check-routing with its sentence; and none that the code does not have.
+# LIST_NAMES is the program that prints reasons, errors and causes, top_srcdir the directory of the sources.
 set -euo pipefail
 
 names=${LIST_NAMES:?the path of list_names}
@@ -26,7 +26,7 @@ awk '
 	kind != "" && /^\.It Cm / { name = $3; next }
 	kind != "" && name != "" { print kind "\t" name "\t" $0; name = "" }' "$page" >"$work/page"
 "$names" >"$work/code"
-for kind in reason error; do
+for kind in reason error cause; do
 	for side in code page; do
 		awk -F '\t' -v kind="$kind" '$1 == kind { print $2 }' "$work/$side" | sort >"$work/$side.$kind"
 	done
@@ -39,9 +39,9 @@ for kind in reason error; do
 	done < <(comm -13 "$work/code.$kind" "$work/page.$kind")
 done
 
-# The sentences of errors are the code's, as sentences of a text.
+# The sentences of errors and causes are the code's, as sentences of a text.
 while IFS=$'\t' read -r kind name sentence; do
-	if [ "$kind" = error ] &&
+	if [ "$kind" != reason ] &&
 		! grep -q -i -x -F "$kind"$'\t'"$name"$'\t'"$sentence." "$work/page"; then
 		complain "$page: the sentence of $name is not \"$sentence.\""
 	fi

@@ -124,8 +124,9 @@ awk '
 		floor["tcp"] = floor["udp"] = 4
 		floor["worker"] = 5
 		floor["routing"] = 6
-		floor["admin"] = floor["daemon"] = 7
-		floor["main.c"] = 8
+		floor["doctor"] = 7
+		floor["admin"] = floor["daemon"] = 8
+		floor["main.c"] = 9
 	}
 	/^#include "/ {
 		split(FILENAME, from, "/")
@@ -141,7 +142,7 @@ awk '
 
 # Within these folders includes point one way too: a room knows those below it. A room is a source
 # file with its header.
-for folder in base net service udp worker daemon; do
+for folder in base net service udp worker doctor daemon; do
 	awk -v folder="$folder" '
 		/^#include "/ {
 			split(FILENAME, from, "[/.]")

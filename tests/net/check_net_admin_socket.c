@@ -164,7 +164,7 @@ static void reload(const char *config, const char *log)
 	unsigned before = daemon_log_count(log, NULL);
 
 	snprintf(text, sizeof(text), DAEMON_AS_ROOT "%s%s", config, LISTENER);
-	harness_write(DAEMON_CONFIG_NAME, text);
+	daemon_write_config(text);
 	daemon_signal(SIGHUP);
 	HARNESS_AWAIT(daemon_log_count(log, NULL) > before);
 }
@@ -240,7 +240,7 @@ START_TEST(the_next_process_has_it)
 	snprintf(config, sizeof(config),
 		 DAEMON_AS_ROOT "drain_timeout = \"1h\"; admin = { listen = \"%s%s\"; };\n%s",
 		 _i == 0 ? "unix:" : "", place, LISTENER);
-	harness_write(DAEMON_CONFIG_NAME, config);
+	daemon_write_config(config);
 	manager_open();
 	ck_assert_int_eq(prctl(PR_SET_CHILD_SUBREAPER, 1), 0);
 	start_next();

@@ -202,7 +202,7 @@ static void reload(const char *keys)
 		 DAEMON_AS_ROOT "workers = 2;\nlisteners = ( { name = \"t\"; listen = \"" LISTEN_V4
 				"\"; " DAEMON_TARGETS "%s } );\n",
 		 keys);
-	(void)harness_write(DAEMON_CONFIG_NAME, config);
+	(void)daemon_write_config(config);
 	daemon_signal(SIGHUP);
 	reloads++;
 	HARNESS_AWAIT(daemon_log_count("reloaded: ", NULL) >= reloads);

@@ -49,7 +49,7 @@ static void write_config(const char *listeners)
 		 DAEMON_AS_ROOT "workers = 2;\ndrain_timeout = \"100ms\";\n"
 				"log = { level = \"debug\"; };\nlisteners = ( %s );\n",
 		 listeners);
-	harness_write(DAEMON_CONFIG_NAME, text);
+	daemon_write_config(text);
 }
 
 static const char *client_of(unsigned flow)

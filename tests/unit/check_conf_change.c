@@ -25,6 +25,7 @@ static const struct {
     {CONF_SCOPE_TOP, "user", "a", "b"},
     {CONF_SCOPE_TOP, "group", "a", "b"},
     {CONF_SCOPE_TOP, "drain_timeout", "1s", "1001ms"},
+    {CONF_SCOPE_TOP, "sandbox", "true", "false"},
     {CONF_SCOPE_LOG, "level", "info", "warn"},
     {CONF_SCOPE_LOG, "format", "text", "json"},
     {CONF_SCOPE_LOG, "target", "stderr", "/a"},

@@ -11,6 +11,7 @@
 
 #include "conf/conf.h"
 #include "conf/conf_field.h"
+#include "config.h"
 
 static struct conf conf;
 static struct conf_listener listener;
@@ -88,6 +89,11 @@ START_TEST(test_every_default_is_accepted)
 	ck_assert(conf.log_connections);
 	ck_assert(!conf.routing_manage);
 	ck_assert_uint_eq(conf.routing_table, 123);
+#ifdef HAVE_SECCOMP
+	ck_assert(conf.sandbox);
+#else
+	ck_assert(!conf.sandbox);
+#endif
 
 	ck_assert_ptr_null(listener.name);
 	ck_assert_int_eq(listener.protocol, CONF_PROTOCOL_TCP);
