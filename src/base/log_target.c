@@ -14,6 +14,7 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
+#include "base/log_file.h"
 #include "base/log_syslog.h"
 
 /* How often one who waits for a full pipe looks whether another file was opened. */
@@ -44,22 +45,6 @@ struct next_target {
 	}
 
 static struct next_target next = NO_NEXT_TARGET;
-
-/*
- * O_NONBLOCK is for pipes and terminals: opening them does not wait, and a writer waits in poll(2),
- * where it can look for a reopened file. It is this process's own open file, unlike standard error,
- * which others may share and which stays as it is.
- */
-static int open_file(const char *path)
-{
-	const int flags = O_APPEND | O_CREAT | O_CLOEXEC | O_NOCTTY | O_NONBLOCK;
-	int fd = open(path, O_WRONLY | flags, 0640);
-
-	/* A named pipe that nobody reads yet; a reader of our own keeps it open (fifo(7)). */
-	if (fd < 0 && errno == ENXIO)
-		fd = open(path, O_RDWR | flags, 0640);
-	return fd;
-}
 
 /*
  * systemd names the stream that it connected to the journal (systemd.exec(5)); standard error may
@@ -115,7 +100,7 @@ static int replace_file(int fd)
 
 static int use_file(const char *path)
 {
-	int fd = open_file(path);
+	int fd = log_file_open(path);
 	int result = 0;
 	int error;
 
@@ -145,7 +130,7 @@ static int prepare_file(const char *path)
 	int error;
 
 	next.path = strdup(path);
-	next.fd = next.path != NULL ? open_file(path) : -1;
+	next.fd = next.path != NULL ? log_file_open(path) : -1;
 	if (next.fd >= 0)
 		return 0;
 	error = errno;

@@ -14,8 +14,8 @@
 #include "base/log_line.h"
 
 /*
- * Open "stderr", "syslog" or a path, for log_target_commit() or log_target_undo(). A file is
- * created and appended to; a named pipe is opened whether or not somebody reads it. The target that
+ * Open "stderr", "syslog" or a path, for log_target_commit() or log_target_undo(). A path
+ * is opened by log_file_open(). The target that
  * is in use is not opened again. Returns 0, or -1 with errno, and then there is nothing to commit.
  */
 int log_target_prepare(const char *target) __attribute__((warn_unused_result));

@@ -20,6 +20,9 @@ static void release(struct conf *conf)
 		for (size_t j = 0; j < conf->listeners_count; j++)
 			conf_field_clear(key, &conf->listeners[j]);
 	}
+	free(conf->user_place);
+	free(conf->group_place);
+	free(conf->log_target_place);
 	free(conf->listeners);
 	free(conf);
 }

@@ -81,6 +81,10 @@ struct conf {
 	uint32_t workers; /* 0: one per usable CPU */
 	char *user;	  /* NULL: not named in the file; the default is tried and may be missing */
 	char *group;
+	/* "FILE:LINE" of the keys user, group and log.target; NULL: not in the file. */
+	char *user_place;
+	char *group_place;
+	char *log_target_place;
 	uint32_t drain_timeout_ms;
 	enum log_level log_level;
 	enum log_format log_format;

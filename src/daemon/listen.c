@@ -5,6 +5,8 @@
 #include <errno.h>
 #include <string.h>
 
+#include "daemon/privileges.h"
+
 void listen_init(struct listen_room *room, size_t workers)
 {
 	*room = (struct listen_room){.workers = workers};
@@ -83,8 +85,11 @@ static int open_block(struct listen_room *room, const struct conf *conf,
 		if (address != NULL && !fits(address, conf, listener))
 			return -1;
 		if (address == NULL && open_address(room, conf, listener, addr) < 0) {
-			log_msg(LOG_LEVEL_ERROR, "listener %s: cannot listen on %s: %s",
-				listener->name, addr_format(addr, text), strerror(errno));
+			int error = errno;
+
+			log_msg(LOG_LEVEL_ERROR, "listener %s: cannot listen on %s: %s%s",
+				listener->name, addr_format(addr, text), strerror(error),
+				privileges_bind_hint(error, addr));
 			return -1;
 		}
 	}

@@ -6,6 +6,7 @@
 #include <string.h>
 
 #include "conf/conf_change.h"
+#include "daemon/privileges.h"
 
 /* The first mistake goes to the history. */
 static struct conf *load(struct serving *serving, const struct reload_source *source)
@@ -43,14 +44,6 @@ static int prepare_log(const struct conf *conf)
 	return -1;
 }
 
-/* The last line that the former target gets says where the next ones are. */
-static void commit_log(const struct conf *former, const struct conf *conf)
-{
-	if (strcmp(former->log_target, conf->log_target) != 0)
-		log_msg(LOG_LEVEL_INFO, "log.target: going on in %s", conf->log_target);
-	log_commit(conf->log_level, conf->log_format);
-}
-
 /* Use it. Returns 0, or -1 when nothing has changed. */
 static int use(struct serving *serving, struct admin *admin, struct conf *conf)
 {
@@ -63,16 +56,19 @@ static int use(struct serving *serving, struct admin *admin, struct conf *conf)
 		log_msg(LOG_LEVEL_ERROR, "memory is out");
 		goto out;
 	}
-	result = admin_prepare(admin, conf, false);
+	result = privileges_check_again(conf);
+	if (result == 0)
+		result = admin_prepare(admin, conf, false);
 	if (result == 0)
 		result = prepare_log(conf);
 	if (result == 0)
 		result = serving_change(serving, conf);
 	if (result == 0) {
 		admin_commit(admin);
-		commit_log(former, conf);
+		log_commit(conf->log_level, conf->log_format);
 		(void)conf_change_restarts(serving->started, conf, warn, NULL);
 		log_msg(LOG_LEVEL_INFO, "reloaded: %s", conf_change_text(&change, text));
+		privileges_report(conf);
 	}
 	if (result < 0) {
 		admin_undo(admin);
