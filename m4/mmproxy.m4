@@ -65,6 +65,16 @@ AS_CASE([$enable_sanitizers],
     MMPROXY_LDFLAGS="$MMPROXY_LDFLAGS -fsanitize=$enable_sanitizers"],
   [AC_MSG_ERROR([--enable-sanitizers takes address,undefined or thread])])])
 
+# Sanitizers and Valgrind make system calls of their own in the process: memory that is written and
+# run, ptrace(2) to look for leaks. The sandbox of a build for them allows these as well.
+AC_DEFUN([MMPROXY_TOOLS],
+[AC_ARG_ENABLE([tools-in-sandbox],
+  [AS_HELP_STRING([--enable-tools-in-sandbox],
+    [let the sandbox allow what Valgrind does in the process; with sanitizers it does])],
+  [], [enable_tools_in_sandbox=$enable_sanitizers])
+AS_IF([test "$enable_tools_in_sandbox" != no],
+  [AC_DEFINE([SANDBOX_FOR_TOOLS], [1], [the sandbox allows what sanitizers and Valgrind do])])])
+
 AC_DEFUN([MMPROXY_COVERAGE],
 [AC_ARG_ENABLE([coverage],
   [AS_HELP_STRING([--enable-coverage], [instrument for "make coverage"])],

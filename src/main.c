@@ -13,8 +13,10 @@
 #include "daemon/daemon.h"
 #include "daemon/decode.h"
 #include "daemon/host_check.h"
+#include "daemon/log_owner.h"
 #include "daemon/setup_routing.h"
 #include "daemon/takeover.h"
+#include "daemon/version.h"
 
 #define DEFAULT_CONFIG SYSCONFDIR "/mmproxy.conf"
 
@@ -52,24 +54,29 @@ static struct conf *load(struct cli *cli, int former)
 	return conf;
 }
 
-static enum exit_code run(struct cli *cli, struct conf *conf, const struct daemon_origin *origin)
+static enum exit_code run(struct cli *cli, struct conf *conf, struct daemon_origin *origin)
 {
+	char set_up[CHECK_ROUTING_SET_UP_MAX];
 	const struct reload_source source = {.load = read_conf, .arg = cli};
 	enum exit_code code;
 
-	if (log_open(conf->log_target, conf->log_level, conf->log_format) < 0) {
+	if (log_owner_open(conf) < 0) {
 		fprintf(stderr, "mmproxy: log.target: cannot open %s: %s\n",
 			log_place(conf->log_target), strerror(errno));
 		return EXIT_RUNTIME;
 	}
+	origin->set_up = check_routing_set_up(cli, set_up);
 	code = daemon_run(conf, &source, origin);
 	log_close();
 	return code;
 }
 
-static enum exit_code test(const struct conf *conf, const char *source)
+static enum exit_code test(const struct cli *cli, const struct conf *conf)
 {
-	if (host_check(conf, source, stderr) > 0)
+	const char *source = cli->flags_count > 0 ? "the command line" : file_of(cli);
+	char set_up[CHECK_ROUTING_SET_UP_MAX];
+
+	if (host_check(conf, source, check_routing_set_up(cli, set_up), stderr) > 0)
 		return EXIT_USAGE;
 	printf("mmproxy: %s is valid\n", source);
 	return EXIT_STOPPED;
@@ -105,7 +112,7 @@ static enum exit_code act(struct cli *cli, char *const *argv)
 		return EXIT_STOPPED;
 	}
 	if (cli->mode == CLI_VERSION) {
-		puts("mmproxy " PACKAGE_VERSION);
+		version_print(stdout);
 		return EXIT_STOPPED;
 	}
 	if (cli->mode == CLI_DECODE)
@@ -116,7 +123,7 @@ static enum exit_code act(struct cli *cli, char *const *argv)
 	if (conf == NULL)
 		return EXIT_USAGE;
 	if (cli->mode == CLI_TEST)
-		code = test(conf, cli->flags_count > 0 ? "the command line" : file_of(cli));
+		code = test(cli, conf);
 	else if (cli->mode == CLI_SHOW_CONFIG)
 		conf_print(conf, stdout);
 	else if (cli->mode == CLI_CHECK_ROUTING)

@@ -18,13 +18,29 @@
 /* Read by every thread, written by the main one. */
 static atomic_int current_level = LOG_LEVEL_INFO;
 
-int log_open(const char *target, enum log_level level, enum log_format format)
+int log_prepare(const char *target)
 {
-	if (log_target_open(target) < 0)
-		return -1;
+	return log_target_prepare(target);
+}
+
+void log_commit(enum log_level level, enum log_format format)
+{
+	log_target_commit();
 	log_writer_reset();
 	log_line_configure(format, log_target_stamp());
 	atomic_store(&current_level, (int)level);
+}
+
+void log_undo(void)
+{
+	log_target_undo();
+}
+
+int log_open(const char *target, enum log_level level, enum log_format format)
+{
+	if (log_prepare(target) < 0)
+		return -1;
+	log_commit(level, format);
 	return 0;
 }
 

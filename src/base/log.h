@@ -21,6 +21,15 @@
 int log_open(const char *target, enum log_level level, enum log_format format)
     __attribute__((warn_unused_result));
 
+/*
+ * The same in two steps, where something else may fail between them: open the target, unless it is
+ * the one in use, and then use it, which cannot fail, or close it again. Nothing changes before
+ * log_commit(). Returns as log_open().
+ */
+int log_prepare(const char *target) __attribute__((warn_unused_result));
+void log_commit(enum log_level level, enum log_format format);
+void log_undo(void);
+
 /* The path that a target stands for, "/dev/log" for syslog: what a message about it names. */
 const char *log_place(const char *target);
 

@@ -14,6 +14,7 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
+#include "base/log_file.h"
 #include "base/log_syslog.h"
 
 /* How often one who waits for a full pipe looks whether another file was opened. */
@@ -30,21 +31,20 @@ static atomic_bool current_is_syslog;
 static struct log_syslog current_syslog = LOG_SYSLOG_CLOSED;
 static char *current_path;
 
-/*
- * O_NONBLOCK is for pipes and terminals: opening them does not wait, and a writer waits in poll(2),
- * where it can look for a reopened file. It is this process's own open file, unlike standard error,
- * which others may share and which stays as it is.
- */
-static int open_file(const char *path)
-{
-	const int flags = O_APPEND | O_CREAT | O_CLOEXEC | O_NOCTTY | O_NONBLOCK;
-	int fd = open(path, O_WRONLY | flags, 0640);
+/* What log_target_prepare() has opened; the parts that it has no use for are closed. */
+struct next_target {
+	bool is_another; /* than the one in use */
+	int fd;
+	struct log_syslog syslog;
+	char *path; /* of a file */
+};
 
-	/* A named pipe that nobody reads yet; a reader of our own keeps it open (fifo(7)). */
-	if (fd < 0 && errno == ENXIO)
-		fd = open(path, O_RDWR | flags, 0640);
-	return fd;
-}
+#define NO_NEXT_TARGET                                \
+	{                                             \
+		.fd = -1, .syslog = LOG_SYSLOG_CLOSED \
+	}
+
+static struct next_target next = NO_NEXT_TARGET;
 
 /*
  * systemd names the stream that it connected to the journal (systemd.exec(5)); standard error may
@@ -92,20 +92,6 @@ static void await_room(int fd)
 	pthread_setcancelstate(before, &before);
 }
 
-/* Connect to syslog. One that was connected to before may be in use, and connects again itself. */
-static int use_syslog(void)
-{
-	struct log_syslog syslog;
-
-	if (log_syslog_open(&syslog, LOG_SYSLOG_PATH) < 0)
-		return -1;
-	if (current_syslog.path == NULL)
-		current_syslog = syslog;
-	else
-		log_syslog_close(&syslog);
-	return 0;
-}
-
 /* Put another file under the number, and close the one that was under it. */
 static int replace_file(int fd)
 {
@@ -114,7 +100,7 @@ static int replace_file(int fd)
 
 static int use_file(const char *path)
 {
-	int fd = open_file(path);
+	int fd = log_file_open(path);
 	int result = 0;
 	int error;
 
@@ -131,28 +117,94 @@ static int use_file(const char *path)
 	return result;
 }
 
-int log_target_open(const char *target)
+/* What is open now, by the name that log_target_prepare() takes. */
+static bool is_current(const char *target)
 {
-	bool is_syslog = strcmp(target, "syslog") == 0;
-	bool is_file = !is_syslog && strcmp(target, "stderr") != 0;
-	char *path = NULL;
+	if (current_path != NULL)
+		return strcmp(target, current_path) == 0;
+	return strcmp(target, log_target_is_syslog() ? "syslog" : "stderr") == 0;
+}
 
-	if (is_file) {
-		path = strdup(target);
-		if (path == NULL)
+static int prepare_file(const char *path)
+{
+	int error;
+
+	next.path = strdup(path);
+	next.fd = next.path != NULL ? log_file_open(path) : -1;
+	if (next.fd >= 0)
+		return 0;
+	error = errno;
+	log_target_undo();
+	errno = error;
+	return -1;
+}
+
+int log_target_prepare(const char *target)
+{
+	log_target_undo();
+	if (is_current(target))
+		return 0;
+	if (strcmp(target, "syslog") == 0) {
+		if (log_syslog_open(&next.syslog, LOG_SYSLOG_PATH) < 0)
 			return -1;
-	}
-	if ((is_syslog && use_syslog() < 0) || (is_file && use_file(path) < 0) ||
-	    (!is_file && file_fd >= 0 && replace_file(STDERR_FILENO) < 0)) {
-		free(path);
+	} else if (strcmp(target, "stderr") != 0) {
+		if (prepare_file(target) < 0)
+			return -1;
+	} else if (fcntl(STDERR_FILENO, F_GETFD) < 0) {
 		return -1;
 	}
-	free(current_path);
-	current_path = path;
+	next.is_another = true;
+	return 0;
+}
+
+void log_target_undo(void)
+{
+	if (next.fd >= 0)
+		close(next.fd);
+	log_syslog_close(&next.syslog);
+	free(next.path);
+	next = (struct next_target)NO_NEXT_TARGET;
+}
+
+/* Have lines go to this number, which is the former file's if there was one. */
+static void use_fd(int fd)
+{
+	if (file_fd >= 0) {
+		/* Both numbers are open, so that there is nothing that it could fail for. */
+		(void)replace_file(fd);
+	} else if (fd != STDERR_FILENO) {
+		file_fd = fd;
+		next.fd = -1;
+	}
 	if (file_fd >= 0)
 		atomic_store(&current_fd, file_fd);
+}
+
+void log_target_commit(void)
+{
+	bool is_syslog = next.syslog.path != NULL;
+
+	if (!next.is_another)
+		return;
+	/* One that was connected to before may be in use, and connects again itself. */
+	if (is_syslog && current_syslog.path == NULL) {
+		current_syslog = next.syslog;
+		next.syslog = (struct log_syslog)LOG_SYSLOG_CLOSED;
+	}
+	use_fd(next.path != NULL ? next.fd : STDERR_FILENO);
+	free(current_path);
+	current_path = next.path;
+	next.path = NULL;
 	atomic_store(&current_is_syslog, is_syslog);
 	atomic_fetch_add(&current_generation, 1);
+	log_target_undo();
+}
+
+int log_target_open(const char *target)
+{
+	if (log_target_prepare(target) < 0)
+		return -1;
+	log_target_commit();
 	return 0;
 }
 

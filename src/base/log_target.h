@@ -2,8 +2,8 @@
 /*
  * Where lines go: standard error, a file, or syslog.
  *
- * One thread at a time writes. The others belong to the main thread; log_target_open() and
- * log_target_reopen() may be called while another thread writes.
+ * One thread at a time writes. The others belong to the main thread; all but log_target_close() may
+ * be called while another thread writes.
  */
 #ifndef MMPROXY_LOG_TARGET_H
 #define MMPROXY_LOG_TARGET_H
@@ -14,11 +14,22 @@
 #include "base/log_line.h"
 
 /*
- * "stderr", "syslog" or a path. A file is created and appended to; a named pipe is opened whether
- * or not somebody reads it. A writer that waits for the former target goes on with the new one,
- * unless it is stuck in standard error or syslog. Returns 0, or -1 with errno; the former target
- * then stays.
+ * Open "stderr", "syslog" or a path, for log_target_commit() or log_target_undo(). A path
+ * is opened by log_file_open(). The target that
+ * is in use is not opened again. Returns 0, or -1 with errno, and then there is nothing to commit.
  */
+int log_target_prepare(const char *target) __attribute__((warn_unused_result));
+
+/*
+ * Use what was prepared. A writer that waits for the former target goes on with the new one, unless
+ * it is stuck in standard error or syslog.
+ */
+void log_target_commit(void);
+
+/* Close it; nothing happens when there is none. */
+void log_target_undo(void);
+
+/* Both steps at once. Returns as log_target_prepare(); the former target then stays. */
 int log_target_open(const char *target) __attribute__((warn_unused_result));
 
 /*

@@ -4,6 +4,7 @@
 
 #include <stdlib.h>
 
+#include "conf/conf_field.h"
 #include "conf/conf_keys.h"
 #include "conf/conf_value.h"
 
@@ -13,12 +14,15 @@ static void release(struct conf *conf)
 		const struct conf_key *key = &conf_keys[i];
 
 		if (!conf_scope_is_listeners(key->scope)) {
-			conf_value_clear(key, conf);
+			conf_field_clear(key, conf);
 			continue;
 		}
 		for (size_t j = 0; j < conf->listeners_count; j++)
-			conf_value_clear(key, &conf->listeners[j]);
+			conf_field_clear(key, &conf->listeners[j]);
 	}
+	free(conf->user_place);
+	free(conf->group_place);
+	free(conf->log_target_place);
 	free(conf->listeners);
 	free(conf);
 }

@@ -81,6 +81,10 @@ struct conf {
 	uint32_t workers; /* 0: one per usable CPU */
 	char *user;	  /* NULL: not named in the file; the default is tried and may be missing */
 	char *group;
+	/* "FILE:LINE" of the keys user, group and log.target; NULL: not in the file. */
+	char *user_place;
+	char *group_place;
+	char *log_target_place;
 	uint32_t drain_timeout_ms;
 	enum log_level log_level;
 	enum log_format log_format;
@@ -90,6 +94,7 @@ struct conf {
 	struct addr admin_addr; /* of a TCP socket instead; AF_UNSPEC: none */
 	bool routing_manage;	/* the daemon sets up return routes */
 	uint32_t routing_table; /* of return routes, its own or those that its advice names */
+	bool sandbox;		/* a filter of system calls for the daemon */
 	struct conf_listener *listeners;
 	size_t listeners_count;
 };

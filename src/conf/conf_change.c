@@ -6,6 +6,7 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "conf/conf_field.h"
 #include "conf/conf_value.h"
 
 /*
@@ -55,7 +56,7 @@ static uint64_t compare_keys(bool of_listener, const void *before, const void *a
 		    (of_listener &&
 		     !conf_key_is_for(key, ((const struct conf_listener *)after)->protocol)))
 			continue;
-		if (!conf_value_equal(key, before, after))
+		if (!conf_field_equal(key, before, after))
 			keys |= (uint64_t)1 << i;
 	}
 	return keys;
@@ -303,7 +304,7 @@ const char *conf_change_text(const struct conf_change *change,
 static const char *value_text(const struct conf_key *key, const struct conf *conf,
 			      char buf[static CONF_TEXT_MAX])
 {
-	const char *text = conf_value_text(key, conf, buf);
+	const char *text = conf_field_text(key, conf, buf);
 
 	if (text == NULL && key->left_unset)
 		text = key->fallback;

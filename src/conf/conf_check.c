@@ -171,6 +171,36 @@ static void check_routing(const struct conf_draft *draft, struct conf_errors *er
 				table);
 }
 
+/* Keep where a key stands that only the host can judge, later. */
+static void note_place(const struct conf_draft *draft, enum conf_scope scope, const char *name,
+		       char **noted, struct conf_errors *errors)
+{
+	const struct conf_place *place;
+	char where[CONF_WHERE_MAX];
+
+	if (draft->from_flags ||
+	    conf_draft_state(&draft->top, scope, name, &place) != CONF_STATE_GIVEN)
+		return;
+	*noted = strdup(conf_where(place, where));
+	if (*noted == NULL)
+		conf_errors_add(errors, place, "memory is out");
+}
+
+static void check_sandbox(const struct conf_draft *draft, struct conf_errors *errors)
+{
+#ifndef HAVE_SECCOMP
+	const struct conf_place *place;
+
+	if (draft->conf->sandbox &&
+	    conf_draft_state(&draft->top, CONF_SCOPE_TOP, "sandbox", &place) == CONF_STATE_GIVEN)
+		conf_errors_add(errors, place,
+				"true needs libseccomp, which this mmproxy was built without");
+#else
+	(void)draft;
+	(void)errors;
+#endif
+}
+
 /* What "defaults" has for listeners of the other protocol opens no socket here. */
 static void drop_health(const struct conf_draft *draft)
 {
@@ -217,7 +247,11 @@ void conf_check(struct conf_draft *draft, struct conf_errors *errors)
 {
 	struct conf *conf = draft->conf;
 
+	note_place(draft, CONF_SCOPE_TOP, "user", &conf->user_place, errors);
+	note_place(draft, CONF_SCOPE_TOP, "group", &conf->group_place, errors);
+	note_place(draft, CONF_SCOPE_LOG, "target", &conf->log_target_place, errors);
 	check_routing(draft, errors);
+	check_sandbox(draft, errors);
 	/* Which is a mistake, and reported already. */
 	if (conf->listeners_count == 0)
 		return;

@@ -5,6 +5,7 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "conf/conf_field.h"
 #include "conf/conf_value.h"
 
 static const enum conf_scope top_scopes[] = {CONF_SCOPE_TOP, CONF_SCOPE_LOG, CONF_SCOPE_ADMIN,
@@ -93,7 +94,7 @@ void conf_draft_fini_listener(struct conf_listener *listener, struct conf_origin
 {
 	for (size_t i = 0; i < conf_keys_count; i++) {
 		if (conf_scope_is_listeners(conf_keys[i].scope))
-			conf_value_clear(&conf_keys[i], listener);
+			conf_field_clear(&conf_keys[i], listener);
 	}
 	free(origin->listen);
 	origin->listen = NULL;
@@ -131,7 +132,7 @@ void conf_draft_note(const struct conf_key *key, struct conf_origin *origin,
 
 void conf_draft_clear(const struct conf_key *key, void *base, struct conf_origin *origin)
 {
-	conf_value_clear(key, base);
+	conf_field_clear(key, base);
 	conf_draft_forget(key, origin);
 	if (key->type == CONF_TYPE_LISTEN)
 		origin->listen_count = 0;

@@ -24,7 +24,7 @@ enum flag_kind {
 	FLAG_WORKERS, /* sets workers, but never to 0, which means something else there */
 	FLAG_SECONDS, /* sets a duration to a whole number of seconds */
 	FLAG_PORT,    /* sets source_port: the client's in every case, or if it is free */
-	FLAG_NOTHING  /* accepted for the sake of old command lines */
+	FLAG_NOT      /* sets a key to false */
 };
 
 struct flag {
@@ -68,8 +68,8 @@ static const struct flag table[] = {
     {"verbose", FLAG_LOGGING, CONF_SCOPE_LOG, "level", true},
     {"P", FLAG_PORT, CONF_SCOPE_LISTENER, "source_port", true},
     {"force-real-client-port", FLAG_PORT, CONF_SCOPE_LISTENER, "source_port", true},
-    {"N", FLAG_NOTHING, CONF_SCOPE_TOP, "", true},
-    {"do-not-sandbox", FLAG_NOTHING, CONF_SCOPE_TOP, "", true},
+    {"N", FLAG_NOT, CONF_SCOPE_TOP, "sandbox", true},
+    {"do-not-sandbox", FLAG_NOT, CONF_SCOPE_TOP, "sandbox", true},
 };
 
 /* go-mmproxy's defaults; everything else is the default of its key. */
@@ -104,7 +104,7 @@ static enum conf_flag_kind kind_of(const struct flag *flag)
 	switch (flag->kind) {
 	case FLAG_SWITCH:
 	case FLAG_PORT:
-	case FLAG_NOTHING:
+	case FLAG_NOT:
 		return CONF_FLAG_SWITCH;
 	case FLAG_LOGGING:
 		/* go-mmproxy's, or Cloudflare's. */
@@ -236,7 +236,10 @@ static void apply(struct conf_draft *draft, const struct flag *flag, const struc
 		set_key(draft, flag->scope, flag->key, on != 0 ? "preserve" : "fallback", place,
 			errors);
 		break;
-	case FLAG_NOTHING:
+	case FLAG_NOT:
+		/* Turned off it leaves the default, which may be no other. */
+		if (on != 0)
+			set_key(draft, flag->scope, flag->key, "false", place, errors);
 		break;
 	}
 }

@@ -5,6 +5,8 @@
 #include <stdio.h>
 #include <string.h>
 
+#include "config.h"
+
 #define SECOND_MS 1000U
 #define MINUTE_MS (60 * SECOND_MS)
 #define HOUR_MS	  (60 * MINUTE_MS)
@@ -22,6 +24,13 @@
 
 #define IN_CONF(field)	   offsetof(struct conf, field)
 #define IN_LISTENER(field) offsetof(struct conf_listener, field)
+
+/* What was not built cannot be on. */
+#ifdef HAVE_SECCOMP
+#define SANDBOX_FALLBACK "true"
+#else
+#define SANDBOX_FALLBACK "false"
+#endif
 
 /* Each list in the order of its enum. */
 static const char *const log_levels[] = {"debug", "info", "warn", "error", NULL};
@@ -62,6 +71,8 @@ const struct conf_key conf_keys[] = {
 	 .offset = IN_CONF(group), .needs_restart = true},
 	{.scope = CONF_SCOPE_TOP, .name = "drain_timeout", .type = CONF_TYPE_DURATION,
 	 .offset = IN_CONF(drain_timeout_ms), .fallback = "30s", .max = DAY_MS},
+	{.scope = CONF_SCOPE_TOP, .name = "sandbox", .type = CONF_TYPE_BOOL,
+	 .offset = IN_CONF(sandbox), .fallback = SANDBOX_FALLBACK, .needs_restart = true},
 
 	{.scope = CONF_SCOPE_LOG, .name = "level", .type = CONF_TYPE_WORD,
 	 .offset = IN_CONF(log_level), .fallback = "info", .words = log_levels},

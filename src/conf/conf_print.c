@@ -6,6 +6,7 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "conf/conf_field.h"
 #include "conf/conf_keys.h"
 #include "conf/conf_value.h"
 
@@ -82,7 +83,7 @@ static void print_absent(const struct conf_key *key, const char *indent, FILE *o
 static void print_value(const struct conf_key *key, const void *base, FILE *out)
 {
 	char buf[CONF_TEXT_MAX];
-	const char *text = conf_value_text(key, base, buf);
+	const char *text = conf_field_text(key, base, buf);
 
 	switch (key->type) {
 	case CONF_TYPE_BOOL:
@@ -117,8 +118,8 @@ static bool has_other_name(const struct conf_key *key, const void *base)
 	char buf[CONF_TEXT_MAX];
 
 	if (key->type == CONF_TYPE_SUBNETS_FILE)
-		return conf_value_text(key, base, buf) == NULL;
-	return file != NULL && conf_value_text(file, base, buf) != NULL;
+		return conf_field_text(key, base, buf) == NULL;
+	return file != NULL && conf_field_text(file, base, buf) != NULL;
 }
 
 /* Whether a listener of another protocol has no use for the key, and so refuses it. */
@@ -139,7 +140,7 @@ static bool has_value(const struct conf_key *key, const void *base)
 		return key->fallback != NULL ||
 		       *(struct netset *const *)(const void *)((const char *)base + key->offset) !=
 			   NULL;
-	return conf_value_text(key, base, buf) != NULL;
+	return conf_field_text(key, base, buf) != NULL;
 }
 
 static void print_scope(enum conf_scope scope, const void *base, const char *indent, FILE *out)

@@ -9,6 +9,7 @@
 #include <unistd.h>
 
 #include "base/netset.h"
+#include "conf/conf_field.h"
 #include "conf/conf_text.h"
 #include "conf/conf_value.h"
 
@@ -128,7 +129,7 @@ int conf_subnets_read(const struct conf_key *key, const char *path, void *base,
 	char *absolute = make_absolute(path);
 	int result = -1;
 
-	conf_value_clear(key, base);
+	conf_field_clear(key, base);
 	if (set == NULL || absolute == NULL)
 		(void)refuse_file(place, path, strerror(ENOMEM), errors);
 	else

@@ -11,41 +11,20 @@
 
 #include "conf/conf.h"
 #include "conf/conf_addr.h"
+#include "conf/conf_field.h"
 
 #define NAME_LEN_MAX 64
-
-/* Before the path of a UNIX socket. */
-static const char unix_prefix[] = "unix:";
 
 static const char out_of_memory[] = "cannot be kept: memory is out";
 
 _Static_assert(sizeof(enum log_level) == sizeof(unsigned), "words are stored as unsigned");
 _Static_assert(CONF_SOCKET_PATH_MAX + 1 == sizeof(((struct sockaddr_un *)0)->sun_path),
 	       "the longest path has room for its NUL");
-_Static_assert(CONF_TEXT_MAX > sizeof(unix_prefix) + CONF_SOCKET_PATH_MAX &&
-		   CONF_TEXT_MAX >= ADDR_STRLEN,
-	       "what is not a string fits");
 
 /* What the table calls a duration's field, an integer's or a word's. */
 static uint32_t *u32_field(const struct conf_key *key, void *base)
 {
 	return (uint32_t *)((char *)base + key->offset);
-}
-
-static void *field_of(const struct conf_key *key, void *base)
-{
-	return (char *)base + key->offset;
-}
-
-/* The string beside the field, of a type that has a path as well. */
-static char **path_of(const struct conf_key *key, void *base)
-{
-	return (char **)(void *)((char *)base + key->path);
-}
-
-static const char *path_text(const struct conf_key *key, const void *base)
-{
-	return *(char *const *)(const void *)((const char *)base + key->path);
 }
 
 static int refuse(char *why, const char *reason)
@@ -85,7 +64,7 @@ static int set_bool(const struct conf_key *key, const char *text, void *base, ch
 
 	if (!value && strcmp(text, "false") != 0)
 		return not_accepted(key, why);
-	*(bool *)field_of(key, base) = value;
+	*(bool *)conf_field_of(key, base) = value;
 	return 0;
 }
 
@@ -149,7 +128,7 @@ static int set_word(const struct conf_key *key, const char *text, void *base, ch
 	for (uint32_t i = 0; key->words[i] != NULL; i++) {
 		if (strcmp(key->words[i], text) == 0) {
 			/* Every field of this type is an enum, and those are unsigned here. */
-			memcpy(field_of(key, base), &i, sizeof(i));
+			memcpy(conf_field_of(key, base), &i, sizeof(i));
 			return 0;
 		}
 	}
@@ -158,7 +137,7 @@ static int set_word(const struct conf_key *key, const char *text, void *base, ch
 
 static int set_string(const struct conf_key *key, const char *text, void *base, char *why)
 {
-	char **field = field_of(key, base);
+	char **field = conf_field_of(key, base);
 	char *copy = strdup(text);
 
 	if (copy == NULL)
@@ -206,7 +185,7 @@ static int set_target(const struct conf_key *key, const char *text, void *base, 
 	wrong = conf_addr_misuse(&target, false);
 	if (wrong != NULL)
 		return refuse(why, wrong);
-	memcpy(field_of(key, base), &target, sizeof(target));
+	memcpy(conf_field_of(key, base), &target, sizeof(target));
 	return 0;
 }
 
@@ -220,24 +199,24 @@ static int set_address(const struct conf_key *key, const char *text, void *base,
 	wrong = conf_addr_misuse(&addr, true);
 	if (wrong != NULL)
 		return refuse(why, wrong);
-	memcpy(field_of(key, base), &addr, sizeof(addr));
+	memcpy(conf_field_of(key, base), &addr, sizeof(addr));
 	return 0;
 }
 
 static int set_admin(const struct conf_key *key, const char *text, void *base, char *why)
 {
-	const char *path = text + strlen(unix_prefix);
+	const char *path = text + strlen(CONF_UNIX_PREFIX);
 	char *copy;
 
-	if (strncmp(text, unix_prefix, strlen(unix_prefix)) != 0)
+	if (strncmp(text, CONF_UNIX_PREFIX, strlen(CONF_UNIX_PREFIX)) != 0)
 		return set_address(key, text, base, why);
 	if (path[0] != '/' || path[strlen(path) - 1] == '/' || strlen(path) > CONF_SOCKET_PATH_MAX)
 		return not_accepted(key, why);
 	copy = strdup(path);
 	if (copy == NULL)
 		return refuse(why, out_of_memory);
-	conf_value_clear(key, base);
-	*path_of(key, base) = copy;
+	conf_field_clear(key, base);
+	*conf_field_path(key, base) = copy;
 	return 0;
 }
 
@@ -289,7 +268,7 @@ static int add_listen(const struct conf_key *key, const char *text, void *base, 
 
 static int add_subnet(const struct conf_key *key, const char *text, void *base, char *why)
 {
-	struct netset **set = field_of(key, base);
+	struct netset **set = conf_field_of(key, base);
 
 	if (*set == NULL)
 		*set = netset_new();
@@ -352,150 +331,4 @@ int conf_value_set_defaults(enum conf_scope scope, void *base)
 			return -1;
 	}
 	return 0;
-}
-
-void conf_value_clear(const struct conf_key *key, void *base)
-{
-	struct conf_listener *listener;
-	struct netset **set;
-	char **string;
-
-	if (key->planned)
-		return;
-	switch (key->type) {
-	case CONF_TYPE_ACCOUNT:
-	case CONF_TYPE_NAME:
-	case CONF_TYPE_LOG_TARGET:
-		string = field_of(key, base);
-		free(*string);
-		*string = NULL;
-		break;
-	case CONF_TYPE_LISTEN:
-		listener = base;
-		free(listener->listen);
-		listener->listen = NULL;
-		listener->listen_count = 0;
-		break;
-	case CONF_TYPE_SUBNETS_FILE:
-		string = path_of(key, base);
-		free(*string);
-		*string = NULL;
-		/* fallthrough */
-	case CONF_TYPE_SUBNETS:
-		set = field_of(key, base);
-		netset_free(*set);
-		*set = NULL;
-		break;
-	case CONF_TYPE_ADMIN:
-		string = path_of(key, base);
-		free(*string);
-		*string = NULL;
-		/* fallthrough */
-	case CONF_TYPE_IPV4_TARGET:
-	case CONF_TYPE_IPV6_TARGET:
-	case CONF_TYPE_ADDRESS:
-		memset(field_of(key, base), 0, sizeof(struct addr));
-		break;
-	case CONF_TYPE_BOOL:
-	case CONF_TYPE_INTEGER:
-	case CONF_TYPE_DURATION:
-	case CONF_TYPE_WORD:
-		break;
-	}
-}
-
-static bool is_same_string(const char *a, const char *b)
-{
-	return a == NULL || b == NULL ? a == b : strcmp(a, b) == 0;
-}
-
-static bool is_same_listen(const struct conf_listener *a, const struct conf_listener *b)
-{
-	if (a->listen_count != b->listen_count)
-		return false;
-	for (size_t i = 0; i < a->listen_count; i++) {
-		if (!addr_equal(&a->listen[i], &b->listen[i]))
-			return false;
-	}
-	return true;
-}
-
-static bool is_same_set(const struct netset *a, const struct netset *b)
-{
-	return a == NULL || b == NULL ? a == b : netset_equal(a, b);
-}
-
-bool conf_value_equal(const struct conf_key *key, const void *a, const void *b)
-{
-	const void *field = (const char *)a + key->offset;
-	const void *other = (const char *)b + key->offset;
-
-	switch (key->type) {
-	case CONF_TYPE_BOOL:
-		return *(const bool *)field == *(const bool *)other;
-	case CONF_TYPE_INTEGER:
-	case CONF_TYPE_DURATION:
-	case CONF_TYPE_WORD:
-		return memcmp(field, other, sizeof(uint32_t)) == 0;
-	case CONF_TYPE_ACCOUNT:
-	case CONF_TYPE_NAME:
-	case CONF_TYPE_LOG_TARGET:
-		return is_same_string(*(char *const *)field, *(char *const *)other);
-	case CONF_TYPE_ADMIN:
-		if (!is_same_string(path_text(key, a), path_text(key, b)))
-			return false;
-		/* fallthrough */
-	case CONF_TYPE_IPV4_TARGET:
-	case CONF_TYPE_IPV6_TARGET:
-	case CONF_TYPE_ADDRESS:
-		return addr_equal(field, other);
-	case CONF_TYPE_LISTEN:
-		return is_same_listen(a, b);
-	case CONF_TYPE_SUBNETS:
-		return is_same_set(*(struct netset *const *)field, *(struct netset *const *)other);
-	case CONF_TYPE_SUBNETS_FILE:
-		return true;
-	}
-	return false;
-}
-
-const char *conf_value_text(const struct conf_key *key, const void *base,
-			    char buf[static CONF_TEXT_MAX])
-{
-	const void *field = (const char *)base + key->offset;
-	const struct addr *addr = field;
-	uint32_t number;
-
-	switch (key->type) {
-	case CONF_TYPE_BOOL:
-		return *(const bool *)field ? "true" : "false";
-	case CONF_TYPE_INTEGER:
-		snprintf(buf, CONF_TEXT_MAX, "%u", *(const uint32_t *)field);
-		return buf;
-	case CONF_TYPE_DURATION:
-		return conf_duration_format(*(const uint32_t *)field, buf);
-	case CONF_TYPE_WORD:
-		memcpy(&number, field, sizeof(number));
-		return key->words[number];
-	case CONF_TYPE_ACCOUNT:
-	case CONF_TYPE_NAME:
-	case CONF_TYPE_LOG_TARGET:
-		return *(char *const *)field;
-	case CONF_TYPE_ADMIN:
-		if (path_text(key, base) != NULL) {
-			snprintf(buf, CONF_TEXT_MAX, "%s%s", unix_prefix, path_text(key, base));
-			return buf;
-		}
-		/* fallthrough */
-	case CONF_TYPE_IPV4_TARGET:
-	case CONF_TYPE_IPV6_TARGET:
-	case CONF_TYPE_ADDRESS:
-		return addr_is_set(addr) ? addr_format(addr, buf) : NULL;
-	case CONF_TYPE_SUBNETS_FILE:
-		return path_text(key, base);
-	case CONF_TYPE_LISTEN:
-	case CONF_TYPE_SUBNETS:
-		break;
-	}
-	return NULL;
 }

@@ -22,18 +22,4 @@ int conf_value_set(const struct conf_key *key, const char *text, void *base,
 /* Set every field of the scope to its default. Returns 0, or -1 when memory is out. */
 int conf_value_set_defaults(enum conf_scope scope, void *base) __attribute__((warn_unused_result));
 
-/* Free what the field owns and empty it: lists, sets, strings. */
-void conf_value_clear(const struct conf_key *key, void *base);
-
-/*
- * Whether both fields mean the same: sets by the networks that they hold, lists of addresses in
- * their order. A CONF_TYPE_SUBNETS_FILE is always equal, for the list of the same field tells.
- */
-bool conf_value_equal(const struct conf_key *key, const void *a, const void *b);
-
-/* The field as text, as conf_value_set() reads it, for types without lists; NULL: not set. */
-#define CONF_TEXT_MAX 128
-const char *conf_value_text(const struct conf_key *key, const void *base,
-			    char buf[static CONF_TEXT_MAX]);
-
 #endif

@@ -6,52 +6,23 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
-#include <sys/queue.h>
 
 #include <event2/buffer.h>
 
-#include "base/clock.h"
 #include "daemon/admin_door.h"
 #include "daemon/admin_query.h"
-#include "daemon/eviction.h"
+#include "daemon/admin_waiting.h"
 #include "daemon/metrics.h"
-#include "daemon/pulse.h"
-#include "daemon/sessions.h"
 #include "daemon/sessions_text.h"
 #include "daemon/status.h"
 
 #define JSON_CONTENT "application/json"
 
-/* Requests that wait for workers, those whose connection has gone meanwhile included. */
-#define WAITING_MAX (2 * ADMIN_DOOR_CONNECTIONS)
-
-/*
- * How long a request waits for workers, which are asked one request after the other. It leaves
- * a connection time for the answer.
- */
-#define WORKERS_PATIENCE_MS (ADMIN_DOOR_PATIENCE_MS / 2)
-
-/* A request that waits for workers. */
-struct waiting {
-	TAILQ_ENTRY(waiting) entry;
-	struct admin_desk *desk;
-	struct evhttp_request *request; /* NULL: forgotten, or answered already */
-	const void *owner;
-	int64_t since_ms;
-	bool table;
-	struct sessions_request sessions;
-	struct pulse_request pulse;
-	struct eviction *eviction; /* under way, or NULL */
-	char sentence[DENY_LIST_ANSWER_LEN];
-};
-
 struct admin_desk {
 	const struct facts *facts;
 	struct sessions *sessions;
 	struct pulse *pulse;
-	const void *owner; /* of the request in hand */
-	TAILQ_HEAD(, waiting) waiting;
-	size_t waiting_count;
+	struct admin_waiting_list waiting;
 };
 
 struct page {
@@ -78,41 +49,6 @@ static void answer_written(struct evhttp_request *request, const char *content, 
 	else
 		admin_door_answer(request, HTTP_OK, content, body);
 	evbuffer_free(body);
-}
-
-/* ---- waiting ---- */
-
-static struct waiting *wait_for_workers(struct admin_desk *desk, struct evhttp_request *request)
-{
-	struct waiting *waiting;
-
-	if (desk->waiting_count >= WAITING_MAX) {
-		admin_door_say(request, HTTP_SERVUNAVAIL, "Too many requests wait.");
-		return NULL;
-	}
-	waiting = calloc(1, sizeof(*waiting));
-	if (waiting == NULL) {
-		answer_no_memory(request);
-		return NULL;
-	}
-	waiting->desk = desk;
-	waiting->request = request;
-	waiting->owner = desk->owner;
-	waiting->since_ms = clock_now_ms();
-	TAILQ_INSERT_TAIL(&desk->waiting, waiting, entry);
-	desk->waiting_count++;
-	return waiting;
-}
-
-/* It waits no more. Returns its request, or NULL. */
-static struct evhttp_request *release(struct waiting *waiting)
-{
-	struct evhttp_request *request = waiting->request;
-
-	TAILQ_REMOVE(&waiting->desk->waiting, waiting, entry);
-	waiting->desk->waiting_count--;
-	free(waiting);
-	return request;
 }
 
 /* ---- pages without workers ---- */
@@ -149,10 +85,11 @@ static void answer_status(struct admin_desk *desk, struct evhttp_request *reques
 static void on_sessions(struct sessions_request *sessions, const struct sessions_row *rows,
 			size_t count)
 {
-	struct waiting *waiting =
-	    (struct waiting *)(void *)((char *)sessions - offsetof(struct waiting, sessions));
+	struct admin_waiting *waiting =
+	    (struct admin_waiting *)(void *)((char *)sessions -
+					     offsetof(struct admin_waiting, sessions));
 	bool table = waiting->table;
-	struct evhttp_request *request = release(waiting);
+	struct evhttp_request *request = admin_waiting_release(waiting);
 	struct evbuffer *body;
 
 	if (request == NULL)
@@ -173,7 +110,7 @@ static void on_sessions(struct sessions_request *sessions, const struct sessions
 static void answer_sessions(struct admin_desk *desk, struct evhttp_request *request,
 			    const struct admin_query *query)
 {
-	struct waiting *waiting = wait_for_workers(desk, request);
+	struct admin_waiting *waiting = admin_waiting_new(&desk->waiting, request, desk);
 
 	if (waiting == NULL)
 		return;
@@ -188,10 +125,10 @@ static void answer_sessions(struct admin_desk *desk, struct evhttp_request *requ
 
 static void on_pulse(struct pulse_request *pulse, size_t silent)
 {
-	struct waiting *waiting =
-	    (struct waiting *)(void *)((char *)pulse - offsetof(struct waiting, pulse));
+	struct admin_waiting *waiting =
+	    (struct admin_waiting *)(void *)((char *)pulse - offsetof(struct admin_waiting, pulse));
 	size_t count = waiting->desk->facts->serving->workers_count;
-	struct evhttp_request *request = release(waiting);
+	struct evhttp_request *request = admin_waiting_release(waiting);
 
 	if (request == NULL)
 		return;
@@ -205,33 +142,34 @@ static void on_pulse(struct pulse_request *pulse, size_t silent)
 static void answer_healthz(struct admin_desk *desk, struct evhttp_request *request,
 			   const struct admin_query *query)
 {
-	struct waiting *waiting = wait_for_workers(desk, request);
+	struct admin_waiting *waiting = admin_waiting_new(&desk->waiting, request, desk);
 
 	(void)query;
 	if (waiting == NULL)
 		return;
 	waiting->pulse.done = on_pulse;
 	if (pulse_ask(desk->pulse, &waiting->pulse) < 0)
-		answer_no_memory(release(waiting));
+		answer_no_memory(admin_waiting_release(waiting));
 }
 
 /* ---- denying and ending ---- */
 
 static void on_evicted(void *arg, size_t ended)
 {
-	struct waiting *waiting = arg;
+	struct admin_waiting *waiting = arg;
 	struct evhttp_request *request;
 	char sentence[DENY_LIST_ANSWER_LEN];
 
 	memcpy(sentence, waiting->sentence, sizeof(sentence));
-	request = release(waiting);
+	request = admin_waiting_release(waiting);
 	if (request != NULL)
 		admin_door_say(request, HTTP_OK, "%s; connections and flows ended: %zu", sentence,
 			       ended);
 }
 
 /* End what the network has, and answer with the sentence then. */
-static void evict(struct waiting *waiting, const struct network *network, enum close_reason reason)
+static void evict(struct admin_waiting *waiting, const struct network *network,
+		  enum close_reason reason)
 {
 	const struct serving *serving = waiting->desk->facts->serving;
 
@@ -243,7 +181,7 @@ static void evict(struct waiting *waiting, const struct network *network, enum c
 		admin_door_say(request, HTTP_SERVUNAVAIL,
 			       "%s; but memory is out, and what is open goes on",
 			       waiting->sentence);
-		(void)release(waiting);
+		(void)admin_waiting_release(waiting);
 	}
 }
 
@@ -256,7 +194,7 @@ static void answer_deny(struct admin_desk *desk, struct evhttp_request *request,
 			const struct admin_query *query)
 {
 	/* Before anything changes: who cannot be told of it has not done it. */
-	struct waiting *waiting = wait_for_workers(desk, request);
+	struct admin_waiting *waiting = admin_waiting_new(&desk->waiting, request, desk);
 	enum deny_list_result result;
 
 	if (waiting == NULL)
@@ -265,7 +203,7 @@ static void answer_deny(struct admin_desk *desk, struct evhttp_request *request,
 			       deny_list_clock_ms(), waiting->sentence);
 	if (result != DENY_LIST_DONE && result != DENY_LIST_REPLACED) {
 		admin_door_say(request, HTTP_SERVUNAVAIL, "%s", waiting->sentence);
-		(void)release(waiting);
+		(void)admin_waiting_release(waiting);
 		return;
 	}
 	log_change("deny", waiting->sentence);
@@ -294,7 +232,7 @@ static void answer_allow(struct admin_desk *desk, struct evhttp_request *request
 static void answer_kick(struct admin_desk *desk, struct evhttp_request *request,
 			const struct admin_query *query)
 {
-	struct waiting *waiting = wait_for_workers(desk, request);
+	struct admin_waiting *waiting = admin_waiting_new(&desk->waiting, request, desk);
 	char network[NETWORK_STRLEN];
 
 	if (waiting == NULL)
@@ -341,7 +279,7 @@ void admin_desk_handle(struct admin_desk *desk, struct evhttp_request *request, 
 	char why[ADMIN_QUERY_WHY_MAX];
 	struct admin_query query;
 
-	desk->owner = owner;
+	desk->waiting.owner = owner;
 	if (page == NULL)
 		admin_door_say(
 		    request, HTTP_NOTFOUND,
@@ -366,7 +304,7 @@ struct admin_desk *admin_desk_new(struct event_base *base, const struct facts *f
 
 	if (desk == NULL)
 		return NULL;
-	TAILQ_INIT(&desk->waiting);
+	admin_waiting_init(&desk->waiting);
 	desk->facts = facts;
 	desk->sessions = sessions_new(serving->workers, serving->workers_count);
 	desk->pulse = pulse_new(base, serving->workers, serving->workers_count);
@@ -381,12 +319,7 @@ void admin_desk_free(struct admin_desk *desk)
 {
 	if (desk == NULL)
 		return;
-	while (!TAILQ_EMPTY(&desk->waiting)) {
-		struct waiting *waiting = TAILQ_FIRST(&desk->waiting);
-
-		eviction_free(waiting->eviction);
-		(void)release(waiting);
-	}
+	admin_waiting_fini(&desk->waiting);
 	sessions_free(desk->sessions);
 	pulse_free(desk->pulse);
 	free(desk);
@@ -394,23 +327,10 @@ void admin_desk_free(struct admin_desk *desk)
 
 void admin_desk_tick(struct admin_desk *desk, int64_t now_ms)
 {
-	struct waiting *waiting;
-
-	/* They stay in the list, since workers have them. */
-	TAILQ_FOREACH(waiting, &desk->waiting, entry)
-	{
-		if (waiting->request == NULL || now_ms - waiting->since_ms < WORKERS_PATIENCE_MS)
-			continue;
-		admin_door_say(waiting->request, HTTP_SERVUNAVAIL, "The workers do not answer.");
-		waiting->request = NULL;
-	}
+	admin_waiting_tick(&desk->waiting, now_ms);
 }
 
 void admin_desk_forget(struct admin_desk *desk, const void *owner)
 {
-	struct waiting *waiting;
-
-	TAILQ_FOREACH(waiting, &desk->waiting, entry)
-	if (waiting->owner == owner)
-		waiting->request = NULL;
+	admin_waiting_forget(&desk->waiting, owner);
 }

@@ -14,39 +14,10 @@
 #include <stddef.h>
 #include <stdint.h>
 
-#define HASH_NONFATAL_OOM 1
-#include <uthash.h>
-
 #include "conf/conf.h"
 #include "daemon/activation.h"
+#include "daemon/listen_address.h"
 #include "daemon/notify.h"
-#include "service/ledger.h"
-
-/* What an address is known by; without padding, compared as bytes. */
-struct listen_key {
-	struct addr addr;
-	uint32_t protocol; /* enum conf_protocol */
-};
-
-struct listen_address {
-	struct listen_key key;
-	UT_hash_handle hh;
-	bool transparent;
-	bool v6only;
-	enum conf_udp_header steered_by; /* of UDP, and of several workers */
-	/* Whose it is, by which number that one's workers know it; NULL: nobody's yet. */
-	struct ledger *ledger;
-	uint32_t number;
-	bool fresh;	    /* opened by the last listen_open() */
-	bool adopted;	    /* at least one was open before this process */
-	bool from_unit;	    /* and is one that the service manager opens itself */
-	bool shared;	    /* workers other than 0 have duplicates of its socket */
-	bool kept;	    /* the service manager has been given duplicates */
-	bool passed_on;	    /* another process has it now, or is about to */
-	bool wanted;	    /* in the configuration that was opened last */
-	int64_t leaving_ms; /* of UDP, not wanted: since when; 0: not yet */
-	int fds[];	    /* of each worker */
-};
 
 /* notify and activation are borrowed, and may be NULL. */
 struct listen_room {

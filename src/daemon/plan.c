@@ -5,7 +5,7 @@
 #include <stdlib.h>
 #include <string.h>
 
-/* An address and whose it is; sorted by that and by number. */
+/* An address and whose it is; sorted by that and by its place. */
 struct item {
 	struct listen_address *address;
 	const struct roster_entry *entry;
@@ -18,31 +18,51 @@ static int compare(const void *a, const void *b)
 
 	if (first->entry != second->entry)
 		return (uintptr_t)first->entry < (uintptr_t)second->entry ? -1 : 1;
-	return (first->address->number > second->address->number) -
-	       (first->address->number < second->address->number);
+	/* Each is below 2^20. */
+	return (int)listener_place(first->address->number) -
+	       (int)listener_place(second->address->number);
 }
 
-/* From now on the address is this listener's. */
-static void give(struct listen_address *address, struct roster_entry *entry)
+/* Which places the addresses of a listener have, among the first so many. */
+static void find_used(const struct listen_room *room, const struct ledger *ledger, bool *used,
+		      size_t count)
 {
-	if (address->ledger == entry->ledger)
-		return;
-	ledger_unref(address->ledger);
-	address->ledger = ledger_ref(entry->ledger);
-	address->number = entry->next_number++;
+	const struct listen_address *address;
+
+	memset(used, 0, count * sizeof(*used));
+	for (address = room->addresses; address != NULL; address = address->hh.next)
+		if (address->ledger == ledger && listener_place(address->number) < count)
+			used[listener_place(address->number)] = true;
 }
 
-static void give_wanted(const struct listen_room *room, const struct roster *roster)
+/*
+ * From now on the addresses of its configuration are this listener's. Those that it gets have the
+ * lowest places that none of its others has; count is more than there are addresses.
+ */
+static void give_to(struct roster_entry *entry, const struct listen_room *room, bool *used,
+		    size_t count)
 {
-	struct roster_entry *entry;
+	const struct conf_listener *conf = entry->service->conf;
+	uint32_t generation = entry->generation << LISTENER_PLACE_BITS;
+	uint32_t place = 0;
+	bool any = false;
 
-	TAILQ_FOREACH(entry, &roster->entries, entry)
-	{
-		const struct conf_listener *conf = entry->service->conf;
+	find_used(room, entry->ledger, used, count);
+	for (size_t i = 0; i < conf->listen_count; i++) {
+		struct listen_address *address =
+		    listen_find(room, conf->protocol, &conf->listen[i]);
 
-		for (size_t i = 0; i < conf->listen_count && entry->configured; i++)
-			give(listen_find(room, conf->protocol, &conf->listen[i]), entry);
+		if (address->ledger == entry->ledger)
+			continue;
+		ledger_unref(address->ledger);
+		address->ledger = ledger_ref(entry->ledger);
+		while (used[place])
+			place++;
+		address->number = generation | place++;
+		any = true;
 	}
+	if (any)
+		entry->generation = (entry->generation + 1) % LISTENER_GENERATIONS;
 }
 
 static const struct roster_entry *owner_of(const struct roster *roster,
@@ -116,21 +136,27 @@ struct plan *plan_new(const struct listen_room *room, const struct roster *roste
 	/* One more, since nothing may be had of no memory. */
 	size_t sockets = HASH_COUNT(room->addresses) + 1;
 	struct item *items = calloc(sockets, sizeof(*items));
+	bool *used = calloc(sockets, sizeof(*used));
 	struct plan *plan = calloc(1, sizeof(*plan) + room->workers * sizeof(plan->parts[0]));
+	struct roster_entry *entry;
 	size_t count;
 
 	if (plan != NULL)
 		plan->workers = room->workers;
-	if (items == NULL || plan == NULL || make_parts(plan, sockets) < 0) {
+	if (items == NULL || used == NULL || plan == NULL || make_parts(plan, sockets) < 0) {
 		free(items);
+		free(used);
 		plan_free(plan);
 		return NULL;
 	}
-	give_wanted(room, roster);
+	TAILQ_FOREACH(entry, &roster->entries, entry)
+	if (entry->configured)
+		give_to(entry, room, used, sockets);
 	count = sort(room, roster, items);
 	for (size_t i = 0; i < plan->workers; i++)
 		fill_in(&plan->parts[i], i, items, count);
 	free(items);
+	free(used);
 	return plan;
 }
 

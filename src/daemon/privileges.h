@@ -15,12 +15,35 @@ int privileges_check(const struct conf *conf) __attribute__((warn_unused_result)
 void privileges_raise_descriptors(void);
 
 /*
- * As root, become the configured user and group, keeping the capabilities that dialling and
- * listening need and no other. The default user may be missing, which leaves root with a warning; a
- * configured one may not. Built without libcap-ng, root stays root with a warning, and a configured
- * user or group is an error. Returns 0, or -1 having logged why.
+ * Become the user and group of account_find(), without supplementary groups and without what root
+ * had open for others; and, whoever the process is then, keep the capabilities that it has and the
+ * configuration has a use for and no other, get none by execve(2) that it has not (no_new_privs),
+ * be closed to debuggers and core dumps of anybody but root (PR_SET_DUMPABLE), and create files
+ * that are nobody else's to read. One that stays root keeps CAP_DAC_OVERRIDE as well, for its
+ * files.
+ *
+ * The environment's MMPROXY_DUMPABLE leaves debuggers and core dumps, unless the program's file has
+ * capabilities. Returns 0, or -1 having logged why.
  */
 int privileges_drop(const struct conf *conf) __attribute__((warn_unused_result));
+
+/*
+ * Log once in the life of the process what the configuration cannot have of all that mmproxy does,
+ * for want of capabilities. Any time in the main thread.
+ */
+void privileges_report(const struct conf *conf);
+
+/*
+ * When the configuration is read again: whether it may still be used, with what was kept. Returns
+ * 0, or -1 having logged what is missing.
+ */
+int privileges_check_again(const struct conf *conf) __attribute__((warn_unused_result));
+
+/*
+ * What to say behind the error of bind(2) on the address: "" or a sentence part that begins with
+ * "; ". Any time in the main thread; valid until the next call.
+ */
+const char *privileges_bind_hint(int error, const struct addr *addr);
 
 /*
  * Before execve(2), as an ordinary user: have the next program get the capabilities that this one
@@ -28,8 +51,5 @@ int privileges_drop(const struct conf *conf) __attribute__((warn_unused_result))
  * fails is for that program to find out.
  */
 void privileges_pass_on(void);
-
-/* In that program, before there are threads: keep them, but pass them on to no other. */
-void privileges_keep_to_itself(void);
 
 #endif

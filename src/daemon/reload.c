@@ -2,7 +2,11 @@
 /* Reading the configuration again. */
 #include "daemon/reload.h"
 
+#include <errno.h>
+#include <string.h>
+
 #include "conf/conf_change.h"
+#include "daemon/privileges.h"
 
 /* The first mistake goes to the history. */
 static struct conf *load(struct serving *serving, const struct reload_source *source)
@@ -30,6 +34,16 @@ static void warn(const char *sentence, void *arg)
 	log_msg(LOG_LEVEL_WARN, "%s", sentence);
 }
 
+/* Open the log's target, if it is another one. Returns 0, or -1 having logged why. */
+static int prepare_log(const struct conf *conf)
+{
+	if (log_prepare(conf->log_target) == 0)
+		return 0;
+	log_msg(LOG_LEVEL_ERROR, "log.target: cannot open %s: %s", log_place(conf->log_target),
+		strerror(errno));
+	return -1;
+}
+
 /* Use it. Returns 0, or -1 when nothing has changed. */
 static int use(struct serving *serving, struct admin *admin, struct conf *conf)
 {
@@ -42,16 +56,24 @@ static int use(struct serving *serving, struct admin *admin, struct conf *conf)
 		log_msg(LOG_LEVEL_ERROR, "memory is out");
 		goto out;
 	}
-	result = admin_prepare(admin, conf, false);
+	result = privileges_check_again(conf);
+	if (result == 0)
+		result = admin_prepare(admin, conf, false);
+	if (result == 0)
+		result = prepare_log(conf);
 	if (result == 0)
 		result = serving_change(serving, conf);
 	if (result == 0) {
 		admin_commit(admin);
+		log_commit(conf->log_level, conf->log_format);
 		(void)conf_change_restarts(serving->started, conf, warn, NULL);
 		log_msg(LOG_LEVEL_INFO, "reloaded: %s", conf_change_text(&change, text));
+		privileges_report(conf);
 	}
-	if (result < 0)
+	if (result < 0) {
 		admin_undo(admin);
+		log_undo();
+	}
 	conf_change_fini(&change);
 out:
 	reload_history_note(&serving->reloads, result < 0 ? "the log says why" : NULL);

@@ -90,7 +90,11 @@ void roster_commit(struct roster *roster, const struct conf *conf)
 	struct roster_entry *entry;
 
 	TAILQ_FOREACH(entry, &roster->entries, entry)
-	entry->configured = false;
+	{
+		entry->configured = false;
+		/* What is open follows as well, with or without a listener. */
+		atomic_store(&entry->ledger->logs_ends, conf->log_connections);
+	}
 	/* From the last to the first, each to the front. */
 	for (size_t i = conf->listeners_count; i > 0; i--) {
 		entry = roster_find(roster, &conf->listeners[i - 1]);

@@ -3,17 +3,13 @@
 #include "daemon/upgrade.h"
 
 #include <errno.h>
-#include <fcntl.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
-#include <sys/socket.h>
 #include <sys/wait.h>
 #include <unistd.h>
 
-#include "base/clock.h"
 #include "daemon/upgrade_sockets.h"
-#include "net/sock.h"
 
 /* A successor has this long to read its configuration and to say HELLO. */
 #define START_MS 30000
@@ -31,34 +27,17 @@ static const char no_answer[] = "it did not answer for 10 s";
 
 /* ---- failing ---- */
 
-static void set_deadline(struct upgrade *upgrade, int64_t ms, const char *reason)
-{
-	const struct timeval delay = clock_timeval(ms);
-
-	upgrade->late = reason;
-	(void)evtimer_add(upgrade->deadline, &delay);
-}
-
-static void close_socket(struct upgrade *upgrade)
-{
-	if (upgrade->heard != NULL)
-		event_free(upgrade->heard);
-	upgrade->heard = NULL;
-	sock_close(upgrade->fd);
-	upgrade->fd = -1;
-}
-
 /* Everything is as before once the successor has ended and the workers read again. */
 static void check_undone(struct upgrade *upgrade)
 {
 	if (upgrade->state != UPGRADE_FAILING || upgrade->alive || upgrade->flows.away > 0)
 		return;
-	close_socket(upgrade);
+	upgrade_talk_close(&upgrade->talk);
 	upgrade_flows_fini(&upgrade->flows);
 	serving_undo_pass_on(upgrade->serving);
 	upgrade->serving->passing_on = false;
 	upgrade->state = UPGRADE_NONE;
-	upgrade->owner.on_end(false, upgrade->owner.arg);
+	upgrade->owner.on_end(0, upgrade->owner.arg);
 }
 
 static void fail(struct upgrade *upgrade, const char *reason)
@@ -68,10 +47,9 @@ static void fail(struct upgrade *upgrade, const char *reason)
 	log_msg(LOG_LEVEL_ERROR, "SIGUSR2: not upgraded, this process goes on: %s: %s",
 		upgrade->program, reason);
 	upgrade->state = UPGRADE_FAILING;
-	evtimer_del(upgrade->deadline);
-	/* Not before it has ended: it would take this end for this process's. */
-	if (upgrade->heard != NULL)
-		event_del(upgrade->heard);
+	upgrade_talk_expect_nothing(&upgrade->talk);
+	/* Not closed before it has ended: it would take that for this process's end. */
+	upgrade_talk_stop(&upgrade->talk);
 	if (upgrade->alive)
 		upgrade_launcher_kill(&upgrade->launcher);
 	upgrade_flows_resume(&upgrade->flows);
@@ -89,8 +67,7 @@ static void fail_for(struct upgrade *upgrade, const char *what, int error)
 /* It has closed its socket. How it ends says why. */
 static void await_end(struct upgrade *upgrade)
 {
-	event_del(upgrade->heard);
-	set_deadline(upgrade, END_MS, "it closed its socket before it was ready");
+	upgrade_talk_await_end(&upgrade->talk, END_MS, "it closed its socket before it was ready");
 }
 
 static void on_unsaid(struct upgrade *upgrade)
@@ -99,15 +76,6 @@ static void on_unsaid(struct upgrade *upgrade)
 		await_end(upgrade);
 	else
 		fail_for(upgrade, "cannot speak with it", errno);
-}
-
-static void on_deadline(evutil_socket_t fd, short what, void *arg)
-{
-	struct upgrade *upgrade = arg;
-
-	(void)fd;
-	(void)what;
-	fail(upgrade, upgrade->late);
 }
 
 /* ---- leaving ---- */
@@ -129,12 +97,12 @@ static void on_let_go(struct upgrade *upgrade)
 /* From here on nothing fails. */
 static void leave(struct upgrade *upgrade)
 {
-	evtimer_del(upgrade->deadline);
+	upgrade_talk_expect_nothing(&upgrade->talk);
 	event_del(upgrade->launched);
 	/* Then the successor is a child of the one who is told of it next. */
 	upgrade_launcher_fini(&upgrade->launcher);
 	upgrade->owner.on_ready(upgrade->successor, upgrade->owner.arg);
-	if (handover_say(upgrade->fd, HANDOVER_GO, 0) < 0) {
+	if (handover_say(upgrade->talk.fd, HANDOVER_GO, 0) < 0) {
 		upgrade->alive = false;
 		fail_for(upgrade, "it ended before it began", errno);
 		return;
@@ -144,7 +112,7 @@ static void leave(struct upgrade *upgrade)
 		"upgraded: process %d serves from now on, with %zu flows of this one; open "
 		"connections stay here until they end",
 		(int)upgrade->successor, upgrade->flows.given);
-	close_socket(upgrade);
+	upgrade_talk_close(&upgrade->talk);
 	upgrade_flows_let_go(&upgrade->flows);
 }
 
@@ -156,25 +124,27 @@ static void send_batch(struct upgrade *upgrade)
 	const struct handover_head head = {.kind = HANDOVER_FLOWS,
 					   .number = (uint32_t)upgrade->flows.worker};
 
-	if (handover_send(upgrade->fd, &head, batch->bytes, batch->len, batch->fds, batch->count) <
-	    0) {
+	if (handover_send(upgrade->talk.fd, &head, batch->bytes, batch->len, batch->fds,
+			  batch->count) < 0) {
 		on_unsaid(upgrade);
 		return;
 	}
+	upgrade->batch_sent = true;
 	upgrade->flows.given += batch->count;
-	set_deadline(upgrade, ANSWER_MS, no_answer);
+	upgrade_talk_expect(&upgrade->talk, ANSWER_MS, no_answer);
 }
 
 static void give(struct upgrade *upgrade)
 {
+	upgrade->batch_sent = false;
 	if (upgrade_flows_give(&upgrade->flows))
 		return;
 	upgrade->state = UPGRADE_ASKING;
-	if (handover_send_denied(upgrade->fd, upgrade->serving->denied) < 0 ||
-	    handover_say(upgrade->fd, HANDOVER_END, 0) < 0)
+	if (handover_send_denied(upgrade->talk.fd, upgrade->serving->denied) < 0 ||
+	    handover_say(upgrade->talk.fd, HANDOVER_END, 0) < 0)
 		on_unsaid(upgrade);
 	else
-		set_deadline(upgrade, ANSWER_MS, no_answer);
+		upgrade_talk_expect(&upgrade->talk, ANSWER_MS, no_answer);
 }
 
 static void on_step(void *arg)
@@ -197,7 +167,7 @@ static void on_step(void *arg)
 		break;
 	case UPGRADE_DONE:
 		upgrade_flows_fini(&upgrade->flows);
-		upgrade->owner.on_end(true, upgrade->owner.arg);
+		upgrade->owner.on_end(upgrade->successor, upgrade->owner.arg);
 		break;
 	default:
 		break;
@@ -206,40 +176,22 @@ static void on_step(void *arg)
 
 /* ---- what the successor says ---- */
 
-static void mark_addresses(struct upgrade *upgrade)
+static void on_hello(struct upgrade *upgrade, const struct handover_message *message)
 {
-	const struct handover_message *message = upgrade->message;
-
-	for (size_t i = 0; i < message->len / sizeof(struct handover_address); i++) {
-		struct handover_address own;
-		struct listen_address *address;
-
-		memcpy(&own, message->bytes + i * sizeof(own), sizeof(own));
-		address = listen_find(&upgrade->serving->room, (enum conf_protocol)own.protocol,
-				      &own.addr);
-		if (address != NULL && address->wanted)
-			address->passed_on = true;
-	}
-}
-
-static void on_hello(struct upgrade *upgrade)
-{
-	if (upgrade->message->head.number != HANDOVER_VERSION) {
+	if (message->head.number != HANDOVER_VERSION) {
 		fail(upgrade,
 		     "it takes over in another way than this version gives; restart instead");
 		return;
 	}
 	upgrade->state = UPGRADE_GIVING;
-	set_deadline(upgrade, ANSWER_MS, no_answer);
+	upgrade_talk_expect(&upgrade->talk, ANSWER_MS, no_answer);
 	if (serving_prepare_pass_on(upgrade->serving) < 0 ||
 	    upgrade_flows_pause(&upgrade->flows) < 0)
 		fail(upgrade, "memory is out");
 }
 
-static void on_refused(struct upgrade *upgrade)
+static void on_refused(struct upgrade *upgrade, const struct handover_message *message)
 {
-	const struct handover_message *message = upgrade->message;
-
 	snprintf(upgrade->reason, sizeof(upgrade->reason), "%.*s", (int)message->len,
 		 (const char *)message->bytes);
 	for (char *at = upgrade->reason; *at != '\0'; at++)
@@ -247,19 +199,19 @@ static void on_refused(struct upgrade *upgrade)
 			*at = ' ';
 }
 
-static void on_message(struct upgrade *upgrade)
+/* Its descriptors are closed: it has none to give. */
+static void on_message(const struct handover_message *message, void *arg)
 {
-	enum handover_kind kind = (enum handover_kind)upgrade->message->head.kind;
+	struct upgrade *upgrade = arg;
+	enum handover_kind kind = (enum handover_kind)message->head.kind;
 
-	for (size_t i = 0; i < upgrade->message->count; i++)
-		close(upgrade->message->fds[i]);
 	if (kind == HANDOVER_REFUSED)
-		on_refused(upgrade);
+		on_refused(upgrade, message);
 	else if (kind == HANDOVER_ADDRESSES && upgrade->state == UPGRADE_STARTING)
-		mark_addresses(upgrade);
+		upgrade_sockets_mark(&upgrade->serving->room, message);
 	else if (kind == HANDOVER_HELLO && upgrade->state == UPGRADE_STARTING)
-		on_hello(upgrade);
-	else if (kind == HANDOVER_TAKEN && upgrade->state == UPGRADE_GIVING)
+		on_hello(upgrade, message);
+	else if (kind == HANDOVER_TAKEN && upgrade->batch_sent)
 		give(upgrade);
 	else if (kind == HANDOVER_READY && upgrade->state == UPGRADE_ASKING)
 		leave(upgrade);
@@ -267,27 +219,17 @@ static void on_message(struct upgrade *upgrade)
 		fail(upgrade, "it says what this version does not understand");
 }
 
-static void on_heard(evutil_socket_t fd, short what, void *arg)
+static void on_silence(const char *reason, void *arg)
 {
-	struct upgrade *upgrade = arg;
-	int result;
+	fail(arg, reason);
+}
 
-	(void)fd;
-	(void)what;
-	/* What it says may end the talk. */
-	while (upgrade->fd >= 0 && upgrade->state != UPGRADE_FAILING &&
-	       (result = handover_receive(upgrade->fd, upgrade->message)) != 0) {
-		if (result < 0 && (errno == EAGAIN || errno == EINTR))
-			return;
-		if (result < 0) {
-			fail_for(upgrade, "cannot hear it", errno);
-			return;
-		}
-		on_message(upgrade);
-	}
-	if (upgrade->fd < 0 || upgrade->state == UPGRADE_FAILING)
-		return;
-	await_end(upgrade);
+static void on_gone(int error, void *arg)
+{
+	if (error != 0)
+		fail_for(arg, "cannot hear it", error);
+	else
+		await_end(arg);
 }
 
 /* ---- what the launcher says ---- */
@@ -298,7 +240,7 @@ static void on_ended(struct upgrade *upgrade, int status)
 
 	/* Its last words may not have been heard yet. */
 	if (upgrade->state != UPGRADE_FAILING)
-		on_heard(upgrade->fd, EV_READ, upgrade);
+		upgrade_talk_hear(&upgrade->talk);
 	upgrade->alive = false;
 	if (WIFSIGNALED(status))
 		snprintf(text, sizeof(text), "it was ended by signal %d (%s)", WTERMSIG(status),
@@ -345,22 +287,15 @@ static void on_launched(evutil_socket_t fd, short what, void *arg)
 /* Returns 0, or -1 with errno; the launcher may have been told then. */
 static int launch(struct upgrade *upgrade)
 {
-	int fds[2];
+	int theirs = upgrade_talk_open(&upgrade->talk);
 	int result;
 
-	if (socketpair(AF_UNIX, SOCK_SEQPACKET | SOCK_CLOEXEC, 0, fds) < 0)
+	if (theirs < 0)
 		return -1;
-	upgrade->fd = fds[0];
-	upgrade->heard = event_new(event_get_base(upgrade->deadline), fds[0], EV_READ | EV_PERSIST,
-				   on_heard, upgrade);
-	if (upgrade->heard == NULL || event_add(upgrade->heard, NULL) < 0 ||
-	    fcntl(fds[0], F_SETFL, O_NONBLOCK) < 0)
-		result = -1;
-	else
-		result = upgrade_sockets_pass(&upgrade->launcher, &upgrade->serving->room);
+	result = upgrade_sockets_pass(&upgrade->launcher, &upgrade->serving->room);
 	if (result == 0)
-		result = upgrade_launcher_start(&upgrade->launcher, fds[1]);
-	close(fds[1]);
+		result = upgrade_launcher_start(&upgrade->launcher, theirs);
+	close(theirs);
 	return result;
 }
 
@@ -391,6 +326,7 @@ bool upgrade_start(struct upgrade *upgrade)
 	upgrade->reason[0] = '\0';
 	upgrade->successor = 0;
 	upgrade->alive = true;
+	upgrade->batch_sent = false;
 	upgrade_flows_init(&upgrade->flows, upgrade->serving, on_step, upgrade);
 	if (launch(upgrade) < 0) {
 		upgrade->alive = false;
@@ -398,7 +334,7 @@ bool upgrade_start(struct upgrade *upgrade)
 		fail_for(upgrade, "cannot start it", errno);
 		return false;
 	}
-	set_deadline(upgrade, START_MS, "it was not ready within 30 s");
+	upgrade_talk_expect(&upgrade->talk, START_MS, "it was not ready within 30 s");
 	return true;
 }
 
@@ -429,11 +365,12 @@ void upgrade_prepare(struct upgrade *upgrade, char *const *argv)
 int upgrade_init(struct upgrade *upgrade, struct event_base *base, struct serving *serving,
 		 const struct upgrade_owner *owner)
 {
+	static const struct upgrade_talk_ears ears = {
+	    .on_message = on_message, .on_silence = on_silence, .on_gone = on_gone};
+
 	upgrade->serving = serving;
 	upgrade->owner = *owner;
-	upgrade->message = malloc(sizeof(*upgrade->message));
-	upgrade->deadline = evtimer_new(base, on_deadline, upgrade);
-	if (upgrade->message == NULL || upgrade->deadline == NULL)
+	if (upgrade_talk_init(&upgrade->talk, base, &ears, upgrade) < 0)
 		return -1;
 	if (upgrade->launcher.fd < 0)
 		return 0;
@@ -457,10 +394,7 @@ void upgrade_fini(struct upgrade *upgrade)
 		event_free(upgrade->launched);
 	upgrade->launched = NULL;
 	upgrade_launcher_fini(&upgrade->launcher);
-	close_socket(upgrade);
-	if (upgrade->deadline != NULL)
-		event_free(upgrade->deadline);
+	upgrade_talk_fini(&upgrade->talk);
 	upgrade_flows_fini(&upgrade->flows);
-	free(upgrade->message);
 	free(upgrade->program);
 }

@@ -14,10 +14,10 @@
 
 #include <event2/event.h>
 
-#include "daemon/handover.h"
 #include "daemon/serving.h"
 #include "daemon/upgrade_flows.h"
 #include "daemon/upgrade_launcher.h"
+#include "daemon/upgrade_talk.h"
 
 enum upgrade_state {
 	UPGRADE_NONE,
@@ -33,8 +33,8 @@ enum upgrade_state {
 struct upgrade_owner {
 	/* The successor is about to begin. */
 	void (*on_ready)(pid_t successor, void *arg);
-	/* It has begun, and this daemon accepts and reads nothing any more; or all is as before. */
-	void (*on_end)(bool succeeded, void *arg);
+	/* It has begun, and this daemon accepts and reads nothing any more; 0: all is as before. */
+	void (*on_end)(pid_t successor, void *arg);
 	void *arg;
 };
 
@@ -44,22 +44,19 @@ struct upgrade {
 	struct serving *serving;
 	struct upgrade_owner owner;
 	enum upgrade_state state;
-	int fd; /* to the successor */
-	struct event *heard;
+	struct upgrade_talk talk; /* with the successor */
 	struct event *launched;
-	struct event *deadline;
-	const char *late; /* why it fails then */
-	struct handover_message *message;
 	struct upgrade_flows flows;
+	bool batch_sent; /* and not taken yet */
 	pid_t successor;
 	bool alive;	  /* the successor has not ended yet */
 	char reason[512]; /* that it gave, or why it could not be run; "": none */
 };
 
 /* Before upgrade_prepare(); fini is fine then. */
-#define UPGRADE_INITIALIZER                       \
-	{                                         \
-		.fd = -1, .launcher = {.fd = -1 } \
+#define UPGRADE_INITIALIZER                                 \
+	{                                                   \
+		.talk = {.fd = -1}, .launcher = {.fd = -1 } \
 	}
 
 /*

@@ -3,6 +3,7 @@
 #include "daemon/upgrade_sockets.h"
 
 #include <stdio.h>
+#include <string.h>
 
 /* Full names fit into one string of an environment (128 KiB) as long as there are no more. */
 #define FULL_NAMES_MAX 2000
@@ -59,4 +60,17 @@ int upgrade_sockets_pass(const struct upgrade_launcher *launcher, const struct l
 			return -1;
 	}
 	return passing.count > 0 ? pass_some(launcher, &passing) : 0;
+}
+
+void upgrade_sockets_mark(const struct listen_room *room, const struct handover_message *message)
+{
+	for (size_t i = 0; i < message->len / sizeof(struct handover_address); i++) {
+		struct handover_address taken;
+		struct listen_address *address;
+
+		memcpy(&taken, message->bytes + i * sizeof(taken), sizeof(taken));
+		address = listen_find(room, (enum conf_protocol)taken.protocol, &taken.addr);
+		if (address != NULL && address->wanted)
+			address->passed_on = true;
+	}
 }

@@ -3,6 +3,7 @@
 #ifndef MMPROXY_UPGRADE_SOCKETS_H
 #define MMPROXY_UPGRADE_SOCKETS_H
 
+#include "daemon/handover.h"
 #include "daemon/listen.h"
 #include "daemon/upgrade_launcher.h"
 
@@ -11,5 +12,8 @@
  */
 int upgrade_sockets_pass(const struct upgrade_launcher *launcher, const struct listen_room *room)
     __attribute__((warn_unused_result));
+
+/* Mark the addresses that a message of the successor's says it has (ADDRESSES). */
+void upgrade_sockets_mark(const struct listen_room *room, const struct handover_message *message);
 
 #endif

@@ -128,7 +128,7 @@ void judge_back_other_host(struct judge *judge, enum doctor_level level)
 	judge_say(
 	    judge, level, DOCTOR_TARGET_ON_OTHER_HOST,
 	    "%s is on another host, whose routes must lead what it answers to clients back to this "
-	    "one: see contrib/routing and RETURN ROUTES in mmproxy(8)",
+	    "one: see contrib/routing and ROUTING in mmproxy(8)",
 	    judge->target);
 }
 

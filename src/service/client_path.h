@@ -11,7 +11,7 @@
  *
  * A listener is known by the first address that it had, which no two listeners have, and which its
  * ledger keeps when the configuration is read again: its old flows and its new ones share their
- * pairs. A path names a socket by its number, which the ledger never gives to another.
+ * pairs. A path names a socket by its number, which outlives it (service/listener.h).
  *
  * Any thread. A lock is taken when a flow begins or ends (one of many, for a search of one chain)
  * and when a path changes (the entry's own). Nothing is allocated or freed under a lock.

@@ -27,6 +27,7 @@ struct ledger *ledger_new(const struct conf_listener *conf, size_t workers)
 	memset(ledger->workers, 0, workers * sizeof(struct ledger_part));
 	ledger->workers_count = workers;
 	atomic_init(&ledger->refs, 1);
+	atomic_init(&ledger->logs_ends, true);
 	ledger->protocol = conf->protocol;
 	ledger->first_address = conf->listen[0];
 	for (size_t i = 0; i < REASON_COUNT; i++)
@@ -80,6 +81,25 @@ void ledger_sum(const struct ledger *ledger, struct ledger_stats *sum)
 		for (size_t j = 0; j < PROXY_ERROR_COUNT; j++)
 			stats_add(&sum->header_errors[j], stats_get(&part->header_errors[j]));
 	}
+}
+
+uint64_t ledger_lost(const struct ledger *ledger, enum close_reason reason)
+{
+	uint64_t sum = 0;
+
+	for (size_t i = 0; i < ledger->workers_count; i++) {
+		const struct stats *stats = &ledger->workers[i].stats.stats;
+
+		sum += stats_get(&stats->closed[reason]) + stats_get(&stats->dropped[reason]);
+	}
+	return sum;
+}
+
+void ledger_sum_answers(const struct ledger *ledger, enum stats_family family,
+			struct stats_answers *sum)
+{
+	for (size_t i = 0; i < ledger->workers_count; i++)
+		stats_sum_answers(sum, &ledger->workers[i].stats.stats.answers[family]);
 }
 
 unsigned ledger_active(const struct ledger *ledger)

@@ -10,6 +10,7 @@
 #define MMPROXY_LEDGER_H
 
 #include <stdatomic.h>
+#include <stdbool.h>
 #include <stddef.h>
 #include <stdint.h>
 
@@ -45,6 +46,7 @@ struct ledger {
 	struct flow_quota quota; /* of max_flows */
 	/* NULL until a configuration limits clients; any service that does was made behind that. */
 	struct client_limits *clients;
+	atomic_bool logs_ends; /* of connections or flows: log.connections; at first it does */
 	struct log_limit limits[REASON_COUNT];
 	struct ledger_part *workers;
 	size_t workers_count;
@@ -73,6 +75,13 @@ struct ledger_stats *ledger_stats(struct ledger *ledger, size_t worker);
 
 /* Add all workers' counters to sum, which is the caller's own. */
 void ledger_sum(const struct ledger *ledger, struct ledger_stats *sum);
+
+/* Connections and flows that ended for this reason, and datagrams that were dropped for it. */
+uint64_t ledger_lost(const struct ledger *ledger, enum close_reason reason);
+
+/* Add the answers from targets of one family to sum, likewise. */
+void ledger_sum_answers(const struct ledger *ledger, enum stats_family family,
+			struct stats_answers *sum);
 
 /* Connections or flows that there are now. */
 unsigned ledger_active(const struct ledger *ledger);

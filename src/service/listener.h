@@ -20,9 +20,21 @@
 #include "service/service.h"
 
 /*
- * A listening socket, which is lent by daemon/listen. number is its own among those that the
- * listener has had, the same in every worker, and never another's.
+ * A listening socket's number is its own among those of its listener, and the same in every worker.
+ * Reply paths name it, and may outlive the socket, so it has two parts: the low bits are a place,
+ * of which there are never more than the listener had sockets at a time, and the high ones a
+ * generation, another one for each use of that place. Both repeat after 4,096 reloads that gave
+ * the listener an address; the last word of a socket that old has long been said.
  */
+#define LISTENER_PLACE_BITS  20
+#define LISTENER_GENERATIONS (1u << (32 - LISTENER_PLACE_BITS))
+
+static inline uint32_t listener_place(uint32_t number)
+{
+	return number & ((1u << LISTENER_PLACE_BITS) - 1);
+}
+
+/* A listening socket, which is lent by daemon/listen. */
 struct listener_socket {
 	int fd;
 	uint32_t number;
@@ -31,7 +43,7 @@ struct listener_socket {
 	bool passed_on; /* another process has it: not to be touched, what waits there is its */
 };
 
-/* What a listener is to be. Sockets are in the order of their numbers. */
+/* What a listener is to be. Sockets are in the order of their places. */
 struct listener_setup {
 	struct service *service;
 	const struct listener_socket *sockets;

@@ -15,9 +15,6 @@
 /* How long accepting pauses when descriptors or memory ran out: the queue is the kernel's. */
 #define SHORTAGE_PAUSE_MS 100
 
-/* Shortages nearer to each other than this are one, and have one warning. */
-#define SHORTAGE_MS 10000
-
 /*
  * A listener is flooded when so many passes in a row accepted all they may, most of it came to
  * nothing, and others waited meanwhile: some 3 ms, after which these have the worker for as long
@@ -32,7 +29,14 @@
  */
 #define EMPTY_MAX 256
 
+/* One that is listened on. */
+struct tcp_socket {
+	struct table_socket entry;
+	struct event *readable; /* a connection waits */
+};
+
 _Static_assert(offsetof(struct tcp_listener, common) == 0, "tcp_listener_of() relies on it");
+_Static_assert(offsetof(struct tcp_socket, entry) == 0, "tcp_socket_of() relies on it");
 
 /* Whether the peer may connect, with the reason if not. A headerless peer is allowed by being
  * listed. */
@@ -75,22 +79,28 @@ static void serve(struct tcp_listener *listener, int fd, const struct addr *peer
 
 /* ---- pausing ---- */
 
+static struct tcp_socket *tcp_socket_of(struct table_socket *entry)
+{
+	return (struct tcp_socket *)(void *)entry;
+}
+
 /* Returns whether all sockets are watched now. */
 static bool start_accepting(struct tcp_listener *listener)
 {
+	struct table_socket *entry;
 	bool all = true;
 
-	for (size_t i = 0; i < listener->sockets_count; i++)
-		if (listener->sockets[i] != NULL)
-			all &= event_add(listener->sockets[i], NULL) == 0;
+	for (size_t at = 0; (entry = socket_table_next(&listener->sockets, &at)) != NULL;)
+		all &= event_add(tcp_socket_of(entry)->readable, NULL) == 0;
 	return all;
 }
 
 static void stop_accepting(struct tcp_listener *listener)
 {
-	for (size_t i = 0; i < listener->sockets_count; i++)
-		if (listener->sockets[i] != NULL)
-			event_del(listener->sockets[i]);
+	struct table_socket *entry;
+
+	for (size_t at = 0; (entry = socket_table_next(&listener->sockets, &at)) != NULL;)
+		event_del(tcp_socket_of(entry)->readable);
 }
 
 static void pause_accepting(struct tcp_listener *listener, int ms)
@@ -113,31 +123,7 @@ static void on_pause_end(evutil_socket_t fd, short what, void *arg)
 /* Waiting is all one can do: until others end, or until the system has memory. */
 static void on_shortage(struct tcp_listener *listener, enum accept_result result, int error)
 {
-	enum close_reason reason =
-	    result == ACCEPT_NO_DESCRIPTOR ? REASON_OUT_OF_DESCRIPTORS : REASON_INTERNAL;
-	int64_t now = clock_now_ms();
-	bool told = listener->last_shortage_ms != 0 && listener->last_shortage == reason &&
-		    now - listener->last_shortage_ms <= SHORTAGE_MS;
-	struct log_line line;
-	char text[128];
-
-	if (!told) {
-		log_line_begin(&line, LOG_LEVEL_WARN);
-		log_line_str(&line, "listener", listener->common.service->conf->name);
-		log_line_str(&line, "reason", reason_name(reason));
-		log_line_str(&line, "error", strerror_r(error, text, sizeof(text)));
-		if (result == ACCEPT_NO_DESCRIPTOR)
-			log_line_str(&line, "msg",
-				     "cannot accept; connections wait until others end");
-		else if (result == ACCEPT_NO_MEMORY)
-			log_line_str(&line, "msg",
-				     "cannot accept: memory is out; connections wait");
-		else
-			log_line_str(&line, "msg", "cannot accept; trying again");
-		log_line_end(&line);
-	}
-	listener->last_shortage = reason;
-	listener->last_shortage_ms = now;
+	shortage_log(&listener->shortage, listener->common.service->conf->name, result, error);
 	pause_accepting(listener, SHORTAGE_PAUSE_MS);
 }
 
@@ -218,17 +204,9 @@ static struct tcp_listener *tcp_listener_of(struct listener *common)
 	return (struct tcp_listener *)(void *)common;
 }
 
-static void drop_socket(struct tcp_listener *listener, size_t number)
-{
-	event_free(listener->sockets[number]);
-	listener->sockets[number] = NULL;
-}
-
 /* Connections that wait when a socket is taken away would be reset. */
-static void empty_socket(struct tcp_listener *listener, size_t number)
+static void empty_socket(struct tcp_listener *listener, int socket)
 {
-	int socket = event_get_fd(listener->sockets[number]);
-
 	for (int i = 0; i < EMPTY_MAX; i++) {
 		enum accept_result result;
 		struct addr peer;
@@ -242,71 +220,46 @@ static void empty_socket(struct tcp_listener *listener, size_t number)
 	}
 }
 
-/* Have places for sockets up to this number. */
-static int make_places(struct tcp_listener *listener, size_t count)
+/* What waits in one that another process has is that one's. */
+static void drop_socket(void *arg, struct table_socket *entry)
 {
-	struct event **grown;
+	struct tcp_socket *socket = tcp_socket_of(entry);
 
-	if (count <= listener->sockets_count)
-		return 0;
-	grown = reallocarray(listener->sockets, count, sizeof(*grown));
-	if (grown == NULL)
-		return -1;
-	for (size_t i = listener->sockets_count; i < count; i++)
-		grown[i] = NULL;
-	listener->sockets = grown;
-	listener->sockets_count = count;
-	return 0;
+	if (!entry->lent.passed_on)
+		empty_socket(arg, entry->lent.fd);
+	event_free(socket->readable);
+	free(socket);
 }
 
-static int add_socket(struct tcp_listener *listener, const struct listener_socket *socket)
+static struct table_socket *add_socket(void *arg, const struct listener_socket *lent)
 {
-	struct event *event =
-	    event_new(listener->base, socket->fd, EV_READ | EV_PERSIST, on_acceptable, listener);
+	struct tcp_listener *listener = arg;
+	struct tcp_socket *socket = calloc(1, sizeof(*socket));
 
-	if (event == NULL)
-		return -1;
+	if (socket == NULL)
+		return NULL;
+	socket->readable =
+	    event_new(listener->base, lent->fd, EV_READ | EV_PERSIST, on_acceptable, listener);
 	/* In a pause its end adds it. */
-	if (!evtimer_pending(listener->pause, NULL) && event_add(event, NULL) < 0) {
-		event_free(event);
-		return -1;
+	if (socket->readable == NULL ||
+	    (!evtimer_pending(listener->pause, NULL) && event_add(socket->readable, NULL) < 0)) {
+		if (socket->readable != NULL)
+			event_free(socket->readable);
+		free(socket);
+		return NULL;
 	}
-	listener->sockets[socket->number] = event;
-	return 0;
+	return &socket->entry;
 }
 
-/* Take away those that are not in the setup, or not this process's any more. */
-static void drop_others(struct tcp_listener *listener, const struct listener_setup *setup)
-{
-	const struct listener_socket *next = setup->sockets;
-	const struct listener_socket *end = next + setup->sockets_count;
-
-	for (size_t i = 0; i < listener->sockets_count; i++) {
-		bool listed = next < end && next->number == i;
-		bool passed_on = listed && (next++)->passed_on;
-
-		if ((listed && !passed_on) || listener->sockets[i] == NULL)
-			continue;
-		if (!passed_on)
-			empty_socket(listener, i);
-		drop_socket(listener, i);
-	}
-}
+static const struct socket_table_kind sockets_kind = {.drop = drop_socket, .add = add_socket};
 
 static int configure(struct listener *common, const struct listener_setup *setup)
 {
 	struct tcp_listener *listener = tcp_listener_of(common);
-	size_t count = setup->sockets_count;
 
-	if (count > 0 && make_places(listener, setup->sockets[count - 1].number + 1) < 0)
-		return -1;
 	/* What waits in a socket that goes came for the service as it was. */
-	drop_others(listener, setup);
-	for (size_t i = 0; i < count; i++)
-		if (!setup->sockets[i].passed_on &&
-		    listener->sockets[setup->sockets[i].number] == NULL &&
-		    add_socket(listener, &setup->sockets[i]) < 0)
-			return -1;
+	if (socket_table_apply(&listener->sockets, setup, &sockets_kind, listener) < 0)
+		return -1;
 	(void)service_ref(setup->service);
 	service_unref(common->service);
 	common->service = setup->service;
@@ -365,12 +318,7 @@ static void drain(struct listener *common)
 {
 	struct tcp_listener *listener = tcp_listener_of(common);
 
-	for (size_t i = 0; i < listener->sockets_count; i++) {
-		if (listener->sockets[i] == NULL)
-			continue;
-		empty_socket(listener, i);
-		drop_socket(listener, i);
-	}
+	socket_table_clear(&listener->sockets, &sockets_kind, listener);
 	if (listener->pause != NULL)
 		evtimer_del(listener->pause);
 	if (listener->turn.end != NULL)
@@ -406,7 +354,7 @@ static void free_listener(struct listener *common)
 		event_free(listener->pause);
 	if (listener->turn.end != NULL)
 		event_free(listener->turn.end);
-	free(listener->sockets);
+	socket_table_fini(&listener->sockets);
 	service_unref(common->service);
 	free(listener);
 }

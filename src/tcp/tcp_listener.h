@@ -17,9 +17,11 @@
 #include <event2/event.h>
 
 #include "service/listener.h"
+#include "service/socket_table.h"
 #include "tcp/relay_context.h"
 #include "tcp/reset.h"
 #include "tcp/session.h"
+#include "tcp/shortage.h"
 
 /* Connections that a listener accepts in one pass of the loop, at most. */
 #define TCP_LISTENER_TURN 16
@@ -42,12 +44,10 @@ struct tcp_listener {
 	LIST_HEAD(, session) sessions; /* the latest first */
 	struct session *to_visit;      /* the next one of a round of visits */
 	uint64_t ended;		       /* sessions, and connections that did not become one */
-	struct event **sockets;	       /* readable: a connection waits; by number, NULL: none */
-	size_t sockets_count;
+	struct socket_table sockets;
 	struct event *pause; /* its end */
 	struct accept_turn turn;
-	enum close_reason last_shortage;
-	int64_t last_shortage_ms;
+	struct shortage shortage;
 };
 
 /*

@@ -33,6 +33,8 @@ static void count_icmp_error(struct flow *flow, int error)
 	flow->icmp_errors++;
 	stats_add(&stats->icmp_errors, 1);
 	stats_add(&stats->dropped[flow_drop_reason(error)], 1);
+	if (error == ECONNREFUSED)
+		flow_count_refused(flow, 1);
 }
 
 /* Errors are datagrams that were lost on the way there: counted, and nothing else. */
@@ -96,10 +98,7 @@ void flow_down_on_writable(evutil_socket_t fd, short what, void *arg)
 /* The socket that this flow's replies go by, or one like it: NULL when it has been taken away. */
 static struct udp_socket *own_socket(const struct flow *flow)
 {
-	struct flow_group *group = flow->group;
-	uint32_t number = flow->reply.socket;
-
-	return number < group->sockets_count ? group->sockets[number] : NULL;
+	return flow_group_socket(flow->group, flow->reply.socket);
 }
 
 /*
@@ -151,7 +150,7 @@ static struct reply_socket *find_socket(struct flow *flow)
 		return NULL;
 	}
 	/* Only listen_transparent tells of a port. */
-	if (addr_port(local) == 0 || addr_port(local) == addr_port(&own->addr))
+	if (addr_port(local) == 0 || addr_port(local) == addr_port(&own->entry.lent.addr))
 		return &own->reply;
 	socket = reply_sockets_find(&group->reply_sockets, local);
 	return socket != NULL ? socket : open_socket(group, own, local);
@@ -256,6 +255,8 @@ void flow_down_read(struct flow *flow, uint32_t events, size_t *used, int64_t no
 	if (got <= 0)
 		return;
 	flow_table_touch(&group->table, &flow->links, now_ms);
+	if (flow->answers != NULL)
+		stats_add(&flow->answers->answered, (uint64_t)got);
 	for (size_t i = *used; i < *used + (size_t)got; i++) {
 		struct mmsghdr *message = &context->in[i];
 		struct udp_path unused;

@@ -17,6 +17,7 @@
 #include "base/stats.h"
 #include "service/flow_registry.h"
 #include "service/service.h"
+#include "service/socket_table.h"
 #include "udp/deferred.h"
 #include "udp/flow_table.h"
 #include "udp/refused_clients.h"
@@ -25,11 +26,9 @@
 
 /* One address that is listened on. */
 struct udp_socket {
+	struct table_socket entry; /* first */
 	struct flow_group *group;
 	struct reply_socket reply; /* with the descriptor that is received from */
-	uint32_t number;	   /* as in service/listener.h */
-	struct addr addr;	   /* that is listened on */
-	bool draining;		   /* no new flows by it */
 	struct event *readable;
 };
 
@@ -40,8 +39,7 @@ struct flow_group {
 	atomic_uint_fast64_t *header_errors; /* this worker's, by enum proxy_error */
 	struct udp_context *context;	     /* the worker's */
 	struct flow_table table;
-	struct udp_socket **sockets; /* by number; NULL: it has gone */
-	size_t sockets_count;
+	struct socket_table sockets;
 	int epoll_fd;			/* of the flows' sockets: libevent would cost more a flow */
 	struct event *flows_readable;	/* when that one is */
 	size_t join_max;		/* of datagrams to backends */
@@ -57,6 +55,15 @@ struct flow_group {
 	struct deferred_list deferred;
 	struct reply_sockets reply_sockets;
 };
+
+struct udp_socket *udp_socket_of(struct table_socket *entry);
+
+/* The socket with this number, or that listens on this address; NULL when there is none. */
+struct udp_socket *flow_group_socket(const struct flow_group *group, uint32_t number);
+struct udp_socket *flow_group_find_socket(const struct flow_group *group, const struct addr *addr);
+
+/* For walks, as socket_table_next(). */
+struct udp_socket *flow_group_next_socket(const struct flow_group *group, size_t *at);
 
 /* Tell the other workers since when the flow idle longest has been silent. */
 void flow_group_publish(struct flow_group *group);

@@ -16,8 +16,10 @@ _Static_assert(FLOW_RECORD_MAX *FLOW_BATCH_MAX <= FLOW_BATCH_BYTES, "a batch has
 /* The address of a number; none when it has been taken away. */
 static void put_listening(const struct flow_group *group, uint32_t number, struct addr *listening)
 {
-	if (number < group->sockets_count && group->sockets[number] != NULL)
-		*listening = group->sockets[number]->addr;
+	const struct udp_socket *socket = flow_group_socket(group, number);
+
+	if (socket != NULL)
+		*listening = socket->entry.lent.addr;
 }
 
 /* They are listed latest first. */

@@ -19,13 +19,12 @@
 
 static bool answers_from_one_of(const struct flow *flow, const struct flow_batch *batch)
 {
-	const struct flow_group *group = flow->group;
-	uint32_t number = flow->reply.socket;
+	const struct udp_socket *socket = flow_group_socket(flow->group, flow->reply.socket);
 
-	if (number >= group->sockets_count || group->sockets[number] == NULL)
+	if (socket == NULL)
 		return false;
 	for (size_t i = 0; i < batch->addresses_count; i++)
-		if (addr_equal(&batch->addresses[i], &group->sockets[number]->addr))
+		if (addr_equal(&batch->addresses[i], &socket->entry.lent.addr))
 			return true;
 	return false;
 }
@@ -87,13 +86,11 @@ void flow_transfer_undo(struct flow_group *group)
 static bool find_number(const struct flow_group *group, const struct addr *listening,
 			uint32_t *number)
 {
-	for (size_t i = 0; i < group->sockets_count; i++) {
-		if (group->sockets[i] == NULL || !addr_equal(&group->sockets[i]->addr, listening))
-			continue;
-		*number = (uint32_t)i;
-		return true;
-	}
-	return false;
+	const struct udp_socket *socket = flow_group_find_socket(group, listening);
+
+	if (socket != NULL)
+		*number = socket->entry.lent.number;
+	return socket != NULL;
 }
 
 /* The load balancer's ports go on speaking for it. One that cannot be kept is no flow's. */

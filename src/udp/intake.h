@@ -7,26 +7,10 @@
 #ifndef MMPROXY_INTAKE_H
 #define MMPROXY_INTAKE_H
 
-#include <stdbool.h>
 #include <stdint.h>
 #include <sys/socket.h>
 
-#include "base/addr.h"
-#include "net/udp_sock.h"
-#include "udp/flow_group.h"
-
-/* One batch of one socket; the message in hand, and what is known of its peer. */
-struct intake {
-	struct flow_group *group;
-	struct udp_socket *socket;
-	int64_t now_ms;
-	struct udp_path path;
-	struct addr peer; /* path's, IPv4 as IPv4 */
-	bool known;	  /* the two below are those of path's peer */
-	bool allowed;
-	bool headerless;
-	unsigned attempts; /* at finding room for the datagram in hand */
-};
+#include "udp/arrival.h"
 
 void intake_begin(struct intake *intake, struct udp_socket *socket, int64_t now_ms);
 

@@ -2,16 +2,17 @@
 /* One UDP listener in one worker. */
 #include "udp/udp_listener.h"
 
-#include <limits.h>
 #include <stdlib.h>
 
 #include "base/clock.h"
 #include "net/sock.h"
 #include "udp/flow_down.h"
 #include "udp/flow_life.h"
+#include "udp/flow_room.h"
 #include "udp/flow_transfer.h"
 #include "udp/flow_up.h"
 #include "udp/intake.h"
+#include "udp/udp_sockets.h"
 
 /* How soon reading is tried again when memory was out for it. */
 #define RETRY_MS 100
@@ -76,55 +77,6 @@ static void on_readable(evutil_socket_t fd, short what, void *arg)
 	watch_idle(listener_of_group(socket->group));
 }
 
-/* Datagrams that waited for room: now there is some, or they make it here. */
-static void take_deferred(struct flow_group *group)
-{
-	struct deferred_list list = group->deferred;
-	struct deferred *deferred;
-
-	if (STAILQ_EMPTY(&list.datagrams))
-		return;
-	deferred_init(&group->deferred);
-	while ((deferred = deferred_take(&list)) != NULL) {
-		intake_deferred(deferred, clock_now_ms());
-		flow_up_send(group);
-		free(deferred);
-	}
-}
-
-/* Ends the flow idle longest; false when there is none. */
-static bool displace_oldest(struct flow_group *group, enum close_reason reason)
-{
-	struct flow_links *oldest = flow_table_oldest(&group->table);
-
-	if (oldest != NULL)
-		flow_life_displace(flow_of(oldest), reason);
-	return oldest != NULL;
-}
-
-/* What others asked for may have become superfluous meanwhile. */
-static void make_room_for_others(struct flow_group *group)
-{
-	struct flow_registry *registry = group->registry;
-	struct service *service = group->service;
-	unsigned flows = flow_quota_take_asked(group->flows_slot);
-	unsigned descriptors = flow_quota_take_asked(group->descriptors_slot);
-
-	for (unsigned i = 0; i < flows && service_is_full(service); i++)
-		if (!displace_oldest(group, REASON_CONNECTION_LIMIT))
-			break;
-	for (unsigned i = 0; i < descriptors && descriptor_share_is_short(&registry->descriptors);
-	     i++)
-		if (!displace_oldest(group, REASON_OUT_OF_DESCRIPTORS))
-			break;
-	/* Even if nothing has ended: they must not wait for what will not come. */
-	flow_group_publish(group);
-	if (flows > 0)
-		flow_quota_tell(&service->ledger->quota, group->flows_slot);
-	if (descriptors > 0)
-		flow_quota_tell(&registry->quota, group->descriptors_slot);
-}
-
 static void handle_room(struct listener *common)
 {
 	struct udp_listener *listener = udp_listener_of(common);
@@ -132,8 +84,8 @@ static void handle_room(struct listener *common)
 	/* It stays asked for. */
 	if (listener->group.paused)
 		return;
-	make_room_for_others(&listener->group);
-	take_deferred(&listener->group);
+	flow_room_make(&listener->group);
+	flow_room_take_waiting(&listener->group);
 	flow_group_publish(&listener->group);
 	watch_idle(listener);
 }
@@ -166,20 +118,7 @@ static int start_reading(struct udp_listener *listener)
 	struct flow_group *group = &listener->group;
 	int result = event_add(group->flows_readable, NULL);
 
-	for (size_t i = 0; i < group->sockets_count; i++)
-		if (group->sockets[i] != NULL)
-			result |= event_add(group->sockets[i]->readable, NULL);
-	return result;
-}
-
-/* What was taken already must not wait for another process to look at it. */
-static void settle_deferred(struct flow_group *group)
-{
-	struct deferred *deferred;
-
-	STAILQ_FOREACH(deferred, &group->deferred.datagrams, entry)
-	deferred->attempts = UINT_MAX;
-	take_deferred(group);
+	return udp_sockets_watch(group) < 0 ? -1 : result;
 }
 
 static void pause(struct listener *common)
@@ -189,11 +128,9 @@ static void pause(struct listener *common)
 
 	if (group->paused)
 		return;
-	settle_deferred(group);
+	flow_room_settle_waiting(group);
 	group->paused = true;
-	for (size_t i = 0; i < group->sockets_count; i++)
-		if (group->sockets[i] != NULL)
-			event_del(group->sockets[i]->readable);
+	udp_sockets_unwatch(group);
 	event_del(group->flows_readable);
 	evtimer_del(listener->expiry);
 }
@@ -224,13 +161,9 @@ static bool let_go(struct listener *common)
 
 static bool has(const struct listener *common, const struct addr *address)
 {
-	const struct flow_group *group =
-	    &((const struct udp_listener *)(const void *)common)->group;
+	const struct udp_listener *listener = (const void *)common;
 
-	for (size_t i = 0; i < group->sockets_count; i++)
-		if (group->sockets[i] != NULL && addr_equal(&group->sockets[i]->addr, address))
-			return true;
-	return false;
+	return flow_group_find_socket(&listener->group, address) != NULL;
 }
 
 static void take(struct listener *common, const uint8_t *record, size_t len, int fd)
@@ -273,118 +206,15 @@ static void on_expiry(evutil_socket_t fd, short what, void *arg)
 	}
 }
 
-/* ---- sockets ---- */
-
-static void free_socket(struct udp_socket *socket)
-{
-	if (socket->readable != NULL)
-		event_free(socket->readable);
-	reply_socket_fini(&socket->reply);
-	free(socket);
-}
-
-/* Flows whose replies would leave by a socket that goes have nobody left to serve. */
-static void end_flows_of(struct flow_group *group, uint32_t number)
-{
-	struct flow_links *next;
-
-	for (struct flow_links *links = group->table.flows; links != NULL; links = next) {
-		struct flow *flow = flow_of(links);
-
-		next = links->hh.next;
-		flow_update_reply(flow);
-		if (flow->reply.socket == number ||
-		    flow->waiting_for == &group->sockets[number]->reply)
-			flow_life_end(flow, REASON_SHUTDOWN);
-	}
-}
-
-static void drop_socket(struct flow_group *group, uint32_t number)
-{
-	struct udp_socket *socket = group->sockets[number];
-
-	end_flows_of(group, number);
-	deferred_forget(&group->deferred, socket);
-	group->sockets[number] = NULL;
-	free_socket(socket);
-}
-
-/* Have places for sockets up to this number. */
-static int make_places(struct flow_group *group, size_t count)
-{
-	struct udp_socket **grown;
-
-	if (count <= group->sockets_count)
-		return 0;
-	grown = reallocarray(group->sockets, count, sizeof(*grown));
-	if (grown == NULL)
-		return -1;
-	for (size_t i = group->sockets_count; i < count; i++)
-		grown[i] = NULL;
-	group->sockets = grown;
-	group->sockets_count = count;
-	return 0;
-}
-
-static int add_socket(struct udp_listener *listener, const struct listener_socket *lent)
-{
-	struct flow_group *group = &listener->group;
-	struct udp_socket *socket = calloc(1, sizeof(*socket));
-
-	if (socket == NULL)
-		return -1;
-	socket->group = group;
-	socket->number = lent->number;
-	socket->addr = lent->addr;
-	socket->readable =
-	    event_new(listener->base, lent->fd, EV_READ | EV_PERSIST, on_readable, socket);
-	if (reply_socket_init(&socket->reply, lent->fd, listener->base, flow_down_on_writable) <
-		0 ||
-	    socket->readable == NULL || (!group->paused && event_add(socket->readable, NULL) < 0)) {
-		free_socket(socket);
-		return -1;
-	}
-	udp_sock_set_buffers(lent->fd, REPLY_SOCKETS_BUFFER, REPLY_SOCKETS_BUFFER);
-	if (udp_sock_set_gro(lent->fd) < 0)
-		flow_group_cannot_join(group);
-	group->sockets[socket->number] = socket;
-	return 0;
-}
-
-/* Take away those that are not in the setup, or not this process's any more. */
-static void drop_others(struct flow_group *group, const struct listener_setup *setup)
-{
-	const struct listener_socket *next = setup->sockets;
-	const struct listener_socket *end = next + setup->sockets_count;
-
-	for (size_t i = 0; i < group->sockets_count; i++) {
-		bool listed = next < end && next->number == i;
-
-		if (listed && !(next++)->passed_on)
-			continue;
-		if (group->sockets[i] != NULL)
-			drop_socket(group, (uint32_t)i);
-	}
-}
+/* ---- configuration ---- */
 
 static int configure(struct listener *common, const struct listener_setup *setup)
 {
 	struct udp_listener *listener = udp_listener_of(common);
 	struct flow_group *group = &listener->group;
-	size_t count = setup->sockets_count;
 
-	if (count > 0 && make_places(group, setup->sockets[count - 1].number + 1) < 0)
+	if (udp_sockets_apply(&listener->sockets_owner, setup) < 0)
 		return -1;
-	for (size_t i = 0; i < count; i++) {
-		const struct listener_socket *lent = &setup->sockets[i];
-
-		if (lent->passed_on)
-			continue;
-		if (group->sockets[lent->number] == NULL && add_socket(listener, lent) < 0)
-			return -1;
-		group->sockets[lent->number]->draining = lent->draining;
-	}
-	drop_others(group, setup);
 	(void)service_ref(setup->service);
 	service_unref(common->service);
 	common->service = setup->service;
@@ -455,9 +285,7 @@ static void free_listener(struct listener *common)
 	struct flow_group *group = &listener->group;
 
 	close_all(common, REASON_SHUTDOWN);
-	for (size_t i = 0; i < group->sockets_count; i++)
-		if (group->sockets[i] != NULL)
-			free_socket(group->sockets[i]);
+	udp_sockets_clear(&listener->sockets_owner);
 	if (group->flows_readable != NULL)
 		event_free(group->flows_readable);
 	if (listener->expiry != NULL)
@@ -469,7 +297,7 @@ static void free_listener(struct listener *common)
 	refused_clients_fini(&group->refused);
 	flow_quota_leave(group->flows_slot);
 	flow_quota_leave(group->descriptors_slot);
-	free(group->sockets);
+	socket_table_fini(&group->sockets);
 	service_unref(common->service);
 	free(listener);
 }
@@ -521,6 +349,8 @@ struct udp_listener *udp_listener_new(struct event_base *base, struct service *s
 	listener->common.header_errors = stats->header_errors;
 	listener->base = base;
 	group = &listener->group;
+	listener->sockets_owner =
+	    (struct udp_sockets_owner){.group = group, .base = base, .on_readable = on_readable};
 	group->service = service;
 	group->stats = &stats->stats;
 	group->header_errors = stats->header_errors;

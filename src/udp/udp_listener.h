@@ -13,10 +13,12 @@
 
 #include "service/listener.h"
 #include "udp/flow_group.h"
+#include "udp/udp_sockets.h"
 
 struct udp_listener {
 	struct listener common;
 	struct flow_group group;
+	struct udp_sockets_owner sockets_owner;
 	struct event_base *base;
 	bool unread;	      /* memory was out for an event: some of it is not read */
 	struct event *expiry; /* when the flow idle longest may be over */

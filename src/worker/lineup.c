@@ -4,6 +4,9 @@
 
 #include <stdlib.h>
 
+#include "net/sock.h"
+#include "udp/flow_record.h"
+
 void lineup_fini(struct lineup *lineup)
 {
 	for (size_t i = 0; i < lineup->count; i++)
@@ -158,11 +161,35 @@ bool lineup_let_flows_go(const struct lineup *lineup)
 	return false;
 }
 
-struct listener *lineup_find_udp(const struct lineup *lineup, const struct addr *address)
+/* The listener of UDP that has this listening address, or NULL. */
+static struct listener *find_udp(const struct lineup *lineup, const struct addr *address)
 {
 	for (size_t i = 0; i < lineup->count; i++)
 		if (has_flows(lineup->listeners[i]) &&
 		    lineup->listeners[i]->kind->has(lineup->listeners[i], address))
 			return lineup->listeners[i];
 	return NULL;
+}
+
+void lineup_take_flows(const struct lineup *lineup, const struct flow_batch *batch)
+{
+	size_t at = 0;
+
+	for (size_t i = 0; i < batch->count; i++) {
+		const struct flow_record *record = (const void *)(batch->bytes + at);
+		struct listener *listener = NULL;
+
+		/* Where one is broken, none can be found behind it. */
+		if (flow_record_is_whole(record, batch->len - at))
+			listener = find_udp(lineup, &record->listening);
+		else
+			at = batch->len;
+		if (listener != NULL)
+			listener->kind->take(listener, batch->bytes + at, batch->len - at,
+					     batch->fds[i]);
+		else
+			sock_close(batch->fds[i]);
+		if (at < batch->len)
+			at += record->len;
+	}
 }

@@ -49,7 +49,7 @@ void lineup_resume(const struct lineup *lineup);
 bool lineup_give_flows(const struct lineup *lineup, struct flow_batch *batch);
 bool lineup_let_flows_go(const struct lineup *lineup);
 
-/* The listener of UDP that has this listening address, or NULL. */
-struct listener *lineup_find_udp(const struct lineup *lineup, const struct addr *address);
+/* Have each flow of a batch that another process gave taken by the listener with its address. */
+void lineup_take_flows(const struct lineup *lineup, const struct flow_batch *batch);
 
 #endif

@@ -8,9 +8,7 @@
 #include <stdbool.h>
 #include <stdlib.h>
 
-#include "net/sock.h"
 #include "tcp/tcp_listener.h"
-#include "udp/flow_record.h"
 #include "udp/udp_listener.h"
 #include "worker/lineup.h"
 
@@ -243,25 +241,7 @@ void worker_wait(struct worker *worker)
 
 void worker_take_flows(struct worker *worker, const struct flow_batch *batch)
 {
-	size_t at = 0;
-
-	for (size_t i = 0; i < batch->count; i++) {
-		const struct flow_record *record = (const void *)(batch->bytes + at);
-		struct listener *listener = NULL;
-
-		/* Where one is broken, none can be found behind it. */
-		if (flow_record_is_whole(record, batch->len - at))
-			listener = lineup_find_udp(&worker->lineup, &record->listening);
-		else
-			at = batch->len;
-		if (listener != NULL)
-			listener->kind->take(listener, batch->bytes + at, batch->len - at,
-					     batch->fds[i]);
-		else
-			sock_close(batch->fds[i]);
-		if (at < batch->len)
-			at += record->len;
-	}
+	lineup_take_flows(&worker->lineup, batch);
 }
 
 static void on_flows(struct mail *mail, void *arg)

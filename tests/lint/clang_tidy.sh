@@ -6,7 +6,7 @@ set -euo pipefail
 
 build=$(cd "${1:-.}" && pwd)
 cd "$(dirname "$0")/../.."
-read -r -a libraries < <(pkg-config --cflags libevent_core libconfig libcap-ng libnl-route-3.0 libnftables)
+read -r -a libraries < <(pkg-config --cflags libevent_core libconfig libcap-ng libnl-route-3.0 libnftables libseccomp)
 find src -name '*.c' -print0 | sort -z |
 	xargs -0 -P "$(nproc)" -I '{}' clang-tidy --quiet --warnings-as-errors='*' \
 		--config-file=tests/lint/clang-tidy.yaml '{}' -- \

@@ -13,15 +13,22 @@ static const char *const readers[] = {
     [CONF_ONLY_UDP] = "UDP",
 };
 
+/* The manual has the default of a build with libseccomp. */
+static const char *documented_default(const struct conf_key *key)
+{
+	if (key->offset == offsetof(struct conf, sandbox) && key->scope == CONF_SCOPE_TOP)
+		return "true";
+	return key->fallback != NULL ? key->fallback : "-";
+}
+
 int main(void)
 {
 	for (size_t i = 0; i < conf_keys_count; i++) {
 		const struct conf_key *key = &conf_keys[i];
 
 		printf("%s\t%s\t%s\t%s\t%s\t%s\n", conf_scope_name(key->scope), key->name,
-		       key->planned ? "planned" : "built",
-		       key->fallback != NULL ? key->fallback : "-", readers[key->only],
-		       key->needs_restart ? "restart" : "reload");
+		       key->planned ? "planned" : "built", documented_default(key),
+		       readers[key->only], key->needs_restart ? "restart" : "reload");
 	}
 	return 0;
 }

@@ -5,6 +5,8 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "config.h"
+
 #include "command.h"
 #include "daemon.h"
 #include "harness.h"
@@ -92,7 +94,9 @@ START_TEST(version_goes_to_standard_output)
 	for (size_t i = 0; i < 2; i++) {
 		run(forms[i], NULL, NULL, NULL);
 		expect_exit(0);
-		ck_assert_int_eq(strncmp(result.out, "mmproxy ", 8), 0);
+		ck_assert_int_eq(strncmp(result.out, "mmproxy " PACKAGE_VERSION "\n",
+					 9 + strlen(PACKAGE_VERSION)),
+				 0);
 		ck_assert_str_eq(result.err, "");
 	}
 }

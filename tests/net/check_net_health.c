@@ -213,7 +213,7 @@ static void reload(const char *targets, const char *keys, bool works)
 	const char *level = works ? "info " : "error ";
 	unsigned before = daemon_log_count(level, "reloaded");
 
-	harness_write(DAEMON_CONFIG_NAME, health_config(targets, keys));
+	daemon_write_config(health_config(targets, keys));
 	daemon_signal(SIGHUP);
 	HARNESS_AWAIT(daemon_log_count(level, "reloaded") > before);
 }

@@ -50,7 +50,7 @@ static void start_in_shell(const char *script, const char *log)
 	for (size_t i = 0; i < daemon.argc; i++)
 		command_add(&command, daemon.argv[i]);
 	command_add(&command, "-c");
-	command_add(&command, harness_write(DAEMON_CONFIG_NAME, config_with(log)));
+	command_add(&command, daemon_write_config(config_with(log)));
 	daemon_start_command(&command);
 }
 
@@ -185,7 +185,8 @@ static const struct obstacle obstacles[] = {
     {"mv logs gone && touch logs", "Not a directory", "rm logs && mkdir logs"},
     {"cp -r logs gone && mv logs/target.log gone && mkdir logs/target.log", "Is a directory",
      "rmdir logs/target.log"},
-    {"cp -r logs gone && mv logs/target.log gone && ln -s none/x logs/target.log",
+    {"cp -r logs gone && mv logs/target.log gone && chmod 755 logs && "
+     "ln -s none/x logs/target.log",
      "No such file or directory", "rm logs/target.log"},
     {"cp -r logs gone && mv logs/target.log gone && ln -s target.log logs/target.log",
      "Too many levels of symbolic links", "rm logs/target.log"},

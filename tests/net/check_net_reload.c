@@ -32,7 +32,7 @@ static void write_config(const char *format, va_list args)
 	int len = snprintf(text, sizeof(text), "%s", HEAD);
 
 	vsnprintf(text + len, sizeof(text) - (size_t)len, format, args);
-	(void)harness_write(DAEMON_CONFIG_NAME, text);
+	(void)daemon_write_config(text);
 }
 
 /* Start with listener blocks, of which the first must be on port 7000. */
@@ -534,19 +534,18 @@ START_TEST(reloading_and_stopping_at_once_is_stopping)
 	start(UDP("t", "[ " ON_7000 ", \"" SECOND_V4 "\" ]", BACKEND_V4,
 		  "") ", " TCP("u", ON_7000, BACKEND_V4, ""));
 	balancer_check(balancer, backend, BALANCER_CLIENT);
-	(void)harness_write(DAEMON_CONFIG_NAME, DAEMON_AS_ROOT
-			    "log = { level = \"debug\"; }; drain_timeout = \"1h\"; "
-			    "workers = 2; listeners = ( " UDP("t", ON_7000, BACKEND_V4, "") " );");
+	(void)daemon_write_config(
+	    "log = { level = \"debug\"; }; drain_timeout = \"1h\"; "
+	    "workers = 2; listeners = ( " UDP("t", ON_7000, BACKEND_V4, "") " );");
 	daemon_signal(SIGHUP);
 	await_reload(NULL);
 	change(UDP("t", "[ " ON_7000 ", \"" SECOND_V4 "\" ]", BACKEND_V4,
 		   "") ", " TCP("u", ON_7000, BACKEND_V4, ""),
 	       NULL);
-	(void)harness_write(DAEMON_CONFIG_NAME, DAEMON_AS_ROOT
-			    "log = { level = \"debug\"; }; drain_timeout = \"1h\"; "
-			    "workers = 2; listeners = ( " UDP("t", ON_7000, BACKEND_V4,
-							      "") ", " TCP("u", ON_7000, BACKEND_V4,
-									   "mark = 1;") " );");
+	(void)daemon_write_config(
+	    "log = { level = \"debug\"; }; drain_timeout = \"1h\"; "
+	    "workers = 2; listeners = ( " UDP("t", ON_7000, BACKEND_V4, "") ", " TCP(
+		"u", ON_7000, BACKEND_V4, "mark = 1;") " );");
 	daemon_pause();
 	daemon_signal(SIGHUP);
 	daemon_signal(SIGTERM);
@@ -568,10 +567,9 @@ START_TEST(a_daemon_that_stops_does_not_reload)
 	start(TCP("t", ON_7000, BACKEND_V4, ""));
 	write_and_signal(DAEMON_AS_ROOT "drain_timeout = \"1h\"; listeners = ( );");
 	(void)daemon_log_await("not reloaded", NULL, NULL);
-	(void)harness_write(DAEMON_CONFIG_NAME,
-			    "drain_timeout = \"1h\"; " DAEMON_AS_ROOT
-			    "log = { level = \"debug\"; }; "
-			    "workers = 2; listeners = ( " TCP("t", ON_7000, BACKEND_V4, "") " );");
+	(void)daemon_write_config(
+	    "drain_timeout = \"1h\"; " DAEMON_AS_ROOT "log = { level = \"debug\"; }; "
+	    "workers = 2; listeners = ( " TCP("t", ON_7000, BACKEND_V4, "") " );");
 	daemon_signal(SIGHUP);
 	await_reload(NULL);
 	connection_open(&old, backend, CONNECTION_CLIENT);

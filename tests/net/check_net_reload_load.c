@@ -43,7 +43,7 @@ static void write_config(size_t number)
 	snprintf(text, sizeof(text),
 		 DAEMON_AS_ROOT "drain_timeout = \"100ms\"; log = { connections = false; };\n%s",
 		 configs[number % CONFIGS]);
-	(void)harness_write(DAEMON_CONFIG_NAME, text);
+	(void)daemon_write_config(text);
 }
 
 static unsigned reload_once(unsigned number)

@@ -37,18 +37,13 @@ static char config[2048];
 /* With flows a drain is short: they go on for as long as it takes. */
 static void configure(int workers, const char *listeners)
 {
-	bool tcp = strstr(listeners, "name = \"t\"") != NULL;
 	bool udp = strstr(listeners, "\"udp\"") != NULL;
 
 	snprintf(config, sizeof(config),
-		 "workers = %d;\ndrain_timeout = \"%s\";\nlog = { level = \"debug\"; };\n%s"
+		 "workers = %d;\ndrain_timeout = \"%s\";\nlog = { level = \"debug\"; };\n"
 		 "listeners = ( %s );\n",
-		 workers, udp ? "200ms" : "1h",
-		 tcp ? DAEMON_AS_ROOT
-		     "defaults = { header_timeout = \"10m\"; connect_timeout = \"10m\"; };\n"
-		     : DAEMON_AS_ROOT,
-		 listeners);
-	harness_write(DAEMON_CONFIG_NAME, config);
+		 workers, udp ? "200ms" : "1h", listeners);
+	daemon_write_config(config);
 }
 
 static void make_command(struct command *command)

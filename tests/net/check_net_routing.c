@@ -162,8 +162,8 @@ START_TEST(a_guest_with_ipv6_and_a_listener_with_a_mark)
 	int backend = routes_listen_in_guest(guest, ROUTES_GUEST_V6);
 
 	/* The mark that would have been the daemon's own choice. */
-	daemon_start_config(HEAD
-			    "defaults = { mark = 124; };\n" TCP("ipv6 = \"" ROUTES_GUEST_V6 "\";"));
+	daemon_start_config(HEAD "defaults = { " DAEMON_PATIENT_TCP
+				 "mark = 124; };\n" TCP("ipv6 = \"" ROUTES_GUEST_V6 "\";"));
 	connection_try(backend, CLIENT_V6);
 	ck_assert_uint_eq(routes_count("fwmark 0x7d lookup 123"), 1);
 }

@@ -289,7 +289,7 @@ START_TEST(what_is_no_answer_is_said_to_be_none)
 	int status;
 	int fd;
 
-	harness_write(DAEMON_CONFIG_NAME, "admin = { listen = \"127.0.0.1:9145\"; };\n" LISTENERS);
+	daemon_write_config("admin = { listen = \"127.0.0.1:9145\"; };\n" LISTENERS);
 	ck_assert_int_eq(pipe(fds), 0);
 	daemon_command(&command);
 	command_add(&command, "-c");

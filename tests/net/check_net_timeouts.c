@@ -1,7 +1,9 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
 /* Backends that do not answer, connections on which nothing happens, and keepalive. */
+#include <poll.h>
 #include <stdio.h>
 #include <string.h>
+#include <sys/socket.h>
 
 #include "connection.h"
 #include "daemon.h"
@@ -10,6 +12,12 @@
 #include "peer.h"
 #include "sender.h"
 #include "tcp_table.h"
+
+/* A timer may come early by a tick of the kernel's coarse clock, and one of this process's. */
+#define TICKS_MS 20
+
+/* A deadline that a busy machine may miss is doubled up to here. */
+#define DEADLINE_MAX_MS 60000
 
 static struct connection connection;
 static int backend;
@@ -63,63 +71,23 @@ START_TEST(connect_timeout_resets_the_client)
 }
 END_TEST
 
-/* The daemon says which routes are missing, in words that can be pasted into a shell. */
-START_TEST(advice_about_routes_helps)
-{
-	static const char marker[] = "a way back: ";
-	const char *ip = _i == 0 ? "ip" : "ip -6";
-	const char *who = _i == 0 ? CONNECTION_CLIENT : "[2001:db8::7]:40000";
-	const char *line;
-	int client;
-
-	if (_i == 1 && !netns_has_ipv6())
-		return;
-	backend = peer_listen(_i == 0 ? BACKEND_V4 : BACKEND_V6);
-	harness_shell("%s rule del table 123 && %s route flush table 123", ip, ip);
-	daemon_start("connect_timeout = \"300ms\";");
-	client = sender_open_v2(who);
-	peer_expect_reset(client);
-	line = strstr(daemon_log_await(marker, NULL, NULL), marker) + strlen(marker);
-	harness_shell("%.*s", (int)strcspn(line, "\"\n"), line);
-	connection_try(backend, _i == 0 ? "203.0.113.8:40000" : "[2001:db8::8]:40000");
-}
-END_TEST
-
-/* The rule for loopback would break a host whose backend is elsewhere. */
-START_TEST(advice_about_other_backends_refers_to_the_manual)
-{
-	int client;
-
-	harness_shell(
-	    "ip link add deaf type veth peer name other && ip addr add 192.0.2.1/24 dev deaf && "
-	    "ip link set deaf up && ip link set other up && ip neigh add 192.0.2.2 lladdr "
-	    "02:00:00:00:00:02 dev deaf");
-	daemon_start_config("listeners = ( { name = \"t\"; listen = \"" LISTEN_V4 "\"; "
-			    "connect_timeout = \"300ms\"; "
-			    "targets = { ipv4 = \"192.0.2.2:8000\"; }; } );\n");
-	client = sender_open_v2(CONNECTION_CLIENT);
-	peer_expect_reset(client);
-	daemon_log_await("192.0.2.2 does not answer", "mmproxy(8)", "no mark");
-	ck_assert_uint_eq(daemon_log_count("rule add", NULL), 0);
-}
-END_TEST
-
 START_TEST(a_client_that_leaves_while_connecting_leaves_nothing)
 {
 	unsigned fds;
 	int client;
 
 	listen_deaf();
+	/* Until this is over the client is not looked at. */
 	daemon_start("connect_timeout = \"700ms\";");
 	fds = daemon_fd_count();
 	client = sender_open_v1(CONNECTION_CLIENT);
-	HARNESS_AWAIT(daemon_fd_count() >= fds + 2);
+	daemon_log_await("step=connecting", CONNECTION_CLIENT, NULL);
 	if (_i == 0)
 		peer_close(client);
 	else
 		peer_reset(client);
+	daemon_log_await("reason=backend_timeout", CONNECTION_CLIENT, NULL);
 	daemon_await_fd_count(fds);
-	daemon_log_await("reason=", CONNECTION_CLIENT, NULL);
 }
 END_TEST
 
@@ -129,7 +97,7 @@ START_TEST(a_backend_that_answers_late_is_waited_for)
 	int client;
 
 	listen_deaf();
-	daemon_start("connect_timeout = \"10s\";");
+	daemon_start("");
 	client = sender_open_v1(CONNECTION_CLIENT);
 	peer_send_text(client, "patience");
 	peer_expect_silence(client, 200);
@@ -152,38 +120,104 @@ START_TEST(idle_timeout_ends_both_sides)
 {
 	int64_t started;
 
-	open_one("idle_timeout = \"400ms\";");
-	connection_check(&connection);
+	backend = peer_listen(BACKEND_V4);
+	daemon_start("idle_timeout = \"400ms\";");
 	started = harness_now_ms();
+	connection_open(&connection, backend, CONNECTION_CLIENT);
 	peer_expect_closed(connection.client);
 	peer_expect_closed(connection.backend);
-	ck_assert_int_ge(harness_now_ms() - started, 350);
+	ck_assert_int_ge(harness_now_ms() - started, 400 - TICKS_MS);
 	daemon_log_await("info ", "reason=idle_timeout", "client=" CONNECTION_CLIENT);
 }
 END_TEST
 
+/*
+ * Send a byte now and then, for longer than a timeout that runs since a moment at the earliest.
+ * None may be lost, unless two were further apart than the timeout, since the machine was busy
+ * elsewhere: then the answer is false, and nothing is known.
+ */
+static bool pass_bytes(int from, int to, int timeout_ms, int64_t since)
+{
+	const int64_t end = harness_now_ms() + timeout_ms + timeout_ms / 3;
+	int64_t sent = since;
+	char byte = 'x';
+
+	while (harness_now_ms() < end) {
+		int64_t last = sent;
+		bool passed;
+
+		sent = harness_now_ms();
+		passed = send(from, &byte, 1, MSG_NOSIGNAL) == 1 &&
+			 peer_poll(to, POLLIN, harness_patience_ms()) != 0 &&
+			 recv(to, &byte, 1, 0) == 1;
+		if (harness_now_ms() - last >= timeout_ms - TICKS_MS)
+			return false;
+		ck_assert_msg(passed, "cut %lld ms after a byte, whose timeout is %d ms",
+			      (long long)(harness_now_ms() - last), timeout_ms);
+		harness_sleep_ms(timeout_ms / 20);
+	}
+	return true;
+}
+
+/* The daemon again, with a longer timeout than this one. */
+static void start_over(int timeout_ms)
+{
+	ck_assert_int_lt(timeout_ms, DEADLINE_MAX_MS);
+	peer_close_all();
+	daemon_stop();
+}
+
+static bool goes_on_by_any_byte(bool up, int timeout_ms)
+{
+	int64_t began = harness_now_ms();
+	char keys[64];
+
+	snprintf(keys, sizeof(keys), "idle_timeout = \"%dms\";", timeout_ms);
+	open_one(keys);
+	return pass_bytes(up ? connection.client : connection.backend,
+			  up ? connection.backend : connection.client, timeout_ms, began);
+}
+
 START_TEST(any_byte_puts_idle_timeout_off)
 {
-	int64_t started;
+	int timeout_ms = 2000;
 
-	open_one("idle_timeout = \"2s\";");
-	started = harness_now_ms();
-	/* Only one way, and altogether longer than the timeout. */
-	for (int i = 0; i < 26; i++) {
-		peer_send_text(_i == 0 ? connection.client : connection.backend, "x");
-		peer_expect_text(_i == 0 ? connection.backend : connection.client, "x");
-		harness_sleep_ms(100);
-	}
-	connection_check(&connection);
-	ck_assert_int_ge(harness_now_ms() - started, 2600);
+	for (; !goes_on_by_any_byte(_i == 0, timeout_ms); timeout_ms *= 2)
+		start_over(timeout_ms);
 }
 END_TEST
 
-START_TEST(without_idle_timeout_silence_is_fine)
+/* Open a connection whose header and backend meet their deadlines; false: the machine is too slow.
+ */
+static bool is_open_in_time(int deadline_ms)
 {
-	open_one("idle_timeout = 0; header_timeout = \"100ms\"; connect_timeout = \"100ms\"; "
-		 "half_close_timeout = \"100ms\";");
-	peer_expect_silence(connection.client, 400);
+	static struct sender_header header;
+	unsigned ends = daemon_log_count("reason=", NULL);
+	char keys[256];
+
+	snprintf(keys, sizeof(keys),
+		 "idle_timeout = 0; header_timeout = \"%dms\"; connect_timeout = \"%dms\"; "
+		 "half_close_timeout = \"%dms\";",
+		 deadline_ms, deadline_ms, deadline_ms);
+	backend = peer_listen(BACKEND_V4);
+	daemon_start(keys);
+	sender_v1(&header, CONNECTION_CLIENT, NULL);
+	connection.client = peer_connect("127.0.0.1:0", LISTEN_V4);
+	/* It fails when the deadline is over already. */
+	(void)!send(connection.client, header.bytes, header.len, MSG_NOSIGNAL);
+	HARNESS_AWAIT(daemon_log_count("step=connected", NULL) > 0 ||
+		      daemon_log_count("reason=", NULL) > ends);
+	return daemon_log_count("step=connected", NULL) > 0;
+}
+
+START_TEST(deadlines_end_with_what_they_are_for)
+{
+	int deadline_ms = 100;
+
+	for (; !is_open_in_time(deadline_ms); deadline_ms *= 2)
+		start_over(deadline_ms);
+	connection.backend = peer_accept_from(backend, CONNECTION_CLIENT);
+	peer_expect_silence(connection.client, 4 * deadline_ms);
 	connection_check(&connection);
 }
 END_TEST
@@ -200,30 +234,33 @@ START_TEST(half_close_timeout_ends_a_silent_half)
 	quiet = _i == 0 ? connection.backend : connection.client;
 	peer_expect_end(quiet);
 	daemon_log_await("info ", "reason=half_close_timeout", "client=" CONNECTION_CLIENT);
-	ck_assert_int_ge(harness_now_ms() - started, 350);
+	ck_assert_int_ge(harness_now_ms() - started, 400 - TICKS_MS);
 	peer_expect_closed(_i == 0 ? connection.client : connection.backend);
 }
 END_TEST
 
+static bool half_goes_on(int timeout_ms)
+{
+	char keys[64];
+	int64_t finished;
+
+	snprintf(keys, sizeof(keys), "half_close_timeout = \"%dms\";", timeout_ms);
+	open_one(keys);
+	finished = harness_now_ms();
+	peer_finish(connection.client);
+	peer_expect_end(connection.backend);
+	return pass_bytes(connection.backend, connection.client, timeout_ms, finished);
+}
+
 START_TEST(a_half_that_moves_is_not_timed_out)
 {
-	int quiet;
-	int64_t started;
+	int timeout_ms = 2000;
 
-	open_one("half_close_timeout = \"2s\";");
-	peer_finish(connection.client);
-	quiet = connection.backend;
-	peer_expect_end(quiet);
-	started = harness_now_ms();
-	for (int i = 0; i < 26; i++) {
-		peer_send_text(quiet, "x");
-		peer_expect_text(connection.client, "x");
-		harness_sleep_ms(100);
-	}
-	ck_assert_int_ge(harness_now_ms() - started, 2600);
-	peer_close(quiet);
-	peer_expect_end(connection.client);
-	daemon_log_await("reason=done", NULL, NULL);
+	for (; !half_goes_on(timeout_ms); timeout_ms *= 2)
+		start_over(timeout_ms);
+	peer_close(connection.backend);
+	peer_expect_closed(connection.client);
+	daemon_log_await("reason=", CONNECTION_CLIENT, NULL);
 }
 END_TEST
 
@@ -301,13 +338,11 @@ static Suite *timeouts_suite(void)
 
 	tcase_add_loop_test(connecting, a_refused_connection_resets_the_client, 0, 2);
 	tcase_add_test(connecting, connect_timeout_resets_the_client);
-	tcase_add_test(connecting, advice_about_other_backends_refers_to_the_manual);
-	tcase_add_loop_test(connecting, advice_about_routes_helps, 0, 2);
 	tcase_add_loop_test(connecting, a_client_that_leaves_while_connecting_leaves_nothing, 0, 2);
 	tcase_add_test(connecting, a_backend_that_answers_late_is_waited_for);
 	tcase_add_test(silence, idle_timeout_ends_both_sides);
 	tcase_add_loop_test(silence, any_byte_puts_idle_timeout_off, 0, 2);
-	tcase_add_test(silence, without_idle_timeout_silence_is_fine);
+	tcase_add_test(silence, deadlines_end_with_what_they_are_for);
 	tcase_add_loop_test(silence, half_close_timeout_ends_a_silent_half, 0, 2);
 	tcase_add_test(silence, a_half_that_moves_is_not_timed_out);
 	tcase_add_test(keepalive, keepalive_watches_both_sides);

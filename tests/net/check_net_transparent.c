@@ -126,6 +126,7 @@ START_TEST(a_foreign_destination_is_not_our_own)
 
 	harness_shell("ip link add near type veth peer name far && ip addr add 10.9.0.1/24 dev near"
 		      " && ip link set near up && ip link set far up"
+		      " && ip neigh add 10.9.0.2 lladdr 02:00:00:00:00:02 dev near"
 		      " && ip route add default via 10.9.0.2 && ip rule add fwmark 1 lookup 100"
 		      " && ip route add local default dev lo table 100");
 	harness_sysctl("net/ipv4/ip_nonlocal_bind", "1");

@@ -29,7 +29,7 @@ static void start_limited(unsigned workers, const char *listeners)
 
 	snprintf(config, sizeof(config),
 		 "workers = %u;\ndrain_timeout = \"100ms\";\n"
-		 "defaults = { " DAEMON_TARGETS " };\nlisteners = ( %s );\n",
+		 "defaults = { " DAEMON_PATIENT_UDP DAEMON_TARGETS " };\nlisteners = ( %s );\n",
 		 workers, listeners);
 	/* The daemon inherits it. */
 	ck_assert_int_eq(setrlimit(RLIMIT_NOFILE, &limit), 0);
@@ -82,7 +82,7 @@ START_TEST(connections_have_descriptors_beside_a_flood)
 	char client[64];
 
 	start_limited((unsigned)_i,
-		      "{ name = \"t\"; listen = \"" LISTEN_V4 "\"; },"
+		      "{ name = \"t\"; listen = \"" LISTEN_V4 "\"; " DAEMON_PATIENT_TCP "},"
 		      "{ name = \"u\"; listen = \"" LISTEN_V4 "\"; protocol = \"udp\"; }");
 	if (daemon_is_wrapped())
 		return;

@@ -23,7 +23,7 @@
 #define FLOWS_SHORT    400
 #define FLOWS_LONG     5000
 #define SECONDS	       3
-#define CLOSE_AFTER_MS 2000
+#define CLOSE_AFTER_MS 5000
 
 /* Datagrams under way, and of one client: what the queues on the way have room for. */
 #define UNDER_WAY_MAX	     1000

@@ -46,7 +46,7 @@ static void configure(int workers, const char *listeners)
 	char text[4096];
 
 	write_config(text, sizeof(text), workers, listeners);
-	harness_write(DAEMON_CONFIG_NAME, text);
+	daemon_write_config(text);
 }
 
 /* ---- connections ---- */
@@ -298,12 +298,13 @@ START_TEST(an_idle_flow_ends_when_it_would_have)
 	int64_t begun;
 
 	start(1, UDP_BLOCK("close_after = \"2s\";"));
-	balancer_check(balancer, backend, BALANCER_CLIENT);
 	begun = harness_now_ms();
+	balancer_send_text(balancer, BALANCER_CLIENT, "begin");
+	udp_expect_text(backend, BALANCER_CLIENT, "begin");
 	upgrade_daemon_idle();
 	daemon_log_await("reason=idle_timeout", BALANCER_CLIENT, NULL);
 	ck_assert_int_ge(harness_now_ms() - begun, 1800);
-	ck_assert_uint_eq(udp_table_connected_to(8000), 0);
+	HARNESS_AWAIT(udp_table_connected_to(8000) == 0);
 }
 END_TEST
 

@@ -40,10 +40,7 @@ static void start(int workers, const char *keys)
 		 "workers = %d;\n%slisteners = ( { name = \"t\"; listen = \"" LISTEN_V4
 		 "\"; " DAEMON_TARGETS "%s } );\n",
 		 workers,
-		 udp ? "drain_timeout = \"100ms\";\n"
-		     : "log = { connections = false; };\n"
-		       "defaults = { header_timeout = \"10m\"; connect_timeout = \"10m\"; };\n",
-		 keys);
+		 udp ? "drain_timeout = \"100ms\";\n" : "log = { connections = false; };\n", keys);
 	daemon_start_config(text);
 }
 

@@ -5,11 +5,11 @@
 #include <signal.h>
 #include <stdio.h>
 #include <stdlib.h>
-#include <string.h>
 #include <unistd.h>
 
 #include "balancer.h"
 #include "connection.h"
+#include "credentials.h"
 #include "daemon.h"
 #include "harness.h"
 #include "manager.h"
@@ -18,14 +18,6 @@
 #include "udp.h"
 #include "udp_table.h"
 #include "upgrade.h"
-
-/* As linux/capability.h numbers them. */
-#define NET_BIND_SERVICE (1ull << 10)
-#define NET_ADMIN	 (1ull << 12)
-#define NET_RAW		 (1ull << 13)
-
-/* The user "nobody" of every distribution. */
-#define NOBODY 65534
 
 #define BLOCKS                                                              \
 	"{ name = \"t\"; listen = \"" LISTEN_V4 "\"; " DAEMON_TARGETS "}, " \
@@ -37,35 +29,18 @@ static const char *write_config(const char *user, const char *more)
 
 	snprintf(text, sizeof(text),
 		 "workers = 2;\ndrain_timeout = \"100ms\";\n%slog = { level = \"debug\"; };\n"
+		 "defaults = { " DAEMON_PATIENT_TCP DAEMON_PATIENT_UDP "};\n"
 		 "listeners = ( " BLOCKS "%s );\n",
 		 user, more);
 	return harness_write(DAEMON_CONFIG_NAME, text);
 }
 
-static unsigned long long status_of(const char *key, int base)
-{
-	unsigned long long number;
-	const char *at;
-	char path[64];
-	char *text;
-
-	snprintf(path, sizeof(path), "/proc/%d/status", (int)daemon_pid());
-	text = harness_read(path);
-	at = strstr(text, key);
-	ck_assert_msg(at != NULL, "no %s in %s", key, text);
-	number = strtoull(at + strlen(key), NULL, base);
-	free(text);
-	return number;
-}
-
-/* What an ordinary user's daemon has, and no more. */
+/* What an ordinary user's daemon has, and no more; and nobody else may look into it. */
 static void check_status(unsigned long long capabilities)
 {
-	ck_assert_uint_eq(status_of("\nUid:", 10), NOBODY);
-	ck_assert_uint_eq(status_of("\nCapPrm:", 16), capabilities);
-	ck_assert_uint_eq(status_of("\nCapEff:", 16), capabilities);
-	ck_assert_uint_eq(status_of("\nCapInh:", 16), 0);
-	ck_assert_uint_eq(status_of("\nCapAmb:", 16), 0);
+	ck_assert_uint_eq(credentials_number("\nUid:", 10), NOBODY);
+	ck_assert_uint_eq(credentials_proc_owner(), 0);
+	credentials_expect(capabilities);
 }
 
 static void use_it_through_upgrades(const char *user, unsigned long long capabilities)
@@ -103,7 +78,7 @@ START_TEST(started_as_root_with_a_user)
 	command_add(&command, "-c");
 	command_add(&command, write_config("user = \"nobody\";\n", ""));
 	daemon_start_command(&command);
-	HARNESS_AWAIT(status_of("\nUid:", 10) == NOBODY);
+	HARNESS_AWAIT(credentials_number("\nUid:", 10) == NOBODY);
 	use_it_through_upgrades("user = \"nobody\";\n", NET_BIND_SERVICE | NET_ADMIN | NET_RAW);
 }
 END_TEST
@@ -225,7 +200,7 @@ START_TEST(the_successor_is_nobody_elses_child)
 	start_managed();
 	connection_open(&connection, backend, CONNECTION_CLIENT);
 	former = upgrade_daemon();
-	ck_assert_uint_eq(status_of("\nPPid:", 10), (unsigned)getpid());
+	ck_assert_uint_eq(credentials_number("\nPPid:", 10), (unsigned)getpid());
 	connection_check(&connection);
 	connection_finish(&connection);
 	upgrade_await_end(former);

@@ -241,38 +241,58 @@ void daemon_start_command(const struct command *command)
 	HARNESS_AWAIT(is_up());
 }
 
+static unsigned count_parts(const char *text, const char *part)
+{
+	unsigned count = 0;
+
+	while ((text = strstr(text, part)) != NULL) {
+		count++;
+		text += strlen(part);
+	}
+	return count;
+}
+
 /*
  * What holds unless the test has a wish of its own: the relay engine that the environment asks for,
- * deadlines that do not come on a busy machine in tests that are not about them, and root. Lines
- * keep their numbers.
+ * and deadlines that do not come on a busy machine in tests that are not about them. A key that no
+ * listener can use is a mistake in "defaults"; each listener of a test has a name.
  */
-static const char *with_defaults(const char *config, char *buffer, size_t size)
+static void make_defaults(const char *config, char *defaults, size_t size)
 {
 	const char *engine = getenv("MMPROXY_TEST_RELAY");
-	char defaults[128] = "";
-	int len;
-	bool tcp = strstr(config, "\"udp\"") == NULL;
+	unsigned udp = count_parts(config, "\"udp\"");
+	bool tcp = udp == 0 || count_parts(config, " name = ") > udp;
+	char relay[64] = "";
 
-	if (tcp && strstr(config, "defaults") == NULL)
-		snprintf(defaults, sizeof(defaults),
-			 "defaults = { header_timeout = \"10m\"; connect_timeout = \"10m\"; "
-			 "relay = \"%s\"; }; ",
+	if (tcp)
+		snprintf(relay, sizeof(relay), "relay = \"%s\"; ",
 			 engine != NULL ? engine : "auto");
-	len = snprintf(buffer, size, "%s%s%s", defaults,
+	snprintf(defaults, size, "defaults = { %s%s%s}; ", tcp ? DAEMON_PATIENT_TCP : "", relay,
+		 udp > 0 ? DAEMON_PATIENT_UDP : "");
+}
+
+const char *daemon_write_config(const char *config)
+{
+	char text[16384];
+	char defaults[256] = "";
+	int len;
+
+	if (strstr(config, "defaults = ") == NULL)
+		make_defaults(config, defaults, sizeof(defaults));
+	/* In front of the first line, so that lines keep their numbers. */
+	len = snprintf(text, sizeof(text), "%s%s%s", defaults,
 		       strstr(config, "user = ") == NULL ? DAEMON_AS_ROOT : "", config);
-	ck_assert_int_lt(len, (int)size);
-	return buffer;
+	ck_assert_int_lt(len, (int)sizeof(text));
+	return harness_write(DAEMON_CONFIG_NAME, text);
 }
 
 void daemon_start_config(const char *config)
 {
 	struct command command;
-	char text[8192];
 
 	daemon_command(&command);
 	command_add(&command, "-c");
-	command_add(&command,
-		    harness_write(DAEMON_CONFIG_NAME, with_defaults(config, text, sizeof(text))));
+	command_add(&command, daemon_write_config(config));
 	daemon_start_command(&command);
 }
 
@@ -530,6 +550,32 @@ void daemon_leave_descriptors(unsigned more)
 	ck_assert_int_eq(prlimit(running, RLIMIT_NOFILE, NULL, &limit), 0);
 	limit.rlim_cur = end;
 	ck_assert_int_eq(prlimit(running, RLIMIT_NOFILE, &limit, NULL), 0);
+}
+
+void daemon_leave_all_descriptors(void)
+{
+	struct rlimit limit;
+
+	ck_assert_int_eq(prlimit(running, RLIMIT_NOFILE, NULL, &limit), 0);
+	limit.rlim_cur = limit.rlim_max;
+	ck_assert_int_eq(prlimit(running, RLIMIT_NOFILE, &limit, NULL), 0);
+}
+
+static void limit_data(rlim_t bytes)
+{
+	const struct rlimit limit = {.rlim_cur = bytes, .rlim_max = RLIM_INFINITY};
+
+	ck_assert_int_eq(prlimit(running, RLIMIT_DATA, &limit, NULL), 0);
+}
+
+void daemon_leave_memory(unsigned long kb)
+{
+	limit_data((status_number("\nVmData:", 10) + kb) * 1024);
+}
+
+void daemon_leave_all_memory(void)
+{
+	limit_data(RLIM_INFINITY);
 }
 
 unsigned daemon_cpu_ms(void)

@@ -33,6 +33,13 @@
 #define DAEMON_AS_ROOT ""
 #endif
 
+/*
+ * Deadlines that never come in a test that is not about them, however slow the machine: keys of a
+ * TCP listener, of a UDP listener, or of "defaults" where there is such a listener.
+ */
+#define DAEMON_PATIENT_TCP "header_timeout = \"10m\"; connect_timeout = \"10m\"; "
+#define DAEMON_PATIENT_UDP "close_after = \"10m\"; "
+
 /* Fix the program's path before tests change directories; exits when it is not there. */
 void daemon_find(void);
 
@@ -44,9 +51,9 @@ void daemon_command(struct command *command);
 
 /*
  * Start it with a configuration of which only the interesting part is given: further keys of the
- * listener "t", on 127.0.0.1:7000 with DAEMON_TARGETS, one worker, log level debug. header_timeout
- * and connect_timeout are 10 minutes unless the keys or a group "defaults" say otherwise, also for
- * the functions below. Returns when it listens on port 7000.
+ * listener "t", on 127.0.0.1:7000 with DAEMON_TARGETS, one worker, log level debug. The deadlines
+ * are DAEMON_PATIENT_TCP and DAEMON_PATIENT_UDP unless the keys say otherwise, also for the
+ * functions below. Returns when it listens on port 7000.
  */
 void daemon_start(const char *listener_keys);
 
@@ -59,9 +66,13 @@ void daemon_start_udp_workers(unsigned workers, const char *listener_keys);
 
 /*
  * Start it with a whole configuration file, and as root unless that names a user; it must listen on
- * port 7000, with TCP or UDP.
+ * port 7000, with TCP or UDP. A file with a group "defaults" of its own is on its own: it names the
+ * deadlines itself.
  */
 void daemon_start_config(const char *config);
+
+/* Write the file as daemon_start_config() does, for a reload or a successor; returns its path. */
+const char *daemon_write_config(const char *config);
 
 /* Start it with a command line made from daemon_command(). */
 void daemon_start_command(const struct command *command);
@@ -112,6 +123,13 @@ void daemon_await_fd_count(unsigned count);
 
 /* Lower its limit so that it can open just this many more. */
 void daemon_leave_descriptors(unsigned more);
+
+/* Take the limit away again. */
+void daemon_leave_all_descriptors(void);
+
+/* Have it find no more memory than this beside what it has (RLIMIT_DATA), and take that away. */
+void daemon_leave_memory(unsigned long kb);
+void daemon_leave_all_memory(void);
 
 /* A wrapper is at work, and has descriptors of its own in the process. */
 bool daemon_is_wrapped(void);

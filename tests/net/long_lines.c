@@ -88,7 +88,7 @@ const char *long_lines_config(const char *log, int workers)
 				"listeners = ( { name = \"t\"; listen = \"" LISTEN_V4
 				"\"; " DAEMON_TARGETS " } );\n",
 		 workers, log);
-	return harness_write(DAEMON_CONFIG_NAME, config);
+	return daemon_write_config(config);
 }
 
 void long_lines_start(const char *path, int workers)

@@ -2,6 +2,7 @@
 /* Unit tests of comparing two configurations. */
 #include "conf/conf_change.h"
 
+#include "conf/conf_field.h"
 #include "conf/conf_value.h"
 
 #include "check_conf.h"
@@ -24,6 +25,7 @@ static const struct {
     {CONF_SCOPE_TOP, "user", "a", "b"},
     {CONF_SCOPE_TOP, "group", "a", "b"},
     {CONF_SCOPE_TOP, "drain_timeout", "1s", "1001ms"},
+    {CONF_SCOPE_TOP, "sandbox", "true", "false"},
     {CONF_SCOPE_LOG, "level", "info", "warn"},
     {CONF_SCOPE_LOG, "format", "text", "json"},
     {CONF_SCOPE_LOG, "target", "stderr", "/a"},
@@ -72,7 +74,7 @@ static void set(const struct conf_key *key, const char *text, struct conf *conf)
 	bool of_listener = conf_scope_is_listeners(key->scope);
 	char why[CONF_WHY_MAX];
 
-	conf_value_clear(key, of_listener ? (void *)&conf->listeners[0] : conf);
+	conf_field_clear(key, of_listener ? (void *)&conf->listeners[0] : conf);
 	if (text == NULL)
 		return;
 	ck_assert_msg(

@@ -2,6 +2,8 @@
 /* Unit tests of what a configuration is checked for as a whole. */
 #include "conf/conf.h"
 
+#include "config.h"
+
 #include "check_conf.h"
 
 /* A listener's keys that every small file here has. */
@@ -411,6 +413,21 @@ START_TEST(test_ipv6_clients_in_defaults_serve_who_needs_them)
 }
 END_TEST
 
+START_TEST(test_the_sandbox_is_what_was_built)
+{
+	conf_unref(conf_text_good("sandbox = false; listeners = ( { " BASICS "} );"));
+#ifdef HAVE_SECCOMP
+	conf_unref(conf_text_good("sandbox = true; listeners = ( { " BASICS "} );"));
+#else
+	conf_text_bad("\nsandbox = true; listeners = ( { " BASICS "} );",
+		      "t.conf:2: sandbox: true needs libseccomp, which this mmproxy was built "
+		      "without\n");
+#endif
+	conf_text_bad("sandbox = 1; listeners = ( { " BASICS "} );",
+		      "t.conf:1: sandbox: 1 is not true or false\n");
+}
+END_TEST
+
 int main(void)
 {
 	Suite *suite = suite_create("conf_check");
@@ -436,6 +453,7 @@ int main(void)
 	tcase_add_test(tcase, test_health_is_that_of_a_target);
 	tcase_add_test(tcase, test_ipv6_clients_need_a_way);
 	tcase_add_test(tcase, test_ipv6_clients_in_defaults_serve_who_needs_them);
+	tcase_add_test(tcase, test_the_sandbox_is_what_was_built);
 	suite_add_tcase(suite, tcase);
 	srunner_run_all(runner, CK_ENV);
 	failed = srunner_ntests_failed(runner);

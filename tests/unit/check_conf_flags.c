@@ -2,6 +2,8 @@
 /* Unit tests of the flags of the drop-in form. */
 #include "conf/conf.h"
 
+#include "config.h"
+
 #include "check_conf.h"
 
 /* Flags as pairs of name and value, ended by a NULL name. */
@@ -67,6 +69,11 @@ START_TEST(test_no_flags_are_go_mmproxys_defaults)
 	ck_assert_int_eq(conf->log_level, LOG_LEVEL_INFO);
 	ck_assert(conf->log_connections);
 	ck_assert_str_eq(conf->log_target, "stderr");
+#ifdef HAVE_SECCOMP
+	ck_assert(conf->sandbox);
+#else
+	ck_assert(!conf->sandbox);
+#endif
 	conf_unref(conf);
 }
 END_TEST
@@ -123,6 +130,7 @@ START_TEST(test_other_spellings)
 	assert_addr(&conf->listeners[0].target_ipv6, "[::1]:3");
 	ck_assert_uint_eq(conf->routing_table, 77);
 	ck_assert_int_eq(conf->listeners[0].source_port, CONF_SOURCE_PRESERVE);
+	ck_assert(!conf->sandbox);
 	conf_unref(conf);
 	for (size_t i = 0; i < sizeof(files) / sizeof(files[0]); i++) {
 		conf = good(FLAGS({files[i], conf_write("networks", "10.0.0.0/8\n")}));

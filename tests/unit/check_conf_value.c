@@ -10,6 +10,8 @@
 #include <check.h>
 
 #include "conf/conf.h"
+#include "conf/conf_field.h"
+#include "config.h"
 
 static struct conf conf;
 static struct conf_listener listener;
@@ -25,7 +27,7 @@ static void teardown(void)
 	for (size_t i = 0; i < conf_keys_count; i++) {
 		bool of_listener = conf_scope_is_listeners(conf_keys[i].scope);
 
-		conf_value_clear(&conf_keys[i], of_listener ? (void *)&listener : &conf);
+		conf_field_clear(&conf_keys[i], of_listener ? (void *)&listener : &conf);
 	}
 }
 
@@ -87,6 +89,11 @@ START_TEST(test_every_default_is_accepted)
 	ck_assert(conf.log_connections);
 	ck_assert(!conf.routing_manage);
 	ck_assert_uint_eq(conf.routing_table, 123);
+#ifdef HAVE_SECCOMP
+	ck_assert(conf.sandbox);
+#else
+	ck_assert(!conf.sandbox);
+#endif
 
 	ck_assert_ptr_null(listener.name);
 	ck_assert_int_eq(listener.protocol, CONF_PROTOCOL_TCP);
@@ -273,17 +280,17 @@ START_TEST(test_admin_listens_on_a_path_or_an_address)
 	char text[CONF_TEXT_MAX];
 	char path[CONF_TEXT_MAX] = "unix:/";
 
-	ck_assert_ptr_null(conf_value_text(key, &conf, text));
+	ck_assert_ptr_null(conf_field_text(key, &conf, text));
 	good(CONF_SCOPE_ADMIN, "listen", "[::]:9145");
-	ck_assert_str_eq(conf_value_text(key, &conf, text), "[::]:9145");
+	ck_assert_str_eq(conf_field_text(key, &conf, text), "[::]:9145");
 	good(CONF_SCOPE_ADMIN, "listen", "unix:/run/mmproxy/admin.sock");
 	ck_assert_str_eq(conf.admin_path, "/run/mmproxy/admin.sock");
 	ck_assert(!addr_is_set(&conf.admin_addr));
-	ck_assert_str_eq(conf_value_text(key, &conf, text), "unix:/run/mmproxy/admin.sock");
+	ck_assert_str_eq(conf_field_text(key, &conf, text), "unix:/run/mmproxy/admin.sock");
 	/* The longest name that the kernel takes, and one byte more. */
 	memset(path + strlen(path), 'x', 106);
 	good(CONF_SCOPE_ADMIN, "listen", path);
-	ck_assert_str_eq(conf_value_text(key, &conf, text), path);
+	ck_assert_str_eq(conf_field_text(key, &conf, text), path);
 	strcat(path, "x");
 	bad(CONF_SCOPE_ADMIN, "listen", path, ADMIN_ACCEPTS);
 	bad(CONF_SCOPE_ADMIN, "listen", "", ADMIN_ACCEPTS);
@@ -302,10 +309,10 @@ START_TEST(test_addresses)
 	const struct conf_key *key = key_of(CONF_SCOPE_HEALTH, "listen");
 	char text[CONF_TEXT_MAX];
 
-	ck_assert_ptr_null(conf_value_text(key, &listener, text));
+	ck_assert_ptr_null(conf_field_text(key, &listener, text));
 	good(CONF_SCOPE_HEALTH, "listen", "0.0.0.0:8081");
 	good(CONF_SCOPE_HEALTH, "listen", "[2001:db8::1]:8081");
-	ck_assert_str_eq(conf_value_text(key, &listener, text), "[2001:db8::1]:8081");
+	ck_assert_str_eq(conf_field_text(key, &listener, text), "[2001:db8::1]:8081");
 	not_accepted(CONF_SCOPE_HEALTH, "listen",
 		     LIST("", ":8081", "127.0.0.1", "127.0.0.1:8081-8082", "unix:/run/x"));
 	bad(CONF_SCOPE_HEALTH, "listen", "127.0.0.1:0", "has port 0: a port is 1 to 65535");
@@ -365,10 +372,10 @@ START_TEST(test_targets)
 	char text[CONF_TEXT_MAX];
 
 	good(CONF_SCOPE_TARGETS, "ipv4", "192.0.2.1:65535");
-	ck_assert_str_eq(conf_value_text(key_of(CONF_SCOPE_TARGETS, "ipv4"), &listener, text),
+	ck_assert_str_eq(conf_field_text(key_of(CONF_SCOPE_TARGETS, "ipv4"), &listener, text),
 			 "192.0.2.1:65535");
 	good(CONF_SCOPE_TARGETS, "ipv6", "[2001:db8::1]:1");
-	ck_assert_str_eq(conf_value_text(key_of(CONF_SCOPE_TARGETS, "ipv6"), &listener, text),
+	ck_assert_str_eq(conf_field_text(key_of(CONF_SCOPE_TARGETS, "ipv6"), &listener, text),
 			 "[2001:db8::1]:1");
 	not_accepted(CONF_SCOPE_TARGETS, "ipv4",
 		     LIST("", "127.0.0.1", ":80", "localhost:80", "127.0.0.1:http",
