@@ -8,6 +8,7 @@
 #include <unistd.h>
 
 #include "base/user_map.h"
+
 #include "command.h"
 #include "daemon.h"
 #include "harness.h"
