@@ -105,11 +105,22 @@ static bool write_rest(void)
 	return outlet.rest_len == 0;
 }
 
+/* Several go to syslog where it has become the target behind log_queue_take(). */
 static size_t write_lines(enum log_level level, const char *text, size_t len)
 {
+	size_t done = 0;
+
 	if (!log_target_is_syslog())
 		return log_target_write(text, len);
-	return log_target_syslog(level, text, len - 1) ? len : 0;
+	while (done < len) {
+		const char *start = text + done;
+		const char *end = memchr(start, '\n', len - done);
+
+		if (!log_target_syslog(level, start, (size_t)(end - start)))
+			break;
+		done += (size_t)(end + 1 - start);
+	}
+	return done;
 }
 
 /* Whether there is nothing to say any more. */

@@ -17,6 +17,13 @@ void stats_add_connected(struct stats *stats, uint64_t took_us)
 	stats_add(&stats->connect_us, took_us);
 }
 
+void stats_sum_answers(struct stats_answers *sum, const struct stats_answers *part)
+{
+	stats_add(&sum->asked, stats_get(&part->asked));
+	stats_add(&sum->answered, stats_get(&part->answered));
+	stats_add(&sum->refused, stats_get(&part->refused));
+}
+
 void stats_sum(struct stats *sum, const struct stats *part)
 {
 	stats_add(&sum->opened, stats_get(&part->opened));
@@ -35,4 +42,6 @@ void stats_sum(struct stats *sum, const struct stats *part)
 	for (size_t i = 0; i < STATS_CONNECT_CLASSES; i++)
 		stats_add(&sum->connected[i], stats_get(&part->connected[i]));
 	stats_add(&sum->connect_us, stats_get(&part->connect_us));
+	for (size_t i = 0; i < STATS_FAMILIES; i++)
+		stats_sum_answers(&sum->answers[i], &part->answers[i]);
 }

@@ -23,6 +23,16 @@ enum stats_direction { STATS_UP, STATS_DOWN, STATS_DIRECTIONS };
 #define STATS_CONNECT_CLASSES 15
 extern const uint32_t stats_connect_bounds_us[STATS_CONNECT_CLASSES - 1];
 
+/* Datagrams of flows that speak from clients' addresses, which need a way back. */
+struct stats_answers {
+	atomic_uint_fast64_t asked;    /* sent to the target, or refused by it */
+	atomic_uint_fast64_t answered; /* that came back, runs that the kernel joined as one */
+	atomic_uint_fast64_t refused;  /* nothing listens there: an ICMP error said so */
+};
+
+/* Their targets are of IPv4, or of IPv6. */
+enum stats_family { STATS_IPV4, STATS_IPV6, STATS_FAMILIES };
+
 struct stats {
 	atomic_uint_fast64_t opened;
 	atomic_uint_fast64_t closed[REASON_COUNT];
@@ -35,6 +45,7 @@ struct stats {
 	atomic_uint_fast64_t accept_pauses;	    /* of a TCP listener that was flooded */
 	atomic_uint_fast64_t connected[STATS_CONNECT_CLASSES]; /* connections to the backend */
 	atomic_uint_fast64_t connect_us;		       /* of all of them together */
+	struct stats_answers answers[STATS_FAMILIES];
 };
 
 /* Add to a counter of this thread's own. */
@@ -55,6 +66,7 @@ static inline uint64_t stats_get(const atomic_uint_fast64_t *counter)
 void stats_add_connected(struct stats *stats, uint64_t took_us);
 
 /* Add every counter of part to sum, which must be the caller's own. */
+void stats_sum_answers(struct stats_answers *sum, const struct stats_answers *part);
 void stats_sum(struct stats *sum, const struct stats *part);
 
 #endif

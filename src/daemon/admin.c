@@ -14,6 +14,9 @@
 /* How often the rates take a sample. */
 #define TICK_MS 1000
 
+/* How often a socket's file is made again that somebody removes. */
+#define RESTORE_PAUSE_MS 5000
+
 /* An address and who serves it. */
 struct endpoint {
 	struct admin *admin;
@@ -30,8 +33,11 @@ struct admin {
 	struct event *tick;	  /* while there is an address */
 	struct endpoint *current; /* NULL: the endpoint is off */
 	struct endpoint *next;	  /* between prepare and commit; NULL: off, or as it is */
+	int64_t restore_ms;	  /* no file is made again before */
 	bool keeps;		  /* the next one is the current one */
 };
+
+static void restore_file(struct admin *admin, int64_t now_ms);
 
 static void on_tick(evutil_socket_t fd, short what, void *arg)
 {
@@ -44,6 +50,7 @@ static void on_tick(evutil_socket_t fd, short what, void *arg)
 	admin_desk_tick(admin->desk, now_ms);
 	if (admin->current != NULL)
 		admin_door_tick(admin->current->door);
+	restore_file(admin, now_ms);
 }
 
 static void on_request(struct evhttp_request *request, void *arg)
@@ -86,6 +93,27 @@ static struct endpoint *open_endpoint(struct admin *admin, const struct conf *co
 	admin_socket_close(&endpoint->socket);
 	free(endpoint);
 	return NULL;
+}
+
+/*
+ * The socket's file may be removed: by who cleans its directory, or by a former process that takes
+ * it for its own when it looks just before this one makes it.
+ */
+static void restore_file(struct admin *admin, int64_t now_ms)
+{
+	struct endpoint *again;
+
+	if (admin->current == NULL || now_ms < admin->restore_ms ||
+	    !admin_socket_is_missing(&admin->current->socket))
+		return;
+	admin->restore_ms = now_ms + RESTORE_PAUSE_MS;
+	again = open_endpoint(admin, admin->serving->conf, false);
+	if (again == NULL)
+		return;
+	log_msg(LOG_LEVEL_WARN, "admin.listen: %s was removed, and has been made again",
+		again->socket.path);
+	close_endpoint(admin->current);
+	admin->current = again;
 }
 
 int admin_prepare(struct admin *admin, const struct conf *conf, bool replace)

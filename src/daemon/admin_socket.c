@@ -71,7 +71,8 @@ static int clear_path(const struct sockaddr_un *name, bool replace)
 		return fail(path, "there is a file of this name that is no socket");
 	if (!replace && is_answered(name))
 		return fail(path, "another process listens there; is mmproxy running already?");
-	if (unlink(path) < 0)
+	/* A former process may be removing it as well. */
+	if (unlink(path) < 0 && errno != ENOENT)
 		return fail(path, strerror(errno));
 	return 0;
 }
@@ -177,6 +178,13 @@ int admin_socket_open(struct admin_socket *socket, const struct conf *conf, bool
 	free(socket->path);
 	*socket = (struct admin_socket){.fd = -1};
 	return -1;
+}
+
+bool admin_socket_is_missing(const struct admin_socket *socket)
+{
+	struct stat st;
+
+	return socket->path != NULL && lstat(socket->path, &st) < 0 && errno == ENOENT;
 }
 
 void admin_socket_close(struct admin_socket *socket)

@@ -39,6 +39,9 @@ int admin_socket_open(struct admin_socket *socket, const struct conf *conf, bool
  */
 int admin_socket_share(const struct admin_socket *socket) __attribute__((warn_unused_result));
 
+/* Whether it has a file that somebody has removed, so that nobody can connect to it. */
+bool admin_socket_is_missing(const struct admin_socket *socket);
+
 /* Close it, and remove its file unless another process has replaced that. */
 void admin_socket_close(struct admin_socket *socket);
 

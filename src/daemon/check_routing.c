@@ -12,33 +12,6 @@
 /* Long enough for a second packet where the first was lost, and for some hundred silent targets. */
 #define TOTAL_MS 6000
 
-/* A path, or a dozen flags with their values; what is longer is left to the user. */
-#define SET_UP_MAX 2048
-
-/* The command line that sets up the routes of this configuration. */
-static const char *write_set_up(const struct cli *cli, char buf[static SET_UP_MAX])
-{
-	size_t len = 0;
-
-	if (cli->config != NULL) {
-		snprintf(buf, SET_UP_MAX, "mmproxy -c %s --setup-routing", cli->config);
-		return buf;
-	}
-	snprintf(buf, SET_UP_MAX, "mmproxy");
-	for (size_t i = 0; i < cli->flags_count && len < SET_UP_MAX / 2; i++) {
-		const struct conf_flag *flag = &cli->flags[i];
-
-		len += (size_t)snprintf(buf + len, SET_UP_MAX - len, "%s -%s%s%s",
-					len == 0 ? "mmproxy" : "", flag->name,
-					flag->value != NULL ? "=" : "",
-					flag->value != NULL ? flag->value : "");
-	}
-	if (len < SET_UP_MAX / 2)
-		snprintf(buf + len, SET_UP_MAX - len, "%s --setup-routing",
-			 len == 0 ? "mmproxy" : "");
-	return buf;
-}
-
 static void print_text(const struct doctor_report *report)
 {
 	for (size_t i = 0; i < doctor_report_count(report); i++) {
@@ -102,11 +75,35 @@ static int print_json(const struct doctor_report *report)
 	return result;
 }
 
+const char *check_routing_set_up(const struct cli *cli, char buf[static CHECK_ROUTING_SET_UP_MAX])
+{
+	size_t len = 0;
+
+	if (cli->config != NULL) {
+		snprintf(buf, CHECK_ROUTING_SET_UP_MAX, "mmproxy -c %s --setup-routing",
+			 cli->config);
+		return buf;
+	}
+	snprintf(buf, CHECK_ROUTING_SET_UP_MAX, "mmproxy");
+	for (size_t i = 0; i < cli->flags_count && len < CHECK_ROUTING_SET_UP_MAX / 2; i++) {
+		const struct conf_flag *flag = &cli->flags[i];
+
+		len += (size_t)snprintf(buf + len, CHECK_ROUTING_SET_UP_MAX - len, "%s -%s%s%s",
+					len == 0 ? "mmproxy" : "", flag->name,
+					flag->value != NULL ? "=" : "",
+					flag->value != NULL ? flag->value : "");
+	}
+	if (len < CHECK_ROUTING_SET_UP_MAX / 2)
+		snprintf(buf + len, CHECK_ROUTING_SET_UP_MAX - len, "%s --setup-routing",
+			 len == 0 ? "mmproxy" : "");
+	return buf;
+}
+
 enum exit_code check_routing(const struct cli *cli, const struct conf *conf)
 {
-	char set_up[SET_UP_MAX];
+	char set_up[CHECK_ROUTING_SET_UP_MAX];
 	const struct doctor_limits limits = {
-	    .total_ms = TOTAL_MS, .thorough = true, .set_up = write_set_up(cli, set_up)};
+	    .total_ms = TOTAL_MS, .thorough = true, .set_up = check_routing_set_up(cli, set_up)};
 	struct doctor_report *report = doctor_examine(conf, &limits);
 	enum exit_code code = EXIT_STOPPED;
 

@@ -20,7 +20,7 @@ struct daemon {
 };
 
 /* Returns 0, or -1 when memory or descriptors are out. */
-static int make_parts(struct daemon *daemon)
+static int make_parts(struct daemon *daemon, const char *set_up)
 {
 	struct event_base *base = daemon->loop.base;
 
@@ -28,7 +28,8 @@ static int make_parts(struct daemon *daemon)
 	    serving_make_workers(&daemon->serving, base, &daemon->loop.mailbox) < 0)
 		return -1;
 	daemon->loop.admin = admin_new(base, &daemon->serving);
-	return daemon->loop.admin != NULL ? 0 : -1;
+	daemon->loop.checkup = checkup_new(&daemon->serving, &daemon->loop.mailbox, set_up);
+	return daemon->loop.admin != NULL && daemon->loop.checkup != NULL ? 0 : -1;
 }
 
 static void warn(const char *text, void *arg)
@@ -121,7 +122,7 @@ enum exit_code daemon_run(struct conf *conf, const struct reload_source *source,
 		goto out;
 	upgrade_prepare(&daemon.loop.upgrade, origin->argv);
 	sandbox_start(conf);
-	if (make_parts(&daemon) < 0)
+	if (make_parts(&daemon, origin->set_up) < 0)
 		goto out_of_memory;
 	if (daemon.former < 0 && open_admin(&daemon) < 0)
 		goto out;
@@ -151,6 +152,7 @@ out:
 	if (code == EXIT_RUNTIME && errno != 0)
 		notify_failed(daemon.loop.notify, errno);
 	activation_free(serving->room.activation);
+	checkup_free(daemon.loop.checkup);
 	admin_free(daemon.loop.admin);
 	serving_fini(serving);
 	/* While signals are still handled: one that comes now must not cost the last lines. */

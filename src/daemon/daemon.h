@@ -12,7 +12,8 @@ enum exit_code { EXIT_STOPPED = 0, EXIT_RUNTIME = 1, EXIT_USAGE = 2 };
 /* How this process was started. */
 struct daemon_origin {
 	char *const *argv;
-	int former; /* socket to the process that it succeeds (daemon/takeover); -1: none */
+	int former;	    /* socket to the process that it succeeds (daemon/takeover); -1: none */
+	const char *set_up; /* the command that sets up its return routes */
 };
 
 /*

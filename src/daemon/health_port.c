@@ -8,6 +8,7 @@
 #include <sys/socket.h>
 
 #include "base/clock.h"
+#include "base/error_text.h"
 #include "base/log.h"
 #include "net/accept.h"
 
@@ -39,7 +40,7 @@ static void say_failure(struct health_port *port, const char *message, int error
 		return;
 	port->has_failed = true;
 	begin_line(&line, LOG_LEVEL_WARN, port);
-	log_line_str(&line, "error", strerror_r(error, text, sizeof(text)));
+	log_line_str(&line, "error", error_text(error, text, sizeof(text)));
 	log_line_str(&line, "msg", message);
 	log_line_end(&line);
 }

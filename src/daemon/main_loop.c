@@ -3,6 +3,7 @@
 #include "daemon/main_loop.h"
 
 #include <errno.h>
+#include <signal.h>
 #include <string.h>
 
 #include "base/clock.h"
@@ -60,6 +61,7 @@ static void on_tick(evutil_socket_t fd, short what, void *arg)
 	(void)fd;
 	(void)what;
 	serving_tick(loop->serving, now_ms);
+	checkup_tick(loop->checkup, now_ms);
 	if (loop->state != MAIN_LOOP_RUNNING && loop->state != MAIN_LOOP_SUCCEEDED)
 		notify_extend(loop->notify, STOP_EXTENSION_MS);
 	tell_status(loop, now_ms);
@@ -107,6 +109,7 @@ static void drain(struct main_loop *loop)
 	uint32_t timeout_ms = loop->serving->conf->drain_timeout_ms;
 
 	upgrade_cancel(&loop->upgrade, "this process is stopping");
+	checkup_end(loop->checkup);
 	log_msg(LOG_LEVEL_INFO, "stopping: no new connections, %u s for those that are open",
 		(unsigned)(timeout_ms / 1000));
 	serving_drain(loop->serving);
@@ -148,6 +151,7 @@ static void leave(struct main_loop *loop)
 	    "leaving: the service manager has the listening sockets; open connections have %u s",
 	    (unsigned)(loop->serving->conf->drain_timeout_ms / 1000));
 	loop->state = MAIN_LOOP_LEAVING;
+	checkup_end(loop->checkup);
 	/* Now, so that the next process finds its address free. */
 	admin_close(loop->admin);
 	notify_stopping(loop->notify);
@@ -180,6 +184,8 @@ static void on_left(struct main_loop *loop)
 	}
 	start_drain_timer(loop);
 	upgrade_forgo(&loop->upgrade);
+	/* Its thread would not be in the child, but what that had open would. */
+	checkup_join(loop->checkup);
 	if (leave_fork(loop->serving) < 0)
 		return;
 	part_from_manager(loop);
@@ -217,15 +223,22 @@ static void on_successor_ready(pid_t successor, void *arg)
 
 static void on_changed(void *arg);
 
-static void on_upgrade_end(bool succeeded, void *arg)
+static void on_upgrade_end(pid_t successor, void *arg)
 {
 	struct main_loop *loop = arg;
 
-	if (!succeeded) {
+	if (successor == 0) {
 		on_changed(loop);
 		return;
 	}
+	/* It came behind SIGUSR2, and the successor may have read the file before. */
+	if (loop->reload_due && kill(successor, SIGHUP) < 0)
+		log_msg(LOG_LEVEL_WARN, "SIGHUP: cannot pass it on to the successor: %s",
+			strerror(errno));
+	loop->reload_due = false;
 	admin_close(loop->admin);
+	/* The successor looks. */
+	checkup_end(loop->checkup);
 	part_from_manager(loop);
 	if (loop->state == MAIN_LOOP_RUNNING)
 		loop->state = MAIN_LOOP_SUCCEEDED;
@@ -239,6 +252,7 @@ static void on_changed(void *arg)
 	if (loop->state != MAIN_LOOP_RUNNING)
 		return;
 	listen_keep(&loop->serving->room);
+	checkup_begin(loop->checkup);
 	if (loop->leave_due)
 		leave(loop);
 	else if (loop->upgrade_due)
@@ -351,4 +365,5 @@ void main_loop_tell_ready(struct main_loop *loop)
 				      loop->serving->workers_count);
 	notify_ready(loop->notify);
 	tell_status(loop, clock_now_ms());
+	checkup_begin(loop->checkup);
 }

@@ -11,6 +11,7 @@
 #include <event2/event.h>
 
 #include "daemon/admin.h"
+#include "daemon/checkup.h"
 #include "daemon/notify.h"
 #include "daemon/reload.h"
 #include "daemon/serving.h"
@@ -28,11 +29,12 @@ enum main_loop_state {
 	MAIN_LOOP_CLOSING
 };
 
-/* The first four are the owner's, who sets them before anything can happen in the loop. */
+/* The first five are the owner's, who sets them before anything can happen in the loop. */
 struct main_loop {
 	const struct reload_source *source;
 	struct serving *serving;
 	struct admin *admin;
+	struct checkup *checkup;
 	struct event_base *base;
 	struct mailbox mailbox; /* what workers tell */
 	struct signals *signals;

@@ -44,14 +44,6 @@ static int prepare_log(const struct conf *conf)
 	return -1;
 }
 
-/* The last line that the former target gets says where the next ones are. */
-static void commit_log(const struct conf *former, const struct conf *conf)
-{
-	if (strcmp(former->log_target, conf->log_target) != 0)
-		log_msg(LOG_LEVEL_INFO, "log.target: going on in %s", conf->log_target);
-	log_commit(conf->log_level, conf->log_format);
-}
-
 /* Use it. Returns 0, or -1 when nothing has changed. */
 static int use(struct serving *serving, struct admin *admin, struct conf *conf)
 {
@@ -73,7 +65,7 @@ static int use(struct serving *serving, struct admin *admin, struct conf *conf)
 		result = serving_change(serving, conf);
 	if (result == 0) {
 		admin_commit(admin);
-		commit_log(former, conf);
+		log_commit(conf->log_level, conf->log_format);
 		(void)conf_change_restarts(serving->started, conf, warn, NULL);
 		log_msg(LOG_LEVEL_INFO, "reloaded: %s", conf_change_text(&change, text));
 		privileges_report(conf);

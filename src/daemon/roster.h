@@ -11,6 +11,7 @@
 #include <stdint.h>
 #include <sys/queue.h>
 
+#include "daemon/silence.h"
 #include "service/service.h"
 
 struct roster_entry {
@@ -18,6 +19,7 @@ struct roster_entry {
 	struct ledger *ledger;
 	struct service *service;      /* of the configuration in use, or the last one it had */
 	struct service *next_service; /* between roster_prepare() and roster_commit() */
+	struct silence silence;
 	bool configured;
 	uint32_t generation; /* of the numbers that its next addresses get */
 };

@@ -37,7 +37,7 @@ static void check_undone(struct upgrade *upgrade)
 	serving_undo_pass_on(upgrade->serving);
 	upgrade->serving->passing_on = false;
 	upgrade->state = UPGRADE_NONE;
-	upgrade->owner.on_end(false, upgrade->owner.arg);
+	upgrade->owner.on_end(0, upgrade->owner.arg);
 }
 
 static void fail(struct upgrade *upgrade, const char *reason)
@@ -129,12 +129,14 @@ static void send_batch(struct upgrade *upgrade)
 		on_unsaid(upgrade);
 		return;
 	}
+	upgrade->batch_sent = true;
 	upgrade->flows.given += batch->count;
 	upgrade_talk_expect(&upgrade->talk, ANSWER_MS, no_answer);
 }
 
 static void give(struct upgrade *upgrade)
 {
+	upgrade->batch_sent = false;
 	if (upgrade_flows_give(&upgrade->flows))
 		return;
 	upgrade->state = UPGRADE_ASKING;
@@ -165,7 +167,7 @@ static void on_step(void *arg)
 		break;
 	case UPGRADE_DONE:
 		upgrade_flows_fini(&upgrade->flows);
-		upgrade->owner.on_end(true, upgrade->owner.arg);
+		upgrade->owner.on_end(upgrade->successor, upgrade->owner.arg);
 		break;
 	default:
 		break;
@@ -209,7 +211,7 @@ static void on_message(const struct handover_message *message, void *arg)
 		upgrade_sockets_mark(&upgrade->serving->room, message);
 	else if (kind == HANDOVER_HELLO && upgrade->state == UPGRADE_STARTING)
 		on_hello(upgrade, message);
-	else if (kind == HANDOVER_TAKEN && upgrade->state == UPGRADE_GIVING)
+	else if (kind == HANDOVER_TAKEN && upgrade->batch_sent)
 		give(upgrade);
 	else if (kind == HANDOVER_READY && upgrade->state == UPGRADE_ASKING)
 		leave(upgrade);
@@ -324,6 +326,7 @@ bool upgrade_start(struct upgrade *upgrade)
 	upgrade->reason[0] = '\0';
 	upgrade->successor = 0;
 	upgrade->alive = true;
+	upgrade->batch_sent = false;
 	upgrade_flows_init(&upgrade->flows, upgrade->serving, on_step, upgrade);
 	if (launch(upgrade) < 0) {
 		upgrade->alive = false;

@@ -33,8 +33,8 @@ enum upgrade_state {
 struct upgrade_owner {
 	/* The successor is about to begin. */
 	void (*on_ready)(pid_t successor, void *arg);
-	/* It has begun, and this daemon accepts and reads nothing any more; or all is as before. */
-	void (*on_end)(bool succeeded, void *arg);
+	/* It has begun, and this daemon accepts and reads nothing any more; 0: all is as before. */
+	void (*on_end)(pid_t successor, void *arg);
 	void *arg;
 };
 
@@ -47,6 +47,7 @@ struct upgrade {
 	struct upgrade_talk talk; /* with the successor */
 	struct event *launched;
 	struct upgrade_flows flows;
+	bool batch_sent; /* and not taken yet */
 	pid_t successor;
 	bool alive;	  /* the successor has not ended yet */
 	char reason[512]; /* that it gave, or why it could not be run; "": none */

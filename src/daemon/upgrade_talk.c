@@ -4,12 +4,34 @@
 
 #include <errno.h>
 #include <fcntl.h>
+#include <limits.h>
 #include <stdlib.h>
 #include <sys/socket.h>
 #include <unistd.h>
 
 #include "base/clock.h"
 #include "net/sock.h"
+
+/* Messages that are heard in one pass of the loop, at most. */
+#define TURN 64
+
+static void hear(struct upgrade_talk *talk, unsigned max)
+{
+	/* What it says may end the talk. */
+	for (unsigned i = 0; i < max && talk->fd >= 0 && !talk->stopped; i++) {
+		int result = handover_receive(talk->fd, talk->message);
+
+		if (result < 0 && errno == EAGAIN)
+			return;
+		if (result <= 0) {
+			talk->ears->on_gone(result < 0 ? errno : 0, talk->arg);
+			return;
+		}
+		for (size_t j = 0; j < talk->message->count; j++)
+			close(talk->message->fds[j]);
+		talk->ears->on_message(talk->message, talk->arg);
+	}
+}
 
 static void on_deadline(evutil_socket_t fd, short what, void *arg)
 {
@@ -24,7 +46,7 @@ static void on_heard(evutil_socket_t fd, short what, void *arg)
 {
 	(void)fd;
 	(void)what;
-	upgrade_talk_hear(arg);
+	hear(arg, TURN);
 }
 
 int upgrade_talk_init(struct upgrade_talk *talk, struct event_base *base,
@@ -82,20 +104,8 @@ void upgrade_talk_await_end(struct upgrade_talk *talk, int64_t ms, const char *l
 
 void upgrade_talk_hear(struct upgrade_talk *talk)
 {
-	/* What it says may end the talk. */
-	while (talk->fd >= 0 && !talk->stopped) {
-		int result = handover_receive(talk->fd, talk->message);
-
-		if (result < 0 && errno == EAGAIN)
-			return;
-		if (result <= 0) {
-			talk->ears->on_gone(result < 0 ? errno : 0, talk->arg);
-			return;
-		}
-		for (size_t i = 0; i < talk->message->count; i++)
-			close(talk->message->fds[i]);
-		talk->ears->on_message(talk->message, talk->arg);
-	}
+	/* It has ended, so there is no more than its socket holds. */
+	hear(talk, UINT_MAX);
 }
 
 void upgrade_talk_stop(struct upgrade_talk *talk)

@@ -53,7 +53,7 @@ void upgrade_talk_expect_nothing(struct upgrade_talk *talk);
 /* The successor is about to end, and has this long; what it said before is not lost. */
 void upgrade_talk_await_end(struct upgrade_talk *talk, int64_t ms, const char *late);
 
-/* Hear what has come already. */
+/* The successor has ended: hear what it said last. */
 void upgrade_talk_hear(struct upgrade_talk *talk);
 
 /* Hear no more, whatever comes, and leave the socket open. */

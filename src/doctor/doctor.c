@@ -28,7 +28,7 @@ struct examination {
 /* Whether it is probed: a UDP server on loopback is not disturbed, for the socket tells enough. */
 static bool is_probed(const struct examination *examination, const struct case_leg *leg)
 {
-	if (leg->dynamic || leg->caught)
+	if (leg->dynamic || leg->caught || examination->limits->only_asks)
 		return false;
 	if (leg->protocol == CONF_PROTOCOL_TCP)
 		return true;
@@ -68,7 +68,8 @@ static void probe_legs(struct examination *examination)
 			    &examination->around.clients[addr_family(&leg->target) == AF_INET6]);
 	}
 	probe_all(probes, count,
-		  now_ms + (examination->deadline_ms - now_ms) * PROBES_PERCENT / 100);
+		  now_ms + (examination->deadline_ms - now_ms) * PROBES_PERCENT / 100,
+		  examination->limits->stop);
 	/* Back to their legs, in the same order. */
 	count = 0;
 	for (size_t i = 0; i < examination->legs.count; i++) {
@@ -128,6 +129,8 @@ static int examine(struct examination *examination)
 	for (size_t i = 0; i < legs->count; i++)
 		surroundings_place(&examination->around, &legs->legs[i], examination->deadline_ms);
 	probe_legs(examination);
+	if (probe_is_stopped(examination->limits->stop))
+		return 0;
 	for (size_t i = 0; i < legs->count; i++)
 		surroundings_way_back(&examination->around, &legs->legs[i],
 				      examination->deadline_ms);

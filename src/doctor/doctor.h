@@ -12,6 +12,7 @@
 #ifndef MMPROXY_DOCTOR_H
 #define MMPROXY_DOCTOR_H
 
+#include <stdatomic.h>
 #include <stdbool.h>
 
 #include "conf/conf.h"
@@ -26,6 +27,11 @@ struct doctor_limits {
 	 * configuration, which may wait for a directory service.
 	 */
 	bool thorough;
+	/* Send nothing: what can be told without is told, and the rest is not_examined. */
+	bool only_asks;
+	/* True as soon as nobody wants the report any more: it then comes as it is, within half a
+	 * second; NULL: never. */
+	const atomic_bool *stop;
 	/* How return routes are set up, for the findings: "mmproxy -c FILE --setup-routing"; NULL:
 	 * "mmproxy --setup-routing". */
 	const char *set_up;

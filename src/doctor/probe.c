@@ -16,6 +16,9 @@
 /* Where there are many: a target on this host or beside it answers within this time. */
 #define WAIT_MIN_MS 200
 
+/* How often it is looked whether to stop. */
+#define STOP_LOOK_MS 100
+
 /* That a datagram is refused is heard of soon or never. */
 #define WAIT_UDP_MS 400
 
@@ -26,6 +29,7 @@ struct round {
 	struct probe *flying[PROBE_IN_FLIGHT];
 	size_t flying_count;
 	int64_t deadline_ms;
+	const atomic_bool *stop;
 };
 
 static void finish(struct probe *probe, int error)
@@ -50,6 +54,7 @@ static void finish(struct probe *probe, int error)
 	case EACCES:
 		probe->end = PROBE_UNREACHABLE;
 		break;
+	case ECANCELED:
 	case EMFILE:
 	case ENFILE:
 		probe->end = PROBE_NOT_TRIED;
@@ -130,6 +135,8 @@ static void wait_for_some(struct round *round)
 		if (probe->until_ms < until_ms)
 			until_ms = probe->until_ms;
 	}
+	if (round->stop != NULL && until_ms > now_ms + STOP_LOOK_MS)
+		until_ms = now_ms + STOP_LOOK_MS;
 	if (poll(fds, round->flying_count, until_ms > now_ms ? (int)(until_ms - now_ms) : 0) < 0)
 		memset(fds, 0, sizeof(fds));
 	now_ms = clock_now_ms();
@@ -146,17 +153,32 @@ static void wait_for_some(struct round *round)
 	round->flying_count = kept;
 }
 
-void probe_all(struct probe *probes, size_t count, int64_t deadline_ms)
+static void give_up(const struct round *round)
 {
-	struct round round = {.probes = probes, .count = count, .deadline_ms = deadline_ms};
+	for (size_t i = 0; i < round->flying_count; i++)
+		finish(round->flying[i], ECANCELED);
+}
+
+bool probe_is_stopped(const atomic_bool *stop)
+{
+	return stop != NULL && atomic_load_explicit(stop, memory_order_relaxed);
+}
+
+void probe_all(struct probe *probes, size_t count, int64_t deadline_ms, const atomic_bool *stop)
+{
+	struct round round = {
+	    .probes = probes, .count = count, .deadline_ms = deadline_ms, .stop = stop};
 
 	for (size_t i = 0; i < count; i++) {
 		probes[i].end = PROBE_NOT_TRIED;
 		probes[i].fd = -1;
 	}
+	if (probe_is_stopped(stop))
+		return;
 	begin_some(&round);
-	while (round.flying_count > 0) {
+	while (round.flying_count > 0 && !probe_is_stopped(stop)) {
 		wait_for_some(&round);
 		begin_some(&round);
 	}
+	give_up(&round);
 }

@@ -3,6 +3,7 @@
 #ifndef MMPROXY_PROBE_H
 #define MMPROXY_PROBE_H
 
+#include <stdatomic.h>
 #include <stdbool.h>
 #include <stddef.h>
 #include <stdint.h>
@@ -37,8 +38,11 @@ struct probe {
 /*
  * Probe all of them at the same time, as far as descriptors allow, and be done by deadline_ms. With
  * TCP the handshake is held back at its last packet and then reset; with UDP an empty datagram is
- * sent.
+ * sent. Those that have not ended when *stop becomes true (NULL: it never does) are not tried.
  */
-void probe_all(struct probe *probes, size_t count, int64_t deadline_ms);
+void probe_all(struct probe *probes, size_t count, int64_t deadline_ms, const atomic_bool *stop);
+
+/* Whether it has become true. */
+bool probe_is_stopped(const atomic_bool *stop);
 
 #endif

@@ -23,31 +23,38 @@ static bool is_for_answers(const struct rule *rule, uint32_t table)
 	       (rule->table == table || (picks && !rule->inverted));
 }
 
-/* The rule that has given an answer: the first one that leads to its table, or refuses. */
-static size_t find_decisive(const struct rule_list *rules, const struct route_flow *flow,
-			    const struct route_reply *reply)
+/*
+ * The rule before "end" that has given an answer, which is none: one that leads to the answer's
+ * table; of an error one that refuses, or else the first that leads to a table of somebody's own,
+ * where the route may be that says so. Returns end where there is none.
+ */
+static size_t find_decisive(const struct rule_list *rules, size_t end,
+			    const struct route_flow *flow, const struct route_reply *reply)
 {
-	size_t i = rule_list_next(rules, 0, flow);
+	size_t likely = end;
 
-	while (i < rules->count) {
+	for (size_t i = rule_list_next(rules, 0, flow); i < end;
+	     i = rule_list_next(rules, i + 1, flow)) {
 		const struct rule *rule = &rules->rules[i];
 
 		if (reply->error == 0 ? rule->to_table && rule->table == reply->table
 				      : rule->refuses)
-			break;
-		i = rule_list_next(rules, i + 1, flow);
+			return i;
+		if (reply->error != 0 && likely == end && rule->to_table &&
+		    !is_ordinary(rule->table))
+			likely = i;
 	}
-	return i;
+	return likely;
 }
 
 /* Say why the answers with this mark do not come back. */
 static void explain(struct way_back *back, const struct rule_list *rules,
 		    const struct route_flow *flow, const struct route_reply *reply, uint32_t table)
 {
-	size_t decisive = find_decisive(rules, flow, reply);
 	const struct rule *right = NULL; /* leads to all addresses for local */
 	const struct rule *empty = NULL; /* leads to a table without that */
 	size_t right_index = rules->count;
+	size_t decisive;
 
 	for (size_t i = rule_list_next(rules, 0, flow); i < rules->count;
 	     i = rule_list_next(rules, i + 1, flow)) {
@@ -62,7 +69,8 @@ static void explain(struct way_back *back, const struct rule_list *rules,
 		if (empty == NULL && is_for_answers(rule, table))
 			empty = rule;
 	}
-	if (right != NULL && decisive >= right_index) {
+	decisive = find_decisive(rules, right_index, flow, reply);
+	if (right != NULL && decisive == right_index) {
 		back->end = WAY_BACK_INVALID_SOURCE;
 	} else if (right != NULL) {
 		back->end = WAY_BACK_RULE_SHADOWED;

@@ -15,6 +15,11 @@
 
 #define HOPS 64
 
+/* TCP_RECV_QUEUE and TCP_SEND_QUEUE of <linux/tcp.h>, which not every <netinet/tcp.h> has (musl).
+ */
+#define RECEIVE_QUEUE 1
+#define SEND_QUEUE    2
+
 /* Where a connection is. */
 struct position {
 	const struct addr *local;
@@ -76,9 +81,9 @@ static int locate(const struct exact_reset *reset, int fd, struct position *posi
 {
 	position->local = &reset->local;
 	position->remote = &reset->remote;
-	if (get_seq(fd, TCP_RECV_QUEUE, &position->receive_seq) < 0 ||
+	if (get_seq(fd, RECEIVE_QUEUE, &position->receive_seq) < 0 ||
 	    /* Last, because a socket in repair holds its segments back only with this queue. */
-	    get_seq(fd, TCP_SEND_QUEUE, &position->send_seq) < 0)
+	    get_seq(fd, SEND_QUEUE, &position->send_seq) < 0)
 		return -1;
 	/* The queue's number is that of the next byte to be written. */
 	position->send_seq -= (uint32_t)sock_unacknowledged(fd);

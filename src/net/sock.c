@@ -9,8 +9,6 @@
 #include <sys/ioctl.h>
 #include <unistd.h>
 
-#define KEEPALIVE_PROBES 4
-
 int sock_set_int(int fd, int level, int option, int value)
 {
 	return setsockopt(fd, level, option, &value, sizeof(value));
@@ -113,20 +111,6 @@ int sock_new_raw(int family, uint32_t mark)
 	if (fd >= 0 && mark != 0 && sock_set_mark(fd, mark) < 0)
 		return sock_fail(fd);
 	return fd;
-}
-
-int sock_set_keepalive(int fd, uint32_t idle_ms)
-{
-	int idle_s = (int)((idle_ms + 999) / 1000);
-	int interval_s = idle_s / KEEPALIVE_PROBES > 0 ? idle_s / KEEPALIVE_PROBES : 1;
-
-	/* TCP_KEEPIDLE last: with keepalive on, it sets the timer to what is left of the time. */
-	if (sock_set_int(fd, SOL_TCP, TCP_KEEPINTVL, interval_s) < 0 ||
-	    sock_set_int(fd, SOL_TCP, TCP_KEEPCNT, KEEPALIVE_PROBES) < 0 ||
-	    sock_set_int(fd, SOL_SOCKET, SO_KEEPALIVE, 1) < 0 ||
-	    sock_set_int(fd, SOL_TCP, TCP_KEEPIDLE, idle_s) < 0)
-		return -1;
-	return 0;
 }
 
 void sock_bind_without_port(int fd)

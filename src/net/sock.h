@@ -69,12 +69,6 @@ int sock_new_tcp(int family, bool transparent, uint32_t mark) __attribute__((war
 int sock_new_raw(int family, uint32_t mark) __attribute__((warn_unused_result));
 
 /*
- * SO_KEEPALIVE after this idle time, which counts from the last byte that came, with probes a
- * quarter of it apart.
- */
-int sock_set_keepalive(int fd, uint32_t idle_ms) __attribute__((warn_unused_result));
-
-/*
  * IP_BIND_ADDRESS_NO_PORT (Linux 4.2): with port 0, choose the port at connect(2), where it need
  * only be unique for the destination. A kernel without it still works, with fewer ports.
  */

@@ -3,12 +3,15 @@
 #include "net/udp_sock.h"
 
 #include <errno.h>
-#include <linux/errqueue.h>
 #include <linux/sock_diag.h>
 #include <netinet/ip_icmp.h>
 #include <netinet/udp.h>
 #include <string.h>
+#include <time.h>
 #include <unistd.h>
+
+/* It takes <time.h> for granted. */
+#include <linux/errqueue.h>
 
 /* Headers of Debian 10 and glibc 2.28 lack these, of linux/udp.h. */
 #ifndef UDP_SEGMENT

@@ -83,6 +83,25 @@ void ledger_sum(const struct ledger *ledger, struct ledger_stats *sum)
 	}
 }
 
+uint64_t ledger_lost(const struct ledger *ledger, enum close_reason reason)
+{
+	uint64_t sum = 0;
+
+	for (size_t i = 0; i < ledger->workers_count; i++) {
+		const struct stats *stats = &ledger->workers[i].stats.stats;
+
+		sum += stats_get(&stats->closed[reason]) + stats_get(&stats->dropped[reason]);
+	}
+	return sum;
+}
+
+void ledger_sum_answers(const struct ledger *ledger, enum stats_family family,
+			struct stats_answers *sum)
+{
+	for (size_t i = 0; i < ledger->workers_count; i++)
+		stats_sum_answers(sum, &ledger->workers[i].stats.stats.answers[family]);
+}
+
 unsigned ledger_active(const struct ledger *ledger)
 {
 	return atomic_load_explicit(&ledger->active, memory_order_relaxed);

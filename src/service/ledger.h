@@ -76,6 +76,13 @@ struct ledger_stats *ledger_stats(struct ledger *ledger, size_t worker);
 /* Add all workers' counters to sum, which is the caller's own. */
 void ledger_sum(const struct ledger *ledger, struct ledger_stats *sum);
 
+/* Connections and flows that ended for this reason, and datagrams that were dropped for it. */
+uint64_t ledger_lost(const struct ledger *ledger, enum close_reason reason);
+
+/* Add the answers from targets of one family to sum, likewise. */
+void ledger_sum_answers(const struct ledger *ledger, enum stats_family family,
+			struct stats_answers *sum);
+
 /* Connections or flows that there are now. */
 unsigned ledger_active(const struct ledger *ledger);
 

@@ -149,40 +149,6 @@ bool service_is_own_listener(const struct service *service, const struct addr *s
 			      service->routes) != NULL;
 }
 
-/* A listener on loopback needs one rule; anything else needs marks, which the manual explains. */
-static void explain_loopback_routes(const struct service *service, const char *target, bool ipv6)
-{
-	unsigned table = service->snapshot->routing_table;
-	const char *ip = ipv6 ? "ip -6" : "ip";
-
-	log_msg(LOG_LEVEL_WARN,
-		"listener %s: %s does not answer connections from clients' addresses; if it is up, "
-		"its answers need a way back: %s rule add from %s iif lo table %u; %s route add "
-		"local %s dev lo table %u",
-		service->conf->name, target, ip, ipv6 ? "::1/128" : "127.0.0.0/8", table, ip,
-		ipv6 ? "::/0" : "0.0.0.0/0", table);
-}
-
-void service_explain_routes(struct service *service, const struct addr *target)
-{
-	bool ipv6 = addr_family(target) == AF_INET6;
-	char text[ADDR_STRLEN];
-
-	if (atomic_exchange(&service->routes_explained[ipv6], true))
-		return;
-	addr_format_ip(target, text);
-	if (addr_is_loopback(target))
-		explain_loopback_routes(service, text, ipv6);
-	else
-		log_msg(LOG_LEVEL_WARN,
-			"listener %s: %s does not answer connections from clients' addresses; if "
-			"it is up, its answers need a way back, see \"Backends that are not on "
-			"loopback\" in mmproxy(8)%s",
-			service->conf->name, text,
-			service->conf->mark == 0 ? "; the listener has no mark, which that needs"
-						 : "");
-}
-
 bool service_may_log(struct service *service, enum close_reason reason, int64_t now_ms)
 {
 	enum log_level level = reason_level(reason);

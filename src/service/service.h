@@ -19,16 +19,12 @@
 #include "service/ledger.h"
 #include "service/pseudo_ipv4.h"
 
-#define SERVICE_FAMILIES 2
-
 struct service {
 	atomic_uint refs;
 	struct conf *snapshot; /* a reference */
 	const struct conf_listener *conf;
-	struct ledger *ledger;	  /* a reference */
-	struct deny_list *denied; /* of the process, which outlives the service; NULL: none */
-	/* Advice about return routes has been logged, for targets of IPv4 and of IPv6. */
-	atomic_bool routes_explained[SERVICE_FAMILIES];
+	struct ledger *ledger;	     /* a reference */
+	struct deny_list *denied;    /* of the process, which outlives the service; NULL: none */
 	struct route_lookup *routes; /* of a listener with dynamic_destination; NULL: none */
 	struct pseudo_ipv4_table *pseudo_ipv4; /* of one with that for ipv6_clients; NULL: none */
 };
@@ -86,12 +82,6 @@ struct client_place *service_enter_client(struct service *service, const struct 
  */
 bool service_is_own_listener(const struct service *service, const struct addr *source,
 			     const struct addr *destination);
-
-/*
- * Once a service and address family: say that a silent target may lack the routes back to clients,
- * and how to make them.
- */
-void service_explain_routes(struct service *service, const struct addr *target);
 
 /*
  * Whether a connection's line at this reason may be written, as the log is configured now; failures

@@ -125,7 +125,6 @@ void session_close(struct session *session, enum close_reason reason)
 {
 	struct tcp_listener *listener = session->listener;
 	enum close_reason told = reason;
-	const struct addr source = session_source(session);
 	struct session_end end;
 
 	/* Before its descriptors are closed: their numbers are other connections' then. */
@@ -135,8 +134,6 @@ void session_close(struct session *session, enum close_reason reason)
 	if (session->is_check)
 		told = reason_of_check(reason);
 	session_log_end(session, told, &end.progress);
-	if (reason == REASON_BACKEND_TIMEOUT && addr_is_set(&source))
-		service_explain_routes(session->service, &session->target);
 	session_end_close(session, reason, &end);
 	if (session->payload != NULL)
 		evbuffer_free(session->payload);

@@ -5,6 +5,7 @@
 #include <string.h>
 
 #include "base/clock.h"
+#include "base/error_text.h"
 #include "proxyproto/proxy_header.h"
 #include "service/bad_header.h"
 #include "service/pseudo_ipv4.h"
@@ -44,7 +45,7 @@ void session_log_end(const struct session *session, enum close_reason reason,
 	if (session->bad_header != NULL)
 		bad_header_log(session->bad_header, &line);
 	else if (session->error != 0)
-		log_line_str(&line, "error", strerror_r(session->error, error, sizeof(error)));
+		log_line_str(&line, "error", error_text(session->error, error, sizeof(error)));
 	log_line_end(&line);
 }
 

@@ -5,7 +5,7 @@
 #include <event2/event.h>
 
 #include "base/clock.h"
-#include "net/sock.h"
+#include "net/keepalive.h"
 #include "tcp/session_log.h"
 #include "tcp/tcp_listener.h"
 
@@ -36,16 +36,18 @@ static int64_t time_left(const struct session *session, const struct relay_progr
 static int64_t start_keepalive(struct session *session)
 {
 	uint32_t idle_ms = session_conf(session)->tcp_keepalive_ms;
-	int64_t left_ms = idle_ms - (clock_now_ms() - session->connected_ms);
+	int64_t left_ms;
 
 	if (idle_ms == 0 || session->keepalive)
 		return -1;
+	left_ms = keepalive_idle_ms(session->client_fd, idle_ms) -
+		  (clock_now_ms() - session->connected_ms);
 	if (left_ms > 0)
 		return left_ms;
 	session->keepalive = true;
 	/* A socket that has been silent all the time is probed at once. */
-	if (sock_set_keepalive(session->client_fd, idle_ms) < 0 ||
-	    sock_set_keepalive(session->backend_fd, idle_ms) < 0)
+	if (keepalive_start(session->client_fd, idle_ms) < 0 ||
+	    keepalive_start(session->backend_fd, idle_ms) < 0)
 		session_log_step(session, "no keepalive");
 	return -1;
 }

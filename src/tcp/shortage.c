@@ -3,9 +3,9 @@
 #include "tcp/shortage.h"
 
 #include <stdbool.h>
-#include <string.h>
 
 #include "base/clock.h"
+#include "base/error_text.h"
 #include "base/log.h"
 #include "base/log_line.h"
 
@@ -42,7 +42,7 @@ void shortage_log(struct shortage *shortage, const char *listener, enum accept_r
 	log_line_begin(&line, LOG_LEVEL_WARN);
 	log_line_str(&line, "listener", listener);
 	log_line_str(&line, "reason", reason_name(reason));
-	log_line_str(&line, "error", strerror_r(error, text, sizeof(text)));
+	log_line_str(&line, "error", error_text(error, text, sizeof(text)));
 	log_line_str(&line, "msg", message(result));
 	log_line_end(&line);
 }

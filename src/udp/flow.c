@@ -242,11 +242,28 @@ enum close_reason flow_drop_reason(int error)
 	}
 }
 
+void flow_count_refused(struct flow *flow, uint32_t datagrams)
+{
+	if (flow->answers != NULL)
+		stats_add(&flow->answers->refused, datagrams);
+}
+
+/* What the target gets, or would if something listened there. */
+static void count_asked(struct flow *flow, uint32_t datagrams, int error)
+{
+	if (flow->answers != NULL && (error == 0 || error == ECONNREFUSED))
+		stats_add(&flow->answers->asked, datagrams);
+	if (error == ECONNREFUSED)
+		flow_count_refused(flow, datagrams);
+}
+
 void flow_count_sent(struct flow *flow, enum stats_direction direction, uint32_t datagrams,
 		     uint64_t bytes, int error)
 {
 	struct stats *stats = flow->group->stats;
 
+	if (direction == STATS_UP)
+		count_asked(flow, datagrams, error);
 	if (error == 0) {
 		flow->datagrams[direction] += datagrams;
 		flow->bytes[direction] += bytes;

@@ -27,7 +27,8 @@
 struct flow {
 	struct flow_links links; /* first: the table knows no more of a flow */
 	struct flow_group *group;
-	struct service *service; /* that it was opened under; its place is a reference */
+	struct service *service;       /* that it was opened under; its place is a reference */
+	struct stats_answers *answers; /* NULL: it does not speak from a client's address */
 	struct reply_path reply; /* where replies go: the way of its latest datagram, reversed */
 	struct client_path
 	    *client_path;	      /* the same for other workers; NULL: no client, so no other */
@@ -97,6 +98,9 @@ void flow_move_waiting(struct reply_socket *from, struct reply_socket *to);
 /* Count datagrams that were sent or, with an errno, dropped. bytes are of payload. */
 void flow_count_sent(struct flow *flow, enum stats_direction direction, uint32_t datagrams,
 		     uint64_t bytes, int error);
+
+/* Count datagrams that the target refused: nothing listens there. */
+void flow_count_refused(struct flow *flow, uint32_t datagrams);
 
 /* The reason to count a datagram by that met this errno. */
 enum close_reason flow_drop_reason(int error);

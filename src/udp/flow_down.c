@@ -33,6 +33,8 @@ static void count_icmp_error(struct flow *flow, int error)
 	flow->icmp_errors++;
 	stats_add(&stats->icmp_errors, 1);
 	stats_add(&stats->dropped[flow_drop_reason(error)], 1);
+	if (error == ECONNREFUSED)
+		flow_count_refused(flow, 1);
 }
 
 /* Errors are datagrams that were lost on the way there: counted, and nothing else. */
@@ -253,6 +255,8 @@ void flow_down_read(struct flow *flow, uint32_t events, size_t *used, int64_t no
 	if (got <= 0)
 		return;
 	flow_table_touch(&group->table, &flow->links, now_ms);
+	if (flow->answers != NULL)
+		stats_add(&flow->answers->answered, (uint64_t)got);
 	for (size_t i = *used; i < *used + (size_t)got; i++) {
 		struct mmsghdr *message = &context->in[i];
 		struct udp_path unused;

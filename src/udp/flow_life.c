@@ -21,6 +21,16 @@ static bool is_healthy_check(const struct flow *flow)
 	return flow->is_check && flow->dropped == 0 && flow->icmp_errors == 0;
 }
 
+/* Where its answers are counted: only a client's address needs a way back. */
+static struct stats_answers *answers_of(const struct flow *flow)
+{
+	const struct addr source = route_source(&flow->client, &flow->target, flow->pseudo_ipv4);
+	bool ipv6 = addr_family(&flow->target) == AF_INET6;
+
+	return addr_is_set(&source) ? &flow->group->stats->answers[ipv6 ? STATS_IPV6 : STATS_IPV4]
+				    : NULL;
+}
+
 int flow_life_begin(struct flow *flow, const struct proxy_header *header, int64_t now_ms)
 {
 	struct flow_group *group = flow->group;
@@ -32,6 +42,7 @@ int flow_life_begin(struct flow *flow, const struct proxy_header *header, int64_
 	/* Before anyone can know of it, lest another worker find none that could make room. */
 	flow_group_publish(group);
 	flow->opened_ms = now_ms;
+	flow->answers = answers_of(flow);
 	if (header != NULL) {
 		flow->header_version = header->version;
 		flow->is_check = header->command == PROXY_COMMAND_LOCAL;
@@ -47,6 +58,7 @@ int flow_life_take(struct flow *flow, int64_t active_ms)
 
 	if (watch(flow) < 0 || flow_table_add(&group->table, &flow->links, active_ms) < 0)
 		return -1;
+	flow->answers = answers_of(flow);
 	service_enter(flow->service);
 	flow->client_place = service_enter_client(flow->service, &flow->client, clock_now_ms());
 	flow_group_publish(group);

@@ -29,18 +29,15 @@ block()
 	"$top/tests/lint/example_block" "$dir/$1.conf" "$2"
 }
 
-# commands: run those on standard input one by one; those of IPv6 only where there is some.
+# commands: run those on standard input one by one, as if all were installed.
 commands()
 {
 	local line
 
 	while read -r line; do
-		if [[ -z $line ]] || { [[ $line == 'ip -6 '* ]] && ! has_ipv6; }; then
-			continue
-		fi
 		# The line is a command with arguments.
 		# shellcheck disable=SC2086
-		$line || fail "$line"
+		STATE_DIR=$dir ${line/#\/usr\/share\/mmproxy/$top\/contrib} || fail "$line"
 	done
 }
 
@@ -246,7 +243,6 @@ nft 'add table inet probe; add chain inet probe p { type filter hook prerouting 
 	exit 0
 }
 block tproxy 'return routes for it:$' | commands
-block tproxy 'nft -f' | nft -f -
 in_lb ip addr add 192.0.2.80/32 dev lo
 in_client ip route add 192.0.2.80 via 203.0.113.1
 if has_ipv6; then

@@ -33,6 +33,12 @@ if [ "${1:-}" = --boot ]; then
 	touch /dev/console
 	mount --bind "$work/console" /dev/console
 	cp -r "$work/run/." /run/
+	# The user of sysusers.d, and logs that are nobody else's.
+	mount --bind "$work/users/etc/passwd" /etc/passwd
+	mount --bind "$work/users/etc/group" /etc/group
+	mount -t tmpfs -o mode=755 tmpfs /var/log
+	chown root:mmproxy /run/mmproxy.conf
+	chmod 640 /run/mmproxy.conf
 	ip link set lo up
 	exec env -i PATH="$PATH" container=mmproxy-test SYSTEMD_UNIT_PATH=/run/units \
 		"$systemd" --system --unit=basic.target --log-target=console --show-status=no \
@@ -93,7 +99,10 @@ fail()
 # --- A systemd ------------------------------------------------------------------------------------------
 
 # A control group of its own below the one that this test is in.
-mkdir -p "$work/cgroup" "$work/run/units/mmproxy.service.d" "$work/run/bin" "$work/load"
+mkdir -p "$work/cgroup" "$work/run/units/mmproxy.service.d" "$work/run/bin" "$work/load" "$work/users/etc"
+cp /etc/passwd /etc/group "$work/users/etc/"
+systemd-sysusers --root="$work/users" - <"$top/contrib/mmproxy.sysusers" >"$work/sysusers.log" 2>&1 ||
+	skip "systemd-sysusers makes no user: $(cat "$work/sysusers.log")"
 touch "$work/console"
 mount -t cgroup2 cgroup2 "$work/cgroup" 2>/dev/null || skip "cgroup2 cannot be mounted"
 cgroup=$work/cgroup$(sed -n 's/^0:://p' /proc/self/cgroup)/mmproxy-test-$$
@@ -222,6 +231,19 @@ connects || fail "it does not serve when systemd says that it runs"
 says Result success || fail "Result is $(property Result)"
 says StatusText '* connections, * flows, *' || fail "StatusText is $(property StatusText)"
 says NFileDescriptorStore 2 || fail "systemd keeps $(property NFileDescriptorStore) sockets"
+[ "$(control show --value -p Result mmproxy-routes.service)" = success ] ||
+	fail "the routes' Result is $(control show --value -p Result mmproxy-routes.service)"
+
+# status_of KEY: what /proc says of the main process.
+status_of()
+{
+	sed -n "s/^$1:[[:space:]]*//p" "/proc/$pid1/root/proc/$(property MainPID)/status"
+}
+
+[ "$(status_of Uid | cut -f 1)" = "$(inside id -u mmproxy)" ] || fail "it is not the user mmproxy"
+[ "$(status_of NoNewPrivs)" = 1 ] || fail "programs may bring it privileges"
+[ "$(status_of Seccomp)" = 2 ] || fail "its system calls are not filtered"
+! inside cat /var/log/mmproxy/mmproxy.log 2>/dev/null || fail "it logs to a file before it is told to"
 
 # --- Restart and reload: no connection is refused, and none that is open is broken -------------------
 
@@ -270,6 +292,64 @@ control restart mmproxy.service || fail "what was upgraded does not restart"
 end_load "3 upgrades, a reload and a restart" 0
 says NRestarts 0 || fail "systemd has started it $(property NRestarts) times by itself"
 says NFileDescriptorStore 2 || fail "after upgrades, systemd keeps $(property NFileDescriptorStore) sockets"
+
+# --- Routes by the daemon, a log file, and its own sandbox, within what the unit allows ----------------
+
+# configure TEXT: the same configuration behind this text.
+configure()
+{
+	{ printf '%s\n' "$1" && cat "$work/run/mmproxy.conf"; } >"$work/changed.conf"
+	cat "$work/changed.conf" >"/proc/$pid1/root/run/mmproxy.conf"
+}
+
+# rules: how many of the daemon's own are there.
+rules()
+{
+	inside ip rule show | grep -c 'sport 8000 lookup 123 proto 223' || true
+}
+
+has_rule()
+{
+	[ "$(rules)" -gt 0 ]
+}
+
+has_no_rule()
+{
+	[ "$(rules)" = 0 ]
+}
+
+start_load
+filters=$(status_of Seccomp_filters)
+has_rule || fail "mmproxy-routes.service has set up no routes"
+control stop mmproxy-routes.service || fail "the routes are not taken away"
+has_no_rule || fail "mmproxy-routes.service leaves routes behind"
+configure 'routing = { manage = true; }; log = { target = "/var/log/mmproxy/mmproxy.log"; };'
+control reload mmproxy.service || fail "it does not reload with managed routes"
+await has_rule
+connects || fail "it does not serve with managed routes"
+before=$(property MainPID)
+control kill --signal=SIGUSR2 --kill-whom=main mmproxy.service
+await is_other "$before"
+await says SubState running
+inside ip rule del sport 8000 ipproto tcp from 127.0.0.1 iif lo lookup 123
+await has_rule
+await inside grep -q 'client=203.0.113.200:40000' /var/log/mmproxy/mmproxy.log
+inside mv /var/log/mmproxy/mmproxy.log /var/log/mmproxy/old.log
+control kill --signal=SIGUSR1 --kill-whom=main mmproxy.service
+await inside test -e /var/log/mmproxy/mmproxy.log
+[ "$(status_of Seccomp_filters)" = "$filters" ] ||
+	fail "of $filters filters there are $(status_of Seccomp_filters) after upgrades"
+configure 'sandbox = false;'
+control restart mmproxy.service || fail "it does not restart without a sandbox of its own"
+if "$program" -V | grep -q '^libseccomp: yes$'; then
+	[ "$(status_of Seccomp_filters)" = "$((filters - 1))" ] ||
+		fail "without a sandbox of its own it has $(status_of Seccomp_filters) filters of $filters"
+fi
+configure ''
+control restart mmproxy-routes.service mmproxy.service || fail "it does not restart as before"
+touch "$work/load/go"
+sleep 0.5
+end_load "routes of their own again" 0
 
 # --- A crash: those in hand are lost, one of each client at most --------------------------------------
 
@@ -352,3 +432,26 @@ sleep 0.3
 control restart mmproxy.service || fail "it does not restart with a .socket unit"
 sleep 0.3
 end_load "a restart with a .socket unit" 0
+
+# --- A recipe for return routes at every start ------------------------------------------------------------
+
+# has_rule: whether the rule of contrib/routing/loopback is there.
+has_rule()
+{
+	[[ $(inside ip rule) == *"from 127.0.0.0/8 iif lo lookup 124"* ]]
+}
+
+mkdir "$work/routing"
+cp "$top"/contrib/routing/* "$work/routing/"
+inside cp -r "$work/routing" /run/mmproxy-routing
+# As it is, but for where the scripts are.
+sed 's|/etc/mmproxy-routing/|/run/mmproxy-routing/|' "$work/routing/mmproxy-routing@.service" >"$work/routing/unit"
+inside cp "$work/routing/unit" /run/units/mmproxy-routing@.service
+control daemon-reload
+control start mmproxy-routing@loopback || fail "the recipe does not start"
+has_rule || fail "the unit has not run the recipe"
+inside ip rule del table 124
+control reload mmproxy-routing@loopback || fail "the recipe cannot be run again"
+has_rule || fail "a reload does not bring back what was removed"
+control stop mmproxy-routing@loopback || fail "the recipe does not stop"
+! has_rule || fail "the unit has left the recipe's rule behind"

@@ -31,7 +31,7 @@ files()
 
 make_to install
 sample=$(files mmproxy.conf | grep /doc/) || complain "the sample is not installed"
-config=$(files mmproxy.conf | grep -v -e /doc/ -e /fail2ban/) || complain "a new host gets no mmproxy.conf"
+config=$(files mmproxy.conf | grep -v -e /doc/ -e /fail2ban/ -e /sysusers.d/) || complain "a new host gets no mmproxy.conf"
 [ "$status" = 0 ] || exit 1
 cmp "$sample" "$top/etc/mmproxy.conf" || complain "the sample is not the one of the sources"
 cmp "$config" "$sample" || complain "the first mmproxy.conf is not the sample"

@@ -1,8 +1,8 @@
 #!/bin/bash
 # SPDX-License-Identifier: BSD-2-Clause
 # Every file of etc/examples is accepted as it is and starts without a warning, and what it says about
-# the other side is right as far as programs can tell: HAProxy, nginx, nft and ip take their lines, the
-# rest is well-formed, and all speak of a port that mmproxy listens on.
+# the other side is right as far as programs can tell: HAProxy and nginx take their lines, the return
+# routes are set, the rest is well-formed, and all speak of a port that mmproxy listens on.
 set -euo pipefail
 
 PATH=$PATH:/usr/sbin:/sbin
@@ -65,13 +65,23 @@ if [ -n "$(unshare "${who[@]}" --net sh -c 'ip link set lo up && ip -6 addr show
 	can_unshare=yes
 fi
 
+has_tproxy()
+{
+	unshare "${who[@]}" --net nft 'add table inet probe
+		add chain inet probe p { type filter hook prerouting priority mangle; }
+		add rule inet probe p tcp dport 1 tproxy to :1' 2>/dev/null || {
+		echo "skipped: there are no TPROXY rules here, so tproxy.conf is not started"
+		false
+	}
+}
+
 # run_example NAME ADDRESS IPV6-ADDRESS: in a network namespace of its own, with servers there.
 cat >"$work/run_example" <<'END'
 set -e
 ip link set lo up
-. "$1/$2.routes"
-ip route get 203.0.113.7 from "$3" | grep -q '^local ' || ! echo "no way back to $3"
-ip -6 route get 2001:db8:c::7 from "$4" | grep -q '^local ' || ! echo "no way back to $4"
+STATE_DIR=$1 sh -e "$1/$2.routes"
+ip route get 203.0.113.7 from "$3" ipproto tcp sport 20000 | grep -q '^local ' || ! echo "no way back to $3"
+ip -6 route get 2001:db8:c::7 from "$4" ipproto tcp sport 20000 | grep -q '^local ' || ! echo "no way back to $4"
 : >"$1/$2.log"
 "$MMPROXY" -c "$1/$2.conf" >"$1/$2.log" 2>&1 &
 tries=600
@@ -89,8 +99,11 @@ for name in "${examples[@]}"; do
 	addresses=(127.0.0.1 ::1)
 	if [ "$name" = tproxy ]; then
 		addresses=(192.0.2.80 2001:db8:8::80)
+		has_tproxy || continue
 	fi
-	block "$name" 'without it:$|return routes for it:$' >"$work/$name.routes" || status=1
+	# As if it were installed.
+	block "$name" 'without it:$|return routes for it:$' |
+		sed "s|^/usr/share/mmproxy/|$top/contrib/|" >"$work/$name.routes" || status=1
 	unshare "${who[@]}" --net \
 		sh "$work/run_example" "$work" "$name" "${addresses[@]}" || complain "$name: does not start"
 	# Which users and servers there are is not the example's affair.
@@ -169,14 +182,5 @@ done
 	complain "frp: not every proxy sends headers"
 says frp '^localPort = 2222$' "$(cat "$work/frpc.toml")"
 says frp '^localPort = 27015$' "$(cat "$work/frpc.toml")"
-
-lines=$(block tproxy 'nft -f') || status=1
-says tproxy 'tproxy ip to 127\.0\.0\.1:7000$' "$lines"
-if [ "$can_unshare" = yes ] && command -v nft >/dev/null; then
-	if unshare "${who[@]}" --net nft 'add table inet probe' 2>/dev/null; then
-		unshare "${who[@]}" --net nft --check --file - <<<"$lines" ||
-			complain "tproxy: nft refuses the rules"
-	fi
-fi
 
 exit "$status"

@@ -24,9 +24,10 @@ mapfile -t libraries < <(sed -n 's/^MMPROXY_WITH_LIBRARY(\[\([^]]*\)\].*/\1/p' "
 
 # Neither a library's suffix, as of libnl-route-3.so, nor another one's name that begins alike.
 command -v readelf >/dev/null || { echo "skipped: readelf is not installed" && exit 77; }
+needed=$(readelf -d "$program")
 for library in "${libraries[@]}"; do
 	linked=no
-	if readelf -d "$program" | grep -q -E "NEEDED.*\[$library(-route|-[0-9])*\.so"; then
+	if grep -q -E "NEEDED.*\[$library(-route|-[0-9])*\.so" <<<"$needed"; then
 		linked=yes
 	fi
 	grep -q -x "$library: $linked" <<<"$said" || complain "$library is linked: $linked, but: $said"

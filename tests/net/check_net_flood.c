@@ -5,7 +5,6 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
-#include <sys/resource.h>
 #include <sys/socket.h>
 
 #include "connection.h"
@@ -129,29 +128,6 @@ END_TEST
 
 #define HALVES 3000
 
-static unsigned long data_kb(void)
-{
-	char path[64];
-	char *text;
-	char *at;
-	unsigned long kb;
-
-	snprintf(path, sizeof(path), "/proc/%d/status", (int)daemon_pid());
-	text = harness_read(path);
-	at = strstr(text, "\nVmData:");
-	ck_assert_ptr_nonnull(at);
-	kb = strtoul(at + strlen("\nVmData:"), NULL, 10);
-	free(text);
-	return kb;
-}
-
-static void limit_data(rlim_t limit)
-{
-	struct rlimit data = {.rlim_cur = limit, .rlim_max = RLIM_INFINITY};
-
-	ck_assert_int_eq(prlimit(daemon_pid(), RLIMIT_DATA, &data, NULL), 0);
-}
-
 /* Memory runs out while thousands wait with half a header each: some of them are refused. */
 START_TEST(without_memory_some_are_refused_and_the_rest_wait)
 {
@@ -163,7 +139,7 @@ START_TEST(without_memory_some_are_refused_and_the_rest_wait)
 	if (daemon_is_instrumented())
 		return;
 	connection_try(backend, CONNECTION_CLIENT);
-	limit_data((data_kb() + 256) * 1024);
+	daemon_leave_memory(256);
 	for (int i = 0; i < HALVES; i++) {
 		static const char half[] = "PROXY TCP4 203.0.113.7 ";
 
@@ -177,7 +153,7 @@ START_TEST(without_memory_some_are_refused_and_the_rest_wait)
 	}
 	daemon_log_await("warn listener=t", "reason=internal", NULL);
 	daemon_assert_alive();
-	limit_data(RLIM_INFINITY);
+	daemon_leave_all_memory();
 	/* Those who came before this one have all been read from. */
 	connection_try(backend, "203.0.113.8:40000");
 	/* Each has been reset, or is still there and goes on. */

@@ -3,7 +3,7 @@
  * /metrics of a TCP listener: each close reason and each header error is provoked and seen counted.
  *
  * Not provoked here: congestion and too_long, which are of datagrams (check_net_metrics_udp);
- * shutdown, after which nobody answers; and internal, which needs memory to be out (check_session).
+ * internal and shutdown, which check_net_metrics_shortage provokes.
  */
 #include <stdio.h>
 #include <stdlib.h>
@@ -22,6 +22,7 @@
 
 static struct sender_header header;
 static int backend;
+static unsigned idle_fds; /* the daemon's descriptors when nothing is open */
 
 static const char *closed_series(const char *reason)
 {
@@ -142,12 +143,17 @@ static void open_one_too_many(void)
 	peer_connect(NULL, LISTEN_V4);
 }
 
+/* Wait until the endpoint's connections have gone. */
+static void await_no_requests(void)
+{
+	daemon_await_fd_count(idle_fds);
+}
+
 static void open_without_descriptors(void)
 {
 	if (daemon_is_wrapped())
 		return;
-	/* The connections of the endpoint have gone. */
-	harness_sleep_ms(500);
+	await_no_requests();
 	daemon_leave_descriptors(1);
 	peer_expect_closed(sender_open_v1(CONNECTION_CLIENT));
 }
@@ -219,6 +225,8 @@ START_TEST(each_close_reason_is_counted)
 
 	backend = peer_listen(BACKEND_V4);
 	admin_start("tcp", row->keys);
+	daemon_log_await("is ready", NULL, NULL);
+	idle_fds = daemon_fd_count();
 	/* It is there before it happens. */
 	ck_assert_uint_eq(admin_metric(closed_series(row->reason)), 0);
 	row->provoke();
@@ -371,23 +379,28 @@ START_TEST(what_came_with_the_header_is_counted_once)
 }
 END_TEST
 
+#define SLOW_PORT   41000
+#define SLOW_CLIENT "203.0.113.8:41000"
+
 START_TEST(connecting_is_timed)
 {
 	const char *all = "mmproxy_backend_connect_seconds_count{listener=\"t\"}";
 	const char *fast = "mmproxy_backend_connect_seconds_bucket{listener=\"t\",le=\"0.5\"}";
 	struct connection connection;
+	struct addr from;
 
-	backend = peer_listen(BACKEND_V4);
+	backend = peer_listen_backlog(BACKEND_V4, 0);
 	admin_start("tcp", "");
 	connection_open(&connection, backend, CONNECTION_CLIENT);
 	admin_await_metric(all, 1);
-	/* This one waits for the port for some time, and is not fast. */
-	sender_open_v1(CONNECTION_CLIENT);
-	daemon_log_await("step=accepted", NULL, NULL);
-	harness_sleep_ms(700);
-	peer_reset(connection.client);
-	peer_expect_reset(connection.backend);
-	peer_accept_from(backend, CONNECTION_CLIENT);
+	/* The backend's queue is full, and the kernel asks again after a second. */
+	for (int i = 0; i < 4; i++)
+		peer_begin_connect(NULL, BACKEND_V4);
+	sender_open_v1(SLOW_CLIENT);
+	daemon_log_await("step=connecting", SLOW_CLIENT, NULL);
+	do
+		peer_accept(backend, &from);
+	while (addr_port(&from) != SLOW_PORT);
 	admin_await_metric(all, 2);
 	ck_assert_uint_le(admin_metric(fast), 1);
 	ck_assert_uint_eq(
@@ -432,9 +445,11 @@ START_TEST(bulk_without_pipes_is_counted)
 	admin_start("tcp", "relay = \"splice\";");
 	if (daemon_is_wrapped())
 		return;
+	daemon_log_await("is ready", NULL, NULL);
+	idle_fds = daemon_fd_count();
 	ck_assert_uint_eq(admin_metric("mmproxy_pipe_shortages_total"), 0);
+	await_no_requests();
 	connection_open(&connection, backend, CONNECTION_CLIENT);
-	harness_sleep_ms(500);
 	daemon_leave_descriptors(1);
 	while (sent < sizeof(bytes)) {
 		size_t now = peer_fill(connection.client, 50);

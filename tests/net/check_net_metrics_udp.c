@@ -3,9 +3,8 @@
  * /metrics of a UDP listener: each reason to drop a datagram is provoked and seen counted, and so
  * are the header errors that only datagrams have.
  *
- * Not provoked here: congestion, which needs a slow link (check_net_udp_slow_link has one);
- * out_of_descriptors, in which the endpoint would have none either (check_net_udp_descriptors); and
- * internal, which needs memory to be out (check_udp_listener). connection_limit makes room by
+ * Not provoked here: congestion, which needs a slow link (check_net_udp_slow_link);
+ * out_of_descriptors and internal (check_net_metrics_shortage). connection_limit makes room by
  * ending another flow, which is displaced.
  */
 #include <signal.h>
@@ -63,6 +62,12 @@ static void send_from_a_taken_port(void)
 	balancer_send_text(balancer, "192.0.2.7:40000", "taken");
 }
 
+static void send_from_two_ports(void)
+{
+	balancer_check(balancer, backend, "203.0.113.7:40000");
+	balancer_send_text(balancer, "203.0.113.7:40001", "one too many");
+}
+
 static void send_without_backend(void)
 {
 	peer_close(backend);
@@ -98,6 +103,7 @@ static const struct reason_row reasons[] = {
     {"no_target", "targets = { ipv4 = \"" BACKEND_V4 "\"; };", send_ipv6},
     {"source_invalid", "", send_from_nowhere},
     {"source_conflict", "source_port = \"preserve\";", send_from_a_taken_port},
+    {"client_limit", "max_connections_per_client = 1;", send_from_two_ports},
     {"backend_refused", "", send_without_backend},
     {"backend_unreachable", "targets = { ipv4 = \"192.0.2.50:8000\"; };", send_without_a_route},
 };

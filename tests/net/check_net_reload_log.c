@@ -29,6 +29,13 @@ static const char *config_with(const char *workers, const char *log, const char 
 	return config;
 }
 
+/* A path that stays, unlike harness_path()'s. */
+static const char *path_of(const char *name, char buf[static 256])
+{
+	snprintf(buf, 256, "%s", harness_path(name));
+	return buf;
+}
+
 static void start(const char *log)
 {
 	daemon_start_config(config_with(WORKERS_NOW, log, LISTEN_V4));
@@ -100,8 +107,10 @@ END_TEST
 
 START_TEST(target_follows)
 {
-	const char *first = harness_path("first.log");
-	const char *second = harness_path("second.log");
+	char first_buf[256];
+	const char *first = path_of("first.log", first_buf);
+	char second_buf[256];
+	const char *second = path_of("second.log", second_buf);
 	int backend = peer_listen(BACKEND_V4);
 	unsigned descriptors;
 
@@ -110,8 +119,6 @@ START_TEST(target_follows)
 	(void)daemon_log_await("reason=done", "client=203.0.113.1:", NULL);
 	change(target_key(first));
 	HARNESS_AWAIT(count_in(first, "info time=", "reloaded: log.target changed") == 1);
-	/* The former target has a line that says where the next ones are. */
-	ck_assert_uint_eq(daemon_log_count("going on in ", first), 1);
 	descriptors = daemon_fd_count();
 	connection_try(backend, "203.0.113.2:40000");
 	HARNESS_AWAIT(count_in(first, "reason=done", "client=203.0.113.2:") == 1);
@@ -158,7 +165,8 @@ END_TEST
 /* The log stays where it is when something else is refused. */
 START_TEST(a_reload_that_is_refused_leaves_the_log)
 {
-	const char *other = harness_path("other.log");
+	char other_buf[256];
+	const char *other = path_of("other.log", other_buf);
 	int backend = peer_listen(BACKEND_V4);
 	char keys[600];
 	unsigned descriptors;
@@ -182,8 +190,10 @@ END_TEST
 /* Which SIGUSR1 does; a directory that the daemon's user may not write to is no mistake then. */
 START_TEST(the_same_target_is_not_opened_again)
 {
-	const char *path = harness_path("same.log");
-	const char *moved = harness_path("same.log.1");
+	char path_buf[256];
+	const char *path = path_of("same.log", path_buf);
+	char moved_buf[256];
+	const char *moved = path_of("same.log.1", moved_buf);
 	int backend = peer_listen(BACKEND_V4);
 	char keys[600];
 
@@ -196,7 +206,6 @@ START_TEST(the_same_target_is_not_opened_again)
 	HARNESS_AWAIT(count_in(moved, "reloaded: log.level changed", "") == 1);
 	connection_try(backend, CONNECTION_CLIENT);
 	HARNESS_AWAIT(count_in(moved, "reason=done", "client=" CONNECTION_CLIENT) == 1);
-	ck_assert_uint_eq(count_in(moved, "going on in", ""), 0);
 	ck_assert_int_eq(rmdir(path), 0);
 }
 END_TEST

@@ -12,7 +12,9 @@
 #include "command.h"
 #include "daemon.h"
 #include "harness.h"
+#include "netns.h"
 #include "peer.h"
+#include "routes.h"
 #include "sender.h"
 
 #define TARGET "targets = { ipv4 = \"" BACKEND_V4 "\"; }; "
@@ -103,7 +105,7 @@ START_TEST(a_listener_open_to_all_is_warned_of_once)
 	start_listener(open_rows[_i].keys);
 	ck_assert_uint_eq(daemon_log_count("warn ", "allowed_subnets"), open_rows[_i].warnings);
 	if (open_rows[_i].warnings > 0)
-		ck_assert_uint_eq(daemon_log_count("warn ", "listener t:"), 1);
+		ck_assert_uint_eq(daemon_log_count("warn ", "listener t: without "), 1);
 }
 END_TEST
 
@@ -239,24 +241,6 @@ START_TEST(more_sockets_than_descriptors_is_said_before_it_fails)
 }
 END_TEST
 
-/* ---- advice ---- */
-
-START_TEST(each_family_has_its_advice_about_routes)
-{
-	const char *const clients[] = {"203.0.113.7:40000", "[2001:db8::7]:40000"};
-
-	harness_shell("ip rule del table 123; ip -6 rule del table 123");
-	peer_listen(BACKEND_V4);
-	peer_listen(BACKEND_V6);
-	start_listener("connect_timeout = \"100ms\"; listen = \"" LISTEN_V4 "\"; " DAEMON_TARGETS);
-	for (int i = 0; i < 4; i++)
-		peer_expect_closed(sender_open_v2(clients[i % 2]));
-	daemon_stop();
-	ck_assert_uint_eq(daemon_log_count("a way back: ip rule add from 127.0.0.0/8", NULL), 1);
-	ck_assert_uint_eq(daemon_log_count("a way back: ip -6 rule add from ::1", NULL), 1);
-}
-END_TEST
-
 /* ---- the host ---- */
 
 static void run_with(const char *const *before, const char *keys)
@@ -349,12 +333,33 @@ START_TEST(what_only_root_may_do_is_no_mistake_of_others)
 }
 END_TEST
 
+/* ---- return routes ---- */
+
+START_TEST(the_test_of_a_file_says_which_routes_are_missing)
+{
+	run_with(NULL, "");
+	expect_result(0, "warning: listener listener1: no rule leads what 127.0.0.1:8000 answers");
+	if (routes_are_built())
+		expect_result(0, "--setup-routing");
+	/* The daemon will make them. */
+	if (routes_are_built()) {
+		run_with(NULL, "routing = { manage = true; };");
+		ck_assert_ptr_null(strstr(result.err, "no rule"));
+	}
+	netns_set_up_loopback();
+	run_with(NULL, "");
+	expect_result(0, NULL);
+	ck_assert_ptr_null(strstr(result.err, "no rule"));
+}
+END_TEST
+
 static Suite *start_suite(void)
 {
 	const int rows = (int)(sizeof(open_rows) / sizeof(open_rows[0]));
 	Suite *suite = suite_create("net_start");
 	TCase *lines = harness_case(suite, "lines", 60);
 	TCase *host = harness_case(suite, "host", 60);
+	TCase *routes = harness_case_without_routes(suite, "routes", 60);
 
 	tcase_add_test(lines, a_range_of_ports_is_one_line);
 	tcase_add_loop_test(lines, a_listener_open_to_all_is_warned_of_once, 0, rows);
@@ -367,10 +372,10 @@ static Suite *start_suite(void)
 	tcase_add_test(lines, limits_that_fit_only_one_by_one_are_said_once);
 	tcase_add_test(lines, a_default_that_does_not_fit_is_no_warning);
 	tcase_add_test(lines, more_sockets_than_descriptors_is_said_before_it_fails);
-	tcase_add_test(lines, each_family_has_its_advice_about_routes);
 	tcase_add_test(host, a_user_that_does_not_exist_is_a_mistake);
 	tcase_add_test(host, a_log_that_cannot_be_opened_is_a_mistake);
 	tcase_add_test(host, the_test_does_not_create_the_log);
+	tcase_add_test(routes, the_test_of_a_file_says_which_routes_are_missing);
 	if (geteuid() == 0)
 		tcase_add_test(host, what_only_root_may_do_is_no_mistake_of_others);
 	return suite;

@@ -71,47 +71,6 @@ START_TEST(connect_timeout_resets_the_client)
 }
 END_TEST
 
-/* The daemon says which routes are missing, in words that can be pasted into a shell. */
-START_TEST(advice_about_routes_helps)
-{
-	static const char marker[] = "a way back: ";
-	const char *ip = _i == 0 ? "ip" : "ip -6";
-	const char *who = _i == 0 ? CONNECTION_CLIENT : "[2001:db8::7]:40000";
-	const char *line;
-	int client;
-
-	if (_i == 1 && !netns_has_ipv6())
-		return;
-	backend = peer_listen(_i == 0 ? BACKEND_V4 : BACKEND_V6);
-	harness_shell("%s rule del table 123 && %s route flush table 123", ip, ip);
-	daemon_start("connect_timeout = \"300ms\";");
-	client = sender_open_v2(who);
-	peer_expect_reset(client);
-	line = strstr(daemon_log_await(marker, NULL, NULL), marker) + strlen(marker);
-	harness_shell("%.*s", (int)strcspn(line, "\"\n"), line);
-	connection_try(backend, _i == 0 ? "203.0.113.8:40000" : "[2001:db8::8]:40000");
-}
-END_TEST
-
-/* The rule for loopback would break a host whose backend is elsewhere. */
-START_TEST(advice_about_other_backends_refers_to_the_manual)
-{
-	int client;
-
-	harness_shell(
-	    "ip link add deaf type veth peer name other && ip addr add 192.0.2.1/24 dev deaf && "
-	    "ip link set deaf up && ip link set other up && ip neigh add 192.0.2.2 lladdr "
-	    "02:00:00:00:00:02 dev deaf");
-	daemon_start_config("listeners = ( { name = \"t\"; listen = \"" LISTEN_V4 "\"; "
-			    "connect_timeout = \"300ms\"; "
-			    "targets = { ipv4 = \"192.0.2.2:8000\"; }; } );\n");
-	client = sender_open_v2(CONNECTION_CLIENT);
-	peer_expect_reset(client);
-	daemon_log_await("192.0.2.2 does not answer", "mmproxy(8)", "no mark");
-	ck_assert_uint_eq(daemon_log_count("rule add", NULL), 0);
-}
-END_TEST
-
 START_TEST(a_client_that_leaves_while_connecting_leaves_nothing)
 {
 	unsigned fds;
@@ -379,8 +338,6 @@ static Suite *timeouts_suite(void)
 
 	tcase_add_loop_test(connecting, a_refused_connection_resets_the_client, 0, 2);
 	tcase_add_test(connecting, connect_timeout_resets_the_client);
-	tcase_add_test(connecting, advice_about_other_backends_refers_to_the_manual);
-	tcase_add_loop_test(connecting, advice_about_routes_helps, 0, 2);
 	tcase_add_loop_test(connecting, a_client_that_leaves_while_connecting_leaves_nothing, 0, 2);
 	tcase_add_test(connecting, a_backend_that_answers_late_is_waited_for);
 	tcase_add_test(silence, idle_timeout_ends_both_sides);

@@ -1,10 +1,12 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
-/* Answers to a load balancer behind a link that is slower than the backend. */
+/* A load balancer behind a link that is slower than the backend, and a backend behind such a link.
+ */
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/socket.h>
 
+#include "admin.h"
 #include "balancer.h"
 #include "daemon.h"
 #include "harness.h"
@@ -25,6 +27,11 @@
 /* Of Ethernet, IPv4 and UDP. */
 #define ANSWER_HEADERS (14 + 20 + 8)
 
+/* More than any socket's buffer holds of datagrams that long. */
+#define QUESTIONS_MAX 100000
+
+#define CONGESTION "mmproxy_udp_dropped_total{listener=\"t\",reason=\"congestion\"}"
+
 /* The port of all clients. */
 #define CLIENT_PORT 40000
 
@@ -35,22 +42,35 @@
 #define STUCK "rate 8kbit burst 3000 limit 100mb"
 
 /* False where the kernel lacks what it takes. */
-static bool make_link(const char *shape)
+static bool make_veth(const char *shape)
 {
-	char command[1024];
+	char command[512];
 
 	snprintf(command, sizeof(command),
-		 "{ nft add table inet probe"
-		 " && nft add chain inet probe p '{ type filter hook prerouting priority -150; }'"
-		 " && nft add rule inet probe p ip daddr 198.51.100.0/24 udp dport 443"
-		 " tproxy ip to " OWN " && ip route add local 198.51.100.0/24 dev lo"
-		 " && ip link add v0 type veth peer name v1 && ip link set v0 up"
+		 "{ ip link add v0 type veth peer name v1 && ip link set v0 up"
 		 " && ip link set v1 up && ip address add 10.9.0.1/24 dev v0"
 		 " && ip neighbour add 10.9.0.2 lladdr 02:00:00:00:00:02 dev v0 nud permanent"
 		 " && tc qdisc add dev v0 root tbf %s; } 2>/dev/null",
 		 shape);
+	if (system(command) == 0)
+		return true;
+	printf("skipped: this kernel lacks veth or tbf\n");
+	return false;
+}
+
+/* The load balancer is far away, and the daemon waits for it. */
+static bool make_link(const char *shape)
+{
+	static const char command[] =
+	    "{ nft add table inet probe"
+	    " && nft add chain inet probe p '{ type filter hook prerouting priority -150; }'"
+	    " && nft add rule inet probe p ip daddr 198.51.100.0/24 udp dport 443"
+	    " tproxy ip to " OWN " && ip route add local 198.51.100.0/24 dev lo; } 2>/dev/null";
+
+	if (!make_veth(shape))
+		return false;
 	if (system(command) != 0) {
-		printf("SKIP: this kernel lacks TPROXY rules, veth or tbf\n");
+		printf("skipped: this kernel lacks TPROXY rules\n");
 		return false;
 	}
 	daemon_start_udp("listen = \"" OWN "\"; listen_transparent = true;");
@@ -175,6 +195,34 @@ START_TEST(a_flow_goes_on_another_way)
 }
 END_TEST
 
+/* How many datagrams have been sent on or dropped for want of room. */
+static uint64_t count_seen(void)
+{
+	return admin_metric("mmproxy_udp_datagrams_total{listener=\"t\",direction=\"up\"}") +
+	       admin_metric(CONGESTION);
+}
+
+/* Towards the backend nothing waits but in the flow's own buffer. */
+START_TEST(what_a_stuck_backend_does_not_take_is_counted)
+{
+	static const uint8_t question[ANSWER_LEN];
+	int balancer = balancer_open();
+	unsigned sent = 0;
+
+	if (!make_veth(STUCK))
+		return;
+	admin_start("udp", "targets = { ipv4 = \"10.9.0.2:8000\"; };");
+	ck_assert_uint_eq(admin_metric(CONGESTION), 0);
+	while (admin_metric(CONGESTION) == 0) {
+		ck_assert_uint_lt(sent, QUESTIONS_MAX);
+		for (int i = 0; i < 50; i++, sent++)
+			balancer_send(balancer, BALANCER_CLIENT, question, sizeof(question));
+		HARNESS_AWAIT(udp_table_queued(7000) == 0);
+	}
+	HARNESS_AWAIT(count_seen() == sent);
+}
+END_TEST
+
 static Suite *udp_slow_link_suite(void)
 {
 	Suite *suite = suite_create("net_udp_slow_link");
@@ -185,6 +233,8 @@ static Suite *udp_slow_link_suite(void)
 		tcase_add_loop_test(slow, a_link_that_is_stuck_stops_no_other, 0, 2);
 		tcase_add_test(slow, a_flow_goes_on_another_way);
 	}
+	if (harness_has_tool("tc"))
+		tcase_add_test(slow, what_a_stuck_backend_does_not_take_is_counted);
 	return suite;
 }
 

@@ -552,6 +552,32 @@ void daemon_leave_descriptors(unsigned more)
 	ck_assert_int_eq(prlimit(running, RLIMIT_NOFILE, &limit, NULL), 0);
 }
 
+void daemon_leave_all_descriptors(void)
+{
+	struct rlimit limit;
+
+	ck_assert_int_eq(prlimit(running, RLIMIT_NOFILE, NULL, &limit), 0);
+	limit.rlim_cur = limit.rlim_max;
+	ck_assert_int_eq(prlimit(running, RLIMIT_NOFILE, &limit, NULL), 0);
+}
+
+static void limit_data(rlim_t bytes)
+{
+	const struct rlimit limit = {.rlim_cur = bytes, .rlim_max = RLIM_INFINITY};
+
+	ck_assert_int_eq(prlimit(running, RLIMIT_DATA, &limit, NULL), 0);
+}
+
+void daemon_leave_memory(unsigned long kb)
+{
+	limit_data((status_number("\nVmData:", 10) + kb) * 1024);
+}
+
+void daemon_leave_all_memory(void)
+{
+	limit_data(RLIM_INFINITY);
+}
+
 unsigned daemon_cpu_ms(void)
 {
 	char *text = harness_read(proc_path("stat"));

@@ -124,6 +124,13 @@ void daemon_await_fd_count(unsigned count);
 /* Lower its limit so that it can open just this many more. */
 void daemon_leave_descriptors(unsigned more);
 
+/* Take the limit away again. */
+void daemon_leave_all_descriptors(void);
+
+/* Have it find no more memory than this beside what it has (RLIMIT_DATA), and take that away. */
+void daemon_leave_memory(unsigned long kb);
+void daemon_leave_all_memory(void);
+
 /* A wrapper is at work, and has descriptors of its own in the process. */
 bool daemon_is_wrapped(void);
 

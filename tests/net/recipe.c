@@ -42,8 +42,12 @@ static void leave(int former)
 static const char *source_dir(void)
 {
 	const char *dir = getenv("top_srcdir");
+	char path[512];
 
-	return dir != NULL ? dir : ".";
+	dir = dir != NULL ? dir : ".";
+	snprintf(path, sizeof(path), "%s/contrib/routing/common", dir);
+	ck_assert_msg(access(path, R_OK) == 0, "no %s; top_srcdir names the sources", path);
+	return dir;
 }
 
 static int run_in_shell(int where, const char *text)
