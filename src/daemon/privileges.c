@@ -199,8 +199,7 @@ void privileges_pass_on(void)
 	/* Only what can be inherited can be ambient. */
 	for (size_t i = 0; i < _LINUX_CAPABILITY_U32S_3; i++)
 		own.words[i].inheritable = own.words[i].permitted;
-	/* Where this is refused (SystemCallFilter in the systemd unit) they are inheritable already,
-	 * from whoever made them ambient. */
+	/* The systemd unit has this refused; what it has made ambient is inheritable already. */
 	(void)syscall(SYS_capset, &own.header, own.words);
 	for (unsigned cap = 0; cap < 32 * _LINUX_CAPABILITY_U32S_3; cap++)
 		if ((own.words[cap / 32].permitted >> cap % 32 & 1) != 0)
