@@ -44,6 +44,8 @@ done
 
 for name in "${examples[@]}"; do
 	said=$("$MMPROXY" -t -c "$work/$name.conf" 2>&1) || complain "$name: is not accepted"
+	# Whether this host has its return routes is not the example's affair.
+	said=$(grep -v ' warning: listener .*; to mend it: ' <<<"$said") || true
 	[ "$said" = "mmproxy: $work/$name.conf is valid" ] || complain "$name: $said"
 	! grep -n -i -E '<[a-z]|changeme|xxx|your[-_]|\.\.\.\.' "$work/$name.conf" ||
 		complain "$name: has to be filled in"
