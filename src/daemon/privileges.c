@@ -203,6 +203,28 @@ static void close_doors(void)
 	(void)prctl(PR_SET_DUMPABLE, dumpable ? 1UL : 0UL, 0UL, 0UL, 0UL);
 }
 
+/*
+ * A filter of system calls around this process, such as that of the systemd unit, may refuse
+ * capset(2). Then what is not used stays, but not for a program that this one might run.
+ */
+static int keep(uint64_t kept)
+{
+	char text[CAPABILITIES_TEXT_MAX];
+	uint64_t rest = capabilities_own() & ~kept;
+
+	if (capabilities_keep(kept) == 0)
+		return 0;
+	if (errno != EPERM) {
+		log_msg(LOG_LEVEL_ERROR, "cannot give up capabilities: %s", strerror(errno));
+		return -1;
+	}
+	(void)prctl(PR_CAP_AMBIENT, PR_CAP_AMBIENT_CLEAR_ALL, 0UL, 0UL, 0UL);
+	if (rest != 0)
+		log_msg(LOG_LEVEL_DEBUG, "cannot give up %s: capset(2) is refused",
+			capabilities_text(rest, text));
+	return 0;
+}
+
 int privileges_drop(const struct conf *conf)
 {
 	uint64_t kept = capabilities_used(conf) & capabilities_own();
@@ -230,10 +252,8 @@ int privileges_drop(const struct conf *conf)
 		if (become(&account, kept) < 0)
 			return -1;
 	}
-	if (capabilities_keep(kept) < 0) {
-		log_msg(LOG_LEVEL_ERROR, "cannot give up capabilities: %s", strerror(errno));
+	if (keep(kept) < 0)
 		return -1;
-	}
 	close_doors();
 	privileges_report(conf);
 	return 0;

@@ -103,6 +103,8 @@ const struct sandbox_rule sandbox_rules[] = {
     {"socket", {IS(0, AF_UNIX)}},
     {"socket", {IS(0, AF_NETLINK), IS(2, NETLINK_ROUTE)}},
     {"socket", {IS(0, AF_NETLINK), IS(2, NETLINK_NETFILTER)}},
+    /* Who listens where, for the daemon's look at its targets. */
+    {"socket", {IS(0, AF_NETLINK), IS(2, NETLINK_SOCK_DIAG)}},
     {"socketpair", {IS(0, AF_UNIX)}},
 
     /* What waits in a socket, whether an urgent byte is next, and the interface of a name. */
