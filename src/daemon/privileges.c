@@ -90,6 +90,26 @@ void privileges_raise_descriptors(void)
 	(void)setrlimit(RLIMIT_NOFILE, &limit);
 }
 
+void privileges_close_inherited(const struct conf *conf)
+{
+	struct account account;
+	DIR *directory;
+
+	account_find(conf, &account);
+	directory = account.state == ACCOUNT_OTHER ? opendir("/proc/self/fd") : NULL;
+	if (directory == NULL)
+		return;
+	for (const struct dirent *entry; (entry = readdir(directory)) != NULL;) {
+		int fd = (int)strtol(entry->d_name, NULL, 10);
+		int flags = fd > STDERR_FILENO ? fcntl(fd, F_GETFD) : -1;
+
+		/* Each that this program has opened or taken over is close-on-exec. */
+		if (flags >= 0 && (flags & FD_CLOEXEC) == 0)
+			close(fd);
+	}
+	closedir(directory);
+}
+
 /* ---- what is missing ---- */
 
 /* Whether the kernel gives sockets of UDP less than they are to have. */
@@ -172,24 +192,6 @@ static int become(const struct account *account, uint64_t kept)
 }
 #endif
 
-/* Descriptors of a number that the user gets no other way: from whoever started root's process. */
-static void close_inherited(void)
-{
-	DIR *directory = opendir("/proc/self/fd");
-
-	if (directory == NULL)
-		return;
-	for (const struct dirent *entry; (entry = readdir(directory)) != NULL;) {
-		int fd = (int)strtol(entry->d_name, NULL, 10);
-		int flags = fd > STDERR_FILENO ? fcntl(fd, F_GETFD) : -1;
-
-		/* Each that this program has opened or taken over is close-on-exec. */
-		if (flags >= 0 && (flags & FD_CLOEXEC) == 0)
-			close(fd);
-	}
-	closedir(directory);
-}
-
 /* Who may look into the process, and what it makes. */
 static void close_doors(void)
 {
@@ -247,11 +249,8 @@ int privileges_drop(const struct conf *conf)
 		kept |= CAPABILITIES_BIT(CAP_DAC_OVERRIDE);
 	/* First, since it takes CAP_SETPCAP. */
 	capabilities_bound(kept);
-	if (account.state == ACCOUNT_OTHER) {
-		close_inherited();
-		if (become(&account, kept) < 0)
-			return -1;
-	}
+	if (account.state == ACCOUNT_OTHER && become(&account, kept) < 0)
+		return -1;
 	if (keep(kept) < 0)
 		return -1;
 	close_doors();

@@ -2,6 +2,8 @@
 /* What is wrong with the way back from a target. */
 #include "doctor/judge_back.h"
 
+#include <string.h>
+
 /* Routes that the daemon sets up when it starts are no failure before. */
 static bool waits_for_daemon(const struct judge *judge)
 {
@@ -14,7 +16,7 @@ static void say_rule_missing(struct judge *judge)
 	judge_say(judge, DOCTOR_FAIL, DOCTOR_RULE_MISSING,
 		  "no rule leads what %s answers to clients back to this host, so that %s%s",
 		  judge->target, judge_consequence(judge),
-		  judge->host->can_set_up && !judge->host->manage
+		  strcmp(judge->mend, judge->host->set_up) == 0 && !judge->host->manage
 		      ? "; with routing = { manage = true; } the daemon does that itself"
 		      : "");
 }

@@ -73,5 +73,5 @@ for file in etc/mmproxy.conf etc/init.d/mmproxy etc/conf.d/mmproxy usr/sbin/mmpr
 done
 [ "$(stat -c %u:%a "$work/pkg/var/log/mmproxy")" = 64999:750 ] || complain "the directory of logs is another's"
 [ -z "$(find "$work/pkg" -name '*.service' -o -name '*.socket')" ] || complain "Alpine has no systemd"
-"$work/pkg/usr/sbin/mmproxy" -V | sed -n 1p | grep -q -x "mmproxy $version" || complain "the program is of another version"
+[ "$("$work/pkg/usr/sbin/mmproxy" -V | sed -n 1p)" = "mmproxy $version" ] || complain "the program is of another version"
 exit "$status"

@@ -56,7 +56,10 @@ tar -C "$work/unpacked" -xJf "$package"
 kept=$(sed -n 's/^backup = //p' "$work/unpacked/.PKGINFO" | sort | tr '\n' ' ')
 [ "$kept" = "etc/logrotate.d/mmproxy etc/mmproxy.conf " ] || complain "an upgrade keeps $kept"
 ! grep -q 'contains reference' "$work/log" || complain "$(grep 'contains reference' "$work/log")"
-"$work/unpacked/usr/bin/mmproxy" -V | sed -n 1p | grep -q -x "mmproxy $version" || complain "the program is of another version"
+[ "$("$work/unpacked/usr/bin/mmproxy" -V | sed -n 1p)" = "mmproxy $version" ] || complain "the program is of another version"
 grep -q '^ExecStart=/usr/bin/mmproxy ' "$work/unpacked/usr/lib/systemd/system/mmproxy.service" ||
 	complain "the unit has another program"
+# Arch's systemd is newer than 253.
+grep -q -x 'Type=notify-reload' "$work/unpacked/usr/lib/systemd/system/mmproxy.service" ||
+	complain "systemctl reload does not wait"
 exit "$status"
