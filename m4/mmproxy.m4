@@ -63,17 +63,10 @@ AS_CASE([$enable_sanitizers],
   [address|undefined|address,undefined|undefined,address|thread], [
     MMPROXY_CFLAGS="$MMPROXY_CFLAGS -fsanitize=$enable_sanitizers -fno-sanitize-recover=all -fno-omit-frame-pointer"
     MMPROXY_LDFLAGS="$MMPROXY_LDFLAGS -fsanitize=$enable_sanitizers"],
-  [AC_MSG_ERROR([--enable-sanitizers takes address,undefined or thread])])])
-
-# Sanitizers and Valgrind make system calls of their own in the process: memory that is written and
-# run, ptrace(2) to look for leaks. The sandbox of a build for them allows these as well.
-AC_DEFUN([MMPROXY_TOOLS],
-[AC_ARG_ENABLE([tools-in-sandbox],
-  [AS_HELP_STRING([--enable-tools-in-sandbox],
-    [let the sandbox allow what Valgrind does in the process; with sanitizers it does])],
-  [], [enable_tools_in_sandbox=$enable_sanitizers])
-AS_IF([test "$enable_tools_in_sandbox" != no],
-  [AC_DEFINE([SANDBOX_FOR_TOOLS], [1], [the sandbox allows what sanitizers and Valgrind do])])])
+  [AC_MSG_ERROR([--enable-sanitizers takes address,undefined or thread])])
+# They make system calls of their own in the process, such as ptrace(2) to look for leaks.
+AS_IF([test "$enable_sanitizers" != no],
+  [AC_DEFINE([SANDBOX_FOR_SANITIZERS], [1], [the sandbox allows what sanitizers do])])])
 
 AC_DEFUN([MMPROXY_COVERAGE],
 [AC_ARG_ENABLE([coverage],

@@ -71,9 +71,12 @@ static enum exit_code run(struct cli *cli, struct conf *conf, struct daemon_orig
 	return code;
 }
 
-static enum exit_code test(const struct conf *conf, const char *source)
+static enum exit_code test(const struct cli *cli, const struct conf *conf)
 {
-	if (host_check(conf, source, stderr) > 0)
+	const char *source = cli->flags_count > 0 ? "the command line" : file_of(cli);
+	char set_up[CHECK_ROUTING_SET_UP_MAX];
+
+	if (host_check(conf, source, check_routing_set_up(cli, set_up), stderr) > 0)
 		return EXIT_USAGE;
 	printf("mmproxy: %s is valid\n", source);
 	return EXIT_STOPPED;
@@ -120,7 +123,7 @@ static enum exit_code act(struct cli *cli, char *const *argv)
 	if (conf == NULL)
 		return EXIT_USAGE;
 	if (cli->mode == CLI_TEST)
-		code = test(conf, cli->flags_count > 0 ? "the command line" : file_of(cli));
+		code = test(cli, conf);
 	else if (cli->mode == CLI_SHOW_CONFIG)
 		conf_print(conf, stdout);
 	else if (cli->mode == CLI_CHECK_ROUTING)

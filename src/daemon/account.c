@@ -16,6 +16,9 @@
 
 #define DEFAULT_USER "mmproxy"
 
+/* Of account_enter(). */
+static gid_t former_gid;
+
 static void find_user(const struct conf *conf, struct account *account)
 {
 	const struct passwd *passwd = getpwnam(account->user);
@@ -110,12 +113,13 @@ int account_enter(const struct account *account)
 {
 	int error;
 
+	former_gid = getegid();
 	if (setgroups(0, NULL) < 0 || setegid(account->gid) < 0)
 		return -1;
 	if (seteuid(account->uid) == 0)
 		return 0;
 	error = errno;
-	(void)!setegid(getgid());
+	(void)!setegid(former_gid);
 	errno = error;
 	return -1;
 }
@@ -124,8 +128,8 @@ void account_leave(void)
 {
 	int error = errno;
 
-	/* What was root's user and group are the real ones still. */
-	(void)!seteuid(getuid());
-	(void)!setegid(getgid());
+	/* Root is still the saved user. */
+	(void)!seteuid(0);
+	(void)!setegid(former_gid);
 	errno = error;
 }

@@ -136,8 +136,8 @@ int capabilities_pass_on(void)
 	/* Only what can be inherited can be ambient. */
 	for (size_t i = 0; i < _LINUX_CAPABILITY_U32S_3; i++)
 		sets.words[i].inheritable = sets.words[i].permitted;
-	/* Where this is refused (SystemCallFilter in the systemd unit) they are inheritable already,
-	 * from whoever made them ambient. */
+	/* Where this is refused (SystemCallFilter in the systemd unit) they are inheritable
+	 * already, from whoever made them ambient. */
 	(void)set_sets(&sets);
 	for (unsigned number = 0; number < SETS; number++)
 		if ((own >> number & 1) != 0 && prctl(PR_CAP_AMBIENT, PR_CAP_AMBIENT_RAISE,

@@ -40,8 +40,9 @@ struct checkup {
 
 	/* Of a look; the thread's from its start until it has sent its mail. */
 	pthread_t thread;
-	bool is_looking;	      /* the mail has not been opened yet */
-	bool is_joinable;	      /* the thread has not been waited for yet */
+	bool is_looking;  /* the mail has not been opened yet */
+	bool is_joinable; /* the thread has not been waited for yet */
+	bool is_for_failure;
 	struct conf *conf;	      /* a reference */
 	struct doctor_report *report; /* NULL: memory was out */
 	atomic_bool stop;
@@ -99,8 +100,9 @@ static void say_no_look(struct checkup *checkup, const char *why)
 	checkup->is_without_look = true;
 }
 
-static void start_look(struct checkup *checkup)
+static void start_look(struct checkup *checkup, bool is_for_failure)
 {
+	checkup->is_for_failure = is_for_failure;
 	checkup->report = NULL;
 	checkup->conf = conf_ref(checkup->serving->conf);
 	if (start_thread(checkup) == 0) {
@@ -133,7 +135,8 @@ static void tell(struct checkup *checkup)
 {
 	const struct doctor_report *report = checkup->report;
 
-	if (report == NULL || checkup_news_tell(checkup->news, checkup->conf, report) < 0) {
+	if (report == NULL ||
+	    checkup_news_tell(checkup->news, checkup->conf, report, checkup->is_for_failure) < 0) {
 		say_no_look(checkup, "memory is out");
 		return;
 	}
@@ -156,7 +159,7 @@ static void on_look_done(struct mail *mail, void *arg)
 	finish_look(checkup);
 	if (checkup->is_due && !checkup->has_ended) {
 		checkup->is_due = false;
-		start_look(checkup);
+		start_look(checkup, false);
 	}
 }
 
@@ -242,7 +245,7 @@ void checkup_begin(struct checkup *checkup)
 		checkup_news_forget(checkup->news);
 		checkup->is_due = checkup->is_looking;
 		if (!checkup->is_looking)
-			start_look(checkup);
+			start_look(checkup, false);
 	}
 	conf_unref(before);
 }
@@ -263,7 +266,7 @@ void checkup_tick(struct checkup *checkup, int64_t now_ms)
 		return;
 	checkup->has_failed = false;
 	checkup->failed_ms = now_ms;
-	start_look(checkup);
+	start_look(checkup, true);
 }
 
 void checkup_end(struct checkup *checkup)

@@ -49,7 +49,8 @@ static const struct conf_listener *find_listener(const struct conf *conf,
 	return NULL;
 }
 
-static bool is_for_log(const struct conf *conf, const struct doctor_finding *finding)
+static bool is_for_log(const struct conf *conf, const struct doctor_finding *finding,
+		       bool has_failed)
 {
 	const struct conf_listener *listener;
 
@@ -65,6 +66,12 @@ static bool is_for_log(const struct conf *conf, const struct doctor_finding *fin
 	case DOCTOR_ROUTES_AT_START:
 		/* The daemon has started. */
 		return false;
+	case DOCTOR_ANSWERS_ELSEWHERE:
+		/* Most servers on a wildcard do not. */
+		return has_failed;
+	case DOCTOR_BEHIND_DOCKER_PROXY:
+		/* Or it may be, which only root could tell. */
+		return finding->level == DOCTOR_FAIL;
 	case DOCTOR_NOT_PERMITTED:
 	case DOCTOR_NOT_EXAMINED:
 		/* What cannot be looked at is no sign of a mistake. */
@@ -113,7 +120,7 @@ void checkup_news_free(struct checkup_news *news)
 }
 
 int checkup_news_tell(struct checkup_news *news, const struct conf *conf,
-		      const struct doctor_report *report)
+		      const struct doctor_report *report, bool has_failed)
 {
 	size_t findings = doctor_report_count(report);
 	struct checkup_news now = {.said = calloc(findings + 1, sizeof(*now.said))};
@@ -125,7 +132,7 @@ int checkup_news_tell(struct checkup_news *news, const struct conf *conf,
 		const struct doctor_finding *finding = doctor_report_get(report, i);
 		uint64_t print;
 
-		if (!is_for_log(conf, finding))
+		if (!is_for_log(conf, finding, has_failed))
 			continue;
 		print = fingerprint(finding);
 		if (!has_been_said(news, print) && ++new <= CHECKUP_NEWS_MAX)

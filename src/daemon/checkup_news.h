@@ -6,6 +6,8 @@
 #ifndef MMPROXY_CHECKUP_NEWS_H
 #define MMPROXY_CHECKUP_NEWS_H
 
+#include <stdbool.h>
+
 #include "conf/conf.h"
 #include "doctor/doctor_report.h"
 
@@ -22,10 +24,12 @@ void checkup_news_free(struct checkup_news *news);
 
 /*
  * Log what the report on this snapshot has and the former one had not, by level, cause, listener
- * and target. Returns 0, or -1 when memory is out: then nothing was said.
+ * and target. has_failed: the look was for the sake of a failure, so that what need not be a
+ * mistake is said as well. Returns 0, or -1 when memory is out: then nothing was said.
  */
 int checkup_news_tell(struct checkup_news *news, const struct conf *conf,
-		      const struct doctor_report *report) __attribute__((warn_unused_result));
+		      const struct doctor_report *report, bool has_failed)
+    __attribute__((warn_unused_result));
 
 /* Everything is news again. */
 void checkup_news_forget(struct checkup_news *news);

@@ -113,6 +113,7 @@ enum exit_code daemon_run(struct conf *conf, const struct reload_source *source,
 	daemon.loop.base = event_base_new();
 	if (init_serving(&daemon, conf) < 0 || daemon.loop.base == NULL)
 		goto out_of_memory;
+	privileges_close_inherited(conf);
 	privileges_raise_descriptors();
 	report_descriptors(conf, serving->workers_count);
 	if (privileges_check(conf) < 0 ||

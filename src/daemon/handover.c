@@ -9,10 +9,11 @@
 #include <sys/socket.h>
 #include <unistd.h>
 
+#include "net/rights.h"
 #include "net/sock.h"
 #include "service/deny_text.h"
 
-#define CONTROL_MAX CMSG_SPACE(FLOW_BATCH_MAX * sizeof(int))
+#define CONTROL_MAX RIGHTS_SPACE(FLOW_BATCH_MAX)
 
 struct iovec handover_part(const void *bytes, size_t len)
 {
@@ -30,17 +31,7 @@ int handover_send(int fd, const struct handover_head *head, const void *bytes, s
 	struct iovec parts[2] = {handover_part(head, sizeof(*head)), handover_part(bytes, len)};
 	struct msghdr message = {.msg_iov = parts, .msg_iovlen = 2};
 
-	memset(control, 0, sizeof(control));
-	if (count > 0) {
-		struct cmsghdr *cmsg = (struct cmsghdr *)(void *)control;
-
-		cmsg->cmsg_level = SOL_SOCKET;
-		cmsg->cmsg_type = SCM_RIGHTS;
-		cmsg->cmsg_len = CMSG_LEN(count * sizeof(int));
-		memcpy(CMSG_DATA(cmsg), fds, count * sizeof(int));
-		message.msg_control = control;
-		message.msg_controllen = CMSG_SPACE(count * sizeof(int));
-	}
+	rights_put(&message, control, fds, count);
 	return sendmsg(fd, &message, MSG_NOSIGNAL) < 0 ? -1 : 0;
 }
 
@@ -49,17 +40,6 @@ int handover_say(int fd, enum handover_kind kind, uint32_t number)
 	const struct handover_head head = {.kind = (uint32_t)kind, .number = number};
 
 	return handover_send(fd, &head, NULL, 0, NULL, 0);
-}
-
-static void take_descriptors(struct handover_message *message, struct msghdr *header)
-{
-	for (struct cmsghdr *cmsg = CMSG_FIRSTHDR(header); cmsg != NULL;
-	     cmsg = CMSG_NXTHDR(header, cmsg)) {
-		if (cmsg->cmsg_level != SOL_SOCKET || cmsg->cmsg_type != SCM_RIGHTS)
-			continue;
-		message->count = (cmsg->cmsg_len - CMSG_LEN(0)) / sizeof(int);
-		memcpy(message->fds, CMSG_DATA(cmsg), message->count * sizeof(int));
-	}
 }
 
 int handover_receive(int fd, struct handover_message *message)
@@ -84,8 +64,7 @@ int handover_receive(int fd, struct handover_message *message)
 		return errno == ECONNRESET ? 0 : -1;
 	if (len == 0)
 		return 0;
-	message->count = 0;
-	take_descriptors(message, &header);
+	message->count = rights_take(&header, message->fds, FLOW_BATCH_MAX);
 	if (len >= (ssize_t)sizeof(message->head) &&
 	    (header.msg_flags & (MSG_TRUNC | MSG_CTRUNC)) == 0) {
 		message->len = (size_t)len - sizeof(message->head);

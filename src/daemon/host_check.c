@@ -13,6 +13,10 @@
 #include "daemon/account.h"
 #include "daemon/log_owner.h"
 #include "daemon/report.h"
+#include "doctor/doctor.h"
+
+/* The kernel answers at once, whatever is asked. */
+#define ROUTES_MS 1000
 
 struct host_check {
 	const char *source;
@@ -129,7 +133,28 @@ static void warn(const char *text, void *arg)
 	fprintf(check->out, "%s: warning: %s\n", check->source, text);
 }
 
-size_t host_check(const struct conf *conf, const char *source, FILE *out)
+/* They may be for another program to make, later. */
+static void check_routes(const struct host_check *check, const struct conf *conf,
+			 const char *set_up)
+{
+	const struct doctor_limits limits = {
+	    .total_ms = ROUTES_MS, .only_asks = true, .set_up = set_up};
+	struct doctor_report *report = doctor_examine(conf, &limits);
+
+	for (size_t i = 0; report != NULL && i < doctor_report_count(report); i++) {
+		const struct doctor_finding *finding = doctor_report_get(report, i);
+
+		if (finding->cause == DOCTOR_RULE_MISSING ||
+		    finding->cause == DOCTOR_ROUTE_MISSING ||
+		    finding->cause == DOCTOR_RULE_SHADOWED)
+			fprintf(check->out, "%s: warning: listener %s: %s%s%s\n", check->source,
+				finding->listener, finding->sentence,
+				finding->mend[0] != '\0' ? "; to mend it: " : "", finding->mend);
+	}
+	doctor_report_free(report);
+}
+
+size_t host_check(const struct conf *conf, const char *source, const char *set_up, FILE *out)
 {
 	struct host_check check = {.source = source, .out = out};
 	struct account account;
@@ -139,5 +164,6 @@ size_t host_check(const struct conf *conf, const char *source, FILE *out)
 	check_log(&check, conf, &account);
 	check_admin(&check, conf->admin_path);
 	report_open_listeners(conf, warn, &check);
+	check_routes(&check, conf, set_up);
 	return check.mistakes;
 }

@@ -3,6 +3,7 @@
 #include "daemon/main_loop.h"
 
 #include <errno.h>
+#include <signal.h>
 #include <string.h>
 
 #include "base/clock.h"
@@ -222,14 +223,19 @@ static void on_successor_ready(pid_t successor, void *arg)
 
 static void on_changed(void *arg);
 
-static void on_upgrade_end(bool succeeded, void *arg)
+static void on_upgrade_end(pid_t successor, void *arg)
 {
 	struct main_loop *loop = arg;
 
-	if (!succeeded) {
+	if (successor == 0) {
 		on_changed(loop);
 		return;
 	}
+	/* It came behind SIGUSR2, and the successor may have read the file before. */
+	if (loop->reload_due && kill(successor, SIGHUP) < 0)
+		log_msg(LOG_LEVEL_WARN, "SIGHUP: cannot pass it on to the successor: %s",
+			strerror(errno));
+	loop->reload_due = false;
 	admin_close(loop->admin);
 	/* The successor looks. */
 	checkup_end(loop->checkup);

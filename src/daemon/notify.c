@@ -15,6 +15,7 @@
 #include <unistd.h>
 
 #include "base/log.h"
+#include "net/rights.h"
 
 /* libsystemd is not used: its sd_notify() waits for as long as the manager reads nothing. */
 
@@ -73,23 +74,14 @@ put(struct message *message, const char *format, ...)
 
 static int send_message(struct notify *notify, struct message *message, int fd, int flags)
 {
-	_Alignas(struct cmsghdr) char control[CMSG_SPACE(sizeof(int))] = {0};
+	_Alignas(struct cmsghdr) char control[RIGHTS_SPACE(1)];
 	struct iovec text = {.iov_base = message->text, .iov_len = message->len};
 	struct msghdr header = {.msg_name = &notify->to,
 				.msg_namelen = notify->to_len,
 				.msg_iov = &text,
 				.msg_iovlen = 1};
 
-	if (fd >= 0) {
-		struct cmsghdr *cmsg = (struct cmsghdr *)(void *)control;
-
-		cmsg->cmsg_level = SOL_SOCKET;
-		cmsg->cmsg_type = SCM_RIGHTS;
-		cmsg->cmsg_len = CMSG_LEN(sizeof(int));
-		memcpy(CMSG_DATA(cmsg), &fd, sizeof(int));
-		header.msg_control = control;
-		header.msg_controllen = sizeof(control);
-	}
+	rights_put(&header, control, &fd, fd >= 0 ? 1 : 0);
 	return sendmsg(notify->fd, &header, flags | MSG_NOSIGNAL) < 0 ? -1 : 0;
 }
 

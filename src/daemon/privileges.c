@@ -90,6 +90,26 @@ void privileges_raise_descriptors(void)
 	(void)setrlimit(RLIMIT_NOFILE, &limit);
 }
 
+void privileges_close_inherited(const struct conf *conf)
+{
+	struct account account;
+	DIR *directory;
+
+	account_find(conf, &account);
+	directory = account.state == ACCOUNT_OTHER ? opendir("/proc/self/fd") : NULL;
+	if (directory == NULL)
+		return;
+	for (const struct dirent *entry; (entry = readdir(directory)) != NULL;) {
+		int fd = (int)strtol(entry->d_name, NULL, 10);
+		int flags = fd > STDERR_FILENO ? fcntl(fd, F_GETFD) : -1;
+
+		/* Each that this program has opened or taken over is close-on-exec. */
+		if (flags >= 0 && (flags & FD_CLOEXEC) == 0)
+			close(fd);
+	}
+	closedir(directory);
+}
+
 /* ---- what is missing ---- */
 
 /* Whether the kernel gives sockets of UDP less than they are to have. */
@@ -172,24 +192,6 @@ static int become(const struct account *account, uint64_t kept)
 }
 #endif
 
-/* Descriptors of a number that the user gets no other way: from whoever started root's process. */
-static void close_inherited(void)
-{
-	DIR *directory = opendir("/proc/self/fd");
-
-	if (directory == NULL)
-		return;
-	for (const struct dirent *entry; (entry = readdir(directory)) != NULL;) {
-		int fd = (int)strtol(entry->d_name, NULL, 10);
-		int flags = fd > STDERR_FILENO ? fcntl(fd, F_GETFD) : -1;
-
-		/* Each that this program has opened or taken over is close-on-exec. */
-		if (flags >= 0 && (flags & FD_CLOEXEC) == 0)
-			close(fd);
-	}
-	closedir(directory);
-}
-
 /* Who may look into the process, and what it makes. */
 static void close_doors(void)
 {
@@ -201,6 +203,28 @@ static void close_doors(void)
 		log_msg(LOG_LEVEL_WARN, "cannot set no_new_privs: %s", strerror(errno));
 	/* After the change of user, which the kernel has its own answer to. */
 	(void)prctl(PR_SET_DUMPABLE, dumpable ? 1UL : 0UL, 0UL, 0UL, 0UL);
+}
+
+/*
+ * A filter of system calls around this process, such as that of the systemd unit, may refuse
+ * capset(2). Then what is not used stays, but not for a program that this one might run.
+ */
+static int keep(uint64_t kept)
+{
+	char text[CAPABILITIES_TEXT_MAX];
+	uint64_t rest = capabilities_own() & ~kept;
+
+	if (capabilities_keep(kept) == 0)
+		return 0;
+	if (errno != EPERM) {
+		log_msg(LOG_LEVEL_ERROR, "cannot give up capabilities: %s", strerror(errno));
+		return -1;
+	}
+	(void)prctl(PR_CAP_AMBIENT, PR_CAP_AMBIENT_CLEAR_ALL, 0UL, 0UL, 0UL);
+	if (rest != 0)
+		log_msg(LOG_LEVEL_DEBUG, "cannot give up %s: capset(2) is refused",
+			capabilities_text(rest, text));
+	return 0;
 }
 
 int privileges_drop(const struct conf *conf)
@@ -225,15 +249,10 @@ int privileges_drop(const struct conf *conf)
 		kept |= CAPABILITIES_BIT(CAP_DAC_OVERRIDE);
 	/* First, since it takes CAP_SETPCAP. */
 	capabilities_bound(kept);
-	if (account.state == ACCOUNT_OTHER) {
-		close_inherited();
-		if (become(&account, kept) < 0)
-			return -1;
-	}
-	if (capabilities_keep(kept) < 0) {
-		log_msg(LOG_LEVEL_ERROR, "cannot give up capabilities: %s", strerror(errno));
+	if (account.state == ACCOUNT_OTHER && become(&account, kept) < 0)
 		return -1;
-	}
+	if (keep(kept) < 0)
+		return -1;
 	close_doors();
 	privileges_report(conf);
 	return 0;

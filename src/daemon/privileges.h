@@ -15,12 +15,18 @@ int privileges_check(const struct conf *conf) __attribute__((warn_unused_result)
 void privileges_raise_descriptors(void);
 
 /*
- * Become the user and group of account_find(), without supplementary groups and without what root
- * had open for others; and, whoever the process is then, keep the capabilities that it has and the
- * configuration has a use for and no other, get none by execve(2) that it has not (no_new_privs),
- * be closed to debuggers and core dumps of anybody but root (PR_SET_DUMPABLE), and create files
- * that are nobody else's to read. One that stays root keeps CAP_DAC_OVERRIDE as well, for its
- * files.
+ * Where root is going to be given up: close what whoever started the process had open, but for
+ * standard input, output and error, and for what has been taken over. Before any library is used
+ * that may open descriptors of its own.
+ */
+void privileges_close_inherited(const struct conf *conf);
+
+/*
+ * Become the user and group of account_find(), without supplementary groups; and, whoever the
+ * process is then, keep the capabilities that it has and the configuration has a use for and no
+ * other, get none by execve(2) that it has not (no_new_privs), be closed to debuggers and core
+ * dumps of anybody but root (PR_SET_DUMPABLE), and create files that are nobody else's to read. One
+ * that stays root keeps CAP_DAC_OVERRIDE as well, for its files.
  *
  * The environment's MMPROXY_DUMPABLE leaves debuggers and core dumps, unless the program's file has
  * capabilities. Returns 0, or -1 having logged why.

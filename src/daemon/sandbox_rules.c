@@ -56,14 +56,11 @@ const char *const sandbox_calls[] = {
 	"getresuid", "getresuid32", "getrlimit", "getrusage", "gettid", "getuid", "getuid32",
 	"sysinfo", "times", "ugetrlimit", "uname",
 
-#ifdef SANDBOX_FOR_TOOLS
-	/* What sanitizers and Valgrind do in the process. */
-	"arch_prctl", "clone", "fadvise64", "fchmod", "get_thread_area", "getpriority", "ioctl",
-	"kill", "mincore", "mknod", "mknodat", "mmap", "mmap2", "mprotect", "personality",
-	"prctl", "prlimit64", "process_vm_readv", "ptrace", "rename", "rt_sigpending",
-	"rt_sigqueueinfo", "rt_sigtimedwait", "rt_sigtimedwait_time64", "rt_tgsigqueueinfo",
-	"sched_getparam", "sched_getscheduler", "set_thread_area", "setrlimit", "statfs",
-	"tkill",
+#ifdef SANDBOX_FOR_SANITIZERS
+	/* What sanitizers do in the process. */
+	"arch_prctl", "clone", "getpriority", "ioctl", "kill", "mincore", "mmap", "mmap2",
+	"mprotect", "personality", "prctl", "prlimit64", "process_vm_readv", "ptrace",
+	"sched_getparam", "sched_getscheduler", "setrlimit", "tkill",
 #elif defined(__s390__)
 	/* The arguments are in memory. */
 	"mmap",
@@ -103,6 +100,8 @@ const struct sandbox_rule sandbox_rules[] = {
     {"socket", {IS(0, AF_UNIX)}},
     {"socket", {IS(0, AF_NETLINK), IS(2, NETLINK_ROUTE)}},
     {"socket", {IS(0, AF_NETLINK), IS(2, NETLINK_NETFILTER)}},
+    /* Who listens where, for the daemon's look at its targets. */
+    {"socket", {IS(0, AF_NETLINK), IS(2, NETLINK_SOCK_DIAG)}},
     {"socketpair", {IS(0, AF_UNIX)}},
 
     /* What waits in a socket, whether an urgent byte is next, and the interface of a name. */

@@ -52,7 +52,9 @@ void silence_begin(struct silence *silence, const struct service *service)
 		const struct addr *target = target_of(service, i);
 		struct stats_answers now = {0};
 
-		ledger_sum_answers(service->ledger, i, &now);
+		/* At the start workers may have been asked before the main thread comes here. */
+		if (silence->has_begun)
+			ledger_sum_answers(service->ledger, i, &now);
 		*family = (struct silence_family){
 		    .target = *target,
 		    .asked = stats_get(&now.asked),
@@ -61,6 +63,7 @@ void silence_begin(struct silence *silence, const struct service *service)
 		    .warned = family->warned && addr_equal(&family->target, target),
 		};
 	}
+	silence->has_begun = true;
 }
 
 static bool look_at(struct silence_family *family, const struct service *service,

@@ -29,6 +29,7 @@ struct silence_family {
 };
 
 struct silence {
+	bool has_begun;
 	struct silence_family families[STATS_FAMILIES];
 };
 

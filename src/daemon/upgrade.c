@@ -37,7 +37,7 @@ static void check_undone(struct upgrade *upgrade)
 	serving_undo_pass_on(upgrade->serving);
 	upgrade->serving->passing_on = false;
 	upgrade->state = UPGRADE_NONE;
-	upgrade->owner.on_end(false, upgrade->owner.arg);
+	upgrade->owner.on_end(0, upgrade->owner.arg);
 }
 
 static void fail(struct upgrade *upgrade, const char *reason)
@@ -167,7 +167,7 @@ static void on_step(void *arg)
 		break;
 	case UPGRADE_DONE:
 		upgrade_flows_fini(&upgrade->flows);
-		upgrade->owner.on_end(true, upgrade->owner.arg);
+		upgrade->owner.on_end(upgrade->successor, upgrade->owner.arg);
 		break;
 	default:
 		break;

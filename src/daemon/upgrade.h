@@ -33,8 +33,8 @@ enum upgrade_state {
 struct upgrade_owner {
 	/* The successor is about to begin. */
 	void (*on_ready)(pid_t successor, void *arg);
-	/* It has begun, and this daemon accepts and reads nothing any more; or all is as before. */
-	void (*on_end)(bool succeeded, void *arg);
+	/* It has begun, and this daemon accepts and reads nothing any more; 0: all is as before. */
+	void (*on_end)(pid_t successor, void *arg);
 	void *arg;
 };
 

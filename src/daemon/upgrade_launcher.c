@@ -11,6 +11,7 @@
 #include <unistd.h>
 
 #include "daemon/handover.h"
+#include "net/rights.h"
 #include "net/sock.h"
 
 /* A file that has been replaced already is found under its name. */
@@ -65,23 +66,13 @@ void upgrade_launcher_fini(struct upgrade_launcher *launcher)
 static int order(const struct upgrade_launcher *launcher, enum upgrade_order kind,
 		 const char *names, const int *fds, size_t count)
 {
-	_Alignas(struct cmsghdr) char control[CMSG_SPACE(UPGRADE_LAUNCHER_FDS * sizeof(int))];
+	_Alignas(struct cmsghdr) char control[RIGHTS_SPACE(UPGRADE_LAUNCHER_FDS)];
 	struct upgrade_message head = {.kind = (int32_t)kind};
 	struct iovec parts[2] = {handover_part(&head, sizeof(head)),
 				 handover_part(names, strlen(names))};
 	struct msghdr message = {.msg_iov = parts, .msg_iovlen = 2};
 
-	memset(control, 0, sizeof(control));
-	if (count > 0) {
-		struct cmsghdr *cmsg = (struct cmsghdr *)(void *)control;
-
-		cmsg->cmsg_level = SOL_SOCKET;
-		cmsg->cmsg_type = SCM_RIGHTS;
-		cmsg->cmsg_len = CMSG_LEN(count * sizeof(int));
-		memcpy(CMSG_DATA(cmsg), fds, count * sizeof(int));
-		message.msg_control = control;
-		message.msg_controllen = CMSG_SPACE(count * sizeof(int));
-	}
+	rights_put(&message, control, fds, count);
 	return sendmsg(launcher->fd, &message, MSG_NOSIGNAL | MSG_DONTWAIT) < 0 ? -1 : 0;
 }
 

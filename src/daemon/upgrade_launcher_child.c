@@ -16,6 +16,7 @@
 #include <unistd.h>
 
 #include "daemon/privileges.h"
+#include "net/rights.h"
 
 /* SD_LISTEN_FDS_START of sd_listen_fds(3). */
 #define FIRST_FD 3
@@ -208,8 +209,7 @@ static void obey(struct child *child, enum upgrade_order order, const int *fds, 
 /* Returns whether there are more orders to come. */
 static int take_order(struct child *child)
 {
-	static _Alignas(
-	    struct cmsghdr) char control[CMSG_SPACE(UPGRADE_LAUNCHER_FDS * sizeof(int))];
+	static _Alignas(struct cmsghdr) char control[RIGHTS_SPACE(UPGRADE_LAUNCHER_FDS)];
 	static char names[UPGRADE_NAMES_MAX];
 	struct upgrade_message head;
 	struct iovec parts[2] = {
@@ -222,20 +222,15 @@ static int take_order(struct child *child)
 	    .msg_control = control,
 	    .msg_controllen = sizeof(control),
 	};
-	const struct cmsghdr *cmsg;
 	int fds[UPGRADE_LAUNCHER_FDS];
-	size_t count = 0;
+	size_t count;
 	ssize_t len = recvmsg(child->fd, &message, MSG_CMSG_CLOEXEC);
 
 	if (len < 0)
 		return errno == EINTR;
 	if (len < (ssize_t)sizeof(head))
 		return 0;
-	cmsg = CMSG_FIRSTHDR(&message);
-	if (cmsg != NULL && cmsg->cmsg_type == SCM_RIGHTS) {
-		count = (cmsg->cmsg_len - CMSG_LEN(0)) / sizeof(int);
-		memcpy(fds, CMSG_DATA(cmsg), count * sizeof(int));
-	}
+	count = rights_take(&message, fds, UPGRADE_LAUNCHER_FDS);
 	obey(child, (enum upgrade_order)head.kind, fds, count, names, (size_t)len - sizeof(head));
 	return 1;
 }

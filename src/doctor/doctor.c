@@ -28,7 +28,7 @@ struct examination {
 /* Whether it is probed: a UDP server on loopback is not disturbed, for the socket tells enough. */
 static bool is_probed(const struct examination *examination, const struct case_leg *leg)
 {
-	if (leg->dynamic || leg->caught)
+	if (leg->dynamic || leg->caught || examination->limits->only_asks)
 		return false;
 	if (leg->protocol == CONF_PROTOCOL_TCP)
 		return true;

@@ -27,6 +27,8 @@ struct doctor_limits {
 	 * configuration, which may wait for a directory service.
 	 */
 	bool thorough;
+	/* Send nothing: what can be told without is told, and the rest is not_examined. */
+	bool only_asks;
 	/* True as soon as nobody wants the report any more: it then comes as it is, within half a
 	 * second; NULL: never. */
 	const atomic_bool *stop;

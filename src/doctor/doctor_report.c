@@ -2,12 +2,19 @@
 /* What the doctor has found. */
 #include "doctor/doctor_report.h"
 
-#include <stdint.h>
 #include <stdlib.h>
 #include <string.h>
 
+/* A finding, and its texts again, to be freed. */
+struct entry {
+	struct doctor_finding finding;
+	char *listener;
+	char *sentence;
+	char *mend;
+};
+
 struct doctor_report {
-	struct doctor_finding *findings; /* their texts are allocated */
+	struct entry *entries;
 	size_t count;
 	size_t room;
 	size_t count_of[DOCTOR_LEVELS];
@@ -87,12 +94,11 @@ struct doctor_report *doctor_report_new(void)
 	return calloc(1, sizeof(struct doctor_report));
 }
 
-static void free_texts(const struct doctor_finding *finding)
+static void free_texts(const struct entry *entry)
 {
-	/* Copies of doctor_report_add(), which nobody else may change. */
-	free((void *)(uintptr_t)finding->listener);
-	free((void *)(uintptr_t)finding->sentence);
-	free((void *)(uintptr_t)finding->mend);
+	free(entry->listener);
+	free(entry->sentence);
+	free(entry->mend);
 }
 
 void doctor_report_free(struct doctor_report *report)
@@ -100,41 +106,45 @@ void doctor_report_free(struct doctor_report *report)
 	if (report == NULL)
 		return;
 	for (size_t i = 0; i < report->count; i++)
-		free_texts(&report->findings[i]);
-	free(report->findings);
+		free_texts(&report->entries[i]);
+	free(report->entries);
 	free(report);
 }
 
 static bool make_room(struct doctor_report *report)
 {
 	size_t room = report->room == 0 ? 16 : 2 * report->room;
-	struct doctor_finding *findings;
+	struct entry *entries;
 
 	if (report->count < report->room)
 		return true;
-	findings = reallocarray(report->findings, room, sizeof(*findings));
-	if (findings == NULL)
+	entries = reallocarray(report->entries, room, sizeof(*entries));
+	if (entries == NULL)
 		return false;
-	report->findings = findings;
+	report->entries = entries;
 	report->room = room;
 	return true;
 }
 
 void doctor_report_add(struct doctor_report *report, const struct doctor_finding *finding)
 {
-	struct doctor_finding copy = *finding;
+	struct entry entry = {.finding = *finding};
 
-	copy.listener = finding->listener != NULL ? strdup(finding->listener) : NULL;
-	copy.sentence = strdup(finding->sentence);
-	copy.mend = strdup(finding->mend != NULL ? finding->mend : "");
-	if ((finding->listener != NULL && copy.listener == NULL) || copy.sentence == NULL ||
-	    copy.mend == NULL || !make_room(report)) {
-		free_texts(&copy);
+	if (finding->listener != NULL)
+		entry.listener = strdup(finding->listener);
+	entry.sentence = strdup(finding->sentence);
+	entry.mend = strdup(finding->mend != NULL ? finding->mend : "");
+	if ((finding->listener != NULL && entry.listener == NULL) || entry.sentence == NULL ||
+	    entry.mend == NULL || !make_room(report)) {
+		free_texts(&entry);
 		report->failed = true;
 		return;
 	}
-	report->findings[report->count++] = copy;
-	report->count_of[copy.level]++;
+	entry.finding.listener = entry.listener;
+	entry.finding.sentence = entry.sentence;
+	entry.finding.mend = entry.mend;
+	report->entries[report->count++] = entry;
+	report->count_of[finding->level]++;
 }
 
 bool doctor_report_is_whole(const struct doctor_report *report)
@@ -154,7 +164,7 @@ size_t doctor_report_count_of(const struct doctor_report *report, enum doctor_le
 
 const struct doctor_finding *doctor_report_get(const struct doctor_report *report, size_t index)
 {
-	return &report->findings[index];
+	return &report->entries[index].finding;
 }
 
 const char *doctor_level_name(enum doctor_level level)

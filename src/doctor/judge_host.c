@@ -65,8 +65,10 @@ static void say_lacking(const struct case_host *host, struct doctor_report *repo
 		    "container",
 		    capability, what);
 	else
-		say(report, NULL, DOCTOR_WARN, DOCTOR_NOT_PERMITTED, "sudo mmproxy --check-routing",
-		    "this process lacks %s; mmproxy started like this %s", capability, what);
+		say(report, NULL, DOCTOR_WARN, DOCTOR_NOT_PERMITTED, "",
+		    "this process lacks %s; mmproxy started like this %s, and root can look at "
+		    "all of it",
+		    capability, what);
 }
 
 static void judge_privileges(const struct case_host *host, const struct conf *conf,

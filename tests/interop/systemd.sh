@@ -438,7 +438,7 @@ end_load "a restart with a .socket unit" 0
 # has_rule: whether the rule of contrib/routing/loopback is there.
 has_rule()
 {
-	inside ip rule | grep -q 'from 127\.0\.0\.0/8 iif lo lookup 124'
+	[[ $(inside ip rule) == *"from 127.0.0.0/8 iif lo lookup 124"* ]]
 }
 
 mkdir "$work/routing"

@@ -44,6 +44,8 @@ done
 
 for name in "${examples[@]}"; do
 	said=$("$MMPROXY" -t -c "$work/$name.conf" 2>&1) || complain "$name: is not accepted"
+	# Whether this host has its return routes is not the example's affair.
+	said=$(grep -v ' warning: listener .*; to mend it: ' <<<"$said") || true
 	[ "$said" = "mmproxy: $work/$name.conf is valid" ] || complain "$name: $said"
 	! grep -n -i -E '<[a-z]|changeme|xxx|your[-_]|\.\.\.\.' "$work/$name.conf" ||
 		complain "$name: has to be filled in"
@@ -108,7 +110,7 @@ for name in "${examples[@]}"; do
 		sh "$work/run_example" "$work" "$name" "${addresses[@]}" || complain "$name: does not start"
 	# Which users and servers there are is not the example's affair.
 	! grep -E '^(warn|error) ' "$work/$name.log" |
-		grep -v -e 'there is no user' -e 'health port closed' ||
+		grep -v -e 'there is no user' -e 'health port closed' -e '(backend_down)' ||
 		complain "$name: does not start without a warning"
 done
 

@@ -99,7 +99,7 @@ START_TEST(it_belongs_to_the_user_and_is_opened_again)
 		ck_assert_uint_lt(i, 20000);
 	}
 	check_owner("logs/target.log", NOBODY);
-	ck_assert(!holds("logs/old.log", "warn "));
+	ck_assert(!holds("logs/old.log", "cannot open it again"));
 }
 END_TEST
 

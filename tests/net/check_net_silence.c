@@ -141,6 +141,9 @@ START_TEST(answers_from_another_address_are_none)
 	ask(balancer, backend, BALANCER_CLIENT, 1);
 	udp_send_text(backend, BALANCER_CLIENT, "from elsewhere");
 	(void)daemon_log_await("warn ", "127.0.0.1:8000 (IPv4) has answered none of ", NULL);
+	/* The look behind it tells why. */
+	(void)daemon_log_await("warn ", "listener t: the server at 127.0.0.1:8000 is bound to all",
+			       "(answers_elsewhere)");
 }
 END_TEST
 

@@ -8,10 +8,13 @@
 #include <unistd.h>
 
 #include "base/user_map.h"
+
 #include "command.h"
 #include "daemon.h"
 #include "harness.h"
+#include "netns.h"
 #include "peer.h"
+#include "routes.h"
 #include "sender.h"
 
 #define TARGET "targets = { ipv4 = \"" BACKEND_V4 "\"; }; "
@@ -330,12 +333,33 @@ START_TEST(what_only_root_may_do_is_no_mistake_of_others)
 }
 END_TEST
 
+/* ---- return routes ---- */
+
+START_TEST(the_test_of_a_file_says_which_routes_are_missing)
+{
+	run_with(NULL, "");
+	expect_result(0, "warning: listener listener1: no rule leads what 127.0.0.1:8000 answers");
+	if (routes_are_built())
+		expect_result(0, "--setup-routing");
+	/* The daemon will make them. */
+	if (routes_are_built()) {
+		run_with(NULL, "routing = { manage = true; };");
+		ck_assert_ptr_null(strstr(result.err, "no rule"));
+	}
+	netns_set_up_loopback();
+	run_with(NULL, "");
+	expect_result(0, NULL);
+	ck_assert_ptr_null(strstr(result.err, "no rule"));
+}
+END_TEST
+
 static Suite *start_suite(void)
 {
 	const int rows = (int)(sizeof(open_rows) / sizeof(open_rows[0]));
 	Suite *suite = suite_create("net_start");
 	TCase *lines = harness_case(suite, "lines", 60);
 	TCase *host = harness_case(suite, "host", 60);
+	TCase *routes = harness_case_without_routes(suite, "routes", 60);
 
 	tcase_add_test(lines, a_range_of_ports_is_one_line);
 	tcase_add_loop_test(lines, a_listener_open_to_all_is_warned_of_once, 0, rows);
@@ -351,6 +375,7 @@ static Suite *start_suite(void)
 	tcase_add_test(host, a_user_that_does_not_exist_is_a_mistake);
 	tcase_add_test(host, a_log_that_cannot_be_opened_is_a_mistake);
 	tcase_add_test(host, the_test_does_not_create_the_log);
+	tcase_add_test(routes, the_test_of_a_file_says_which_routes_are_missing);
 	if (geteuid() == 0)
 		tcase_add_test(host, what_only_root_may_do_is_no_mistake_of_others);
 	return suite;

@@ -318,7 +318,7 @@ START_TEST(flags_that_do_not_fit_are_refused)
 	for (size_t i = 0; i < sizeof(alone) / sizeof(alone[0]); i++) {
 		admin_run(&result, alone[i], NULL);
 		ck_assert_int_eq(result.exit_code, 2);
-		expect_in(result.err, "goes with --status only");
+		expect_in(result.err, "goes with --status");
 	}
 	admin_run(&result, "--status=x", NULL);
 	ck_assert_int_eq(result.exit_code, 2);

@@ -39,6 +39,7 @@ static int udp_backend;
 static int balancers[FLOWS];
 static struct connection connection;
 static const char *program;
+static char stub_dir[256]; /* in the stub: the test's directory */
 
 static void write_config(const char *listeners)
 {
@@ -250,6 +251,30 @@ static void stub_say_hello(int fd, uint32_t version)
 		_exit(8);
 }
 
+/* One that takes over, and then waits for a signal. It serves nobody. */
+static _Noreturn void take_over(int fd, struct handover_message *message)
+{
+	char path[sizeof(stub_dir) + 16];
+	sigset_t signals;
+	int signal = 0;
+
+	sigemptyset(&signals);
+	sigaddset(&signals, SIGHUP);
+	sigprocmask(SIG_BLOCK, &signals, NULL);
+	while (message->head.kind != HANDOVER_END)
+		if (handover_receive(fd, message) <= 0)
+			_exit(8);
+	snprintf(path, sizeof(path), "%s/go", stub_dir);
+	while (access(path, F_OK) < 0)
+		harness_sleep_ms(2);
+	if (handover_say(fd, HANDOVER_READY, 0) < 0 || handover_receive(fd, message) <= 0)
+		_exit(8);
+	alarm(60);
+	(void)sigwait(&signals, &signal);
+	snprintf(path, sizeof(path), "%s/signal", stub_dir);
+	_exit(signal == SIGHUP && mkdir(path, 0700) == 0 ? 0 : 8);
+}
+
 static _Noreturn void be_stub(int fd, const char *name)
 {
 	static struct handover_message message;
@@ -281,6 +306,8 @@ static _Noreturn void be_stub(int fd, const char *name)
 		if (handover_say(fd, HANDOVER_TAKEN, 0) < 0)
 			_exit(8);
 	}
+	if (is_stub(name, "good"))
+		take_over(fd, &message);
 	stop_as(name);
 }
 
@@ -316,6 +343,29 @@ START_TEST(a_successor_that_fails_half_way)
 }
 END_TEST
 
+/* The successor may have read the file before it was changed. */
+START_TEST(a_reload_during_an_upgrade_is_the_successors)
+{
+	char good[300];
+
+	start();
+	snprintf(good, sizeof(good), "%s", harness_path("good"));
+	harness_write("stub", "good");
+	harness_shell("mv %s %s && cp /proc/%d/exe %s", program, good, (int)getpid(), program);
+	daemon_signal(SIGUSR2);
+	daemon_log_await("SIGUSR2: upgrading to", NULL, NULL);
+	/* Once the second signal has been dealt with, so has the first. */
+	daemon_signal(SIGHUP);
+	daemon_signal(SIGUSR2);
+	daemon_log_await("warn", "not upgraded", "under way");
+	harness_write("go", "");
+	HARNESS_AWAIT(access(harness_path("signal"), F_OK) == 0);
+	ck_assert_uint_eq(daemon_log_count("reloaded", NULL), 0);
+	connection_finish(&connection);
+	ck_assert_int_eq(daemon_wait(), 0);
+}
+END_TEST
+
 static Suite *upgrade_failure_suite(void)
 {
 	Suite *suite = suite_create("net_upgrade_failure");
@@ -327,6 +377,7 @@ static Suite *upgrade_failure_suite(void)
 			    sizeof(configurations) / sizeof(configurations[0]));
 	tcase_add_loop_test(failure, a_successor_that_fails_half_way, 0,
 			    sizeof(stubs) / sizeof(stubs[0]));
+	tcase_add_test(failure, a_reload_during_an_upgrade_is_the_successors);
 	tcase_add_test(failure, a_daemon_that_stops_takes_it_back);
 	tcase_add_test(failure, a_program_that_hangs);
 	return suite;
@@ -335,12 +386,13 @@ static Suite *upgrade_failure_suite(void)
 static void be_stub_if_asked(const char *path)
 {
 	const char *number = getenv(HANDOVER_ENV);
-	char file[300];
+	char file[sizeof(stub_dir) + 16];
 
 	if (number == NULL)
 		return;
 	/* Beside the configuration, which is the last argument. */
-	snprintf(file, sizeof(file), "%.*s/stub", (int)(strrchr(path, '/') - path), path);
+	snprintf(stub_dir, sizeof(stub_dir), "%.*s", (int)(strrchr(path, '/') - path), path);
+	snprintf(file, sizeof(file), "%s/stub", stub_dir);
 	be_stub(atoi(number), harness_read(file));
 }
 

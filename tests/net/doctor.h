@@ -13,7 +13,7 @@
 /* One on loopback, with further keys. */
 #define DOCTOR_TCP(targets)                                                                        \
 	DOCTOR_LISTENERS("{ name = \"t\"; listen = \"" LISTEN_V4 "\"; targets = { " targets " }; " \
-											    "}")
+			 "}")
 #define DOCTOR_UDP(targets)                                                          \
 	DOCTOR_LISTENERS("{ name = \"t\"; protocol = \"udp\"; listen = \"" LISTEN_V4 \
 			 "\"; targets = { " targets " }; }")

@@ -2,6 +2,7 @@
 /* Unit tests of daemon/checkup_news. */
 #include "daemon/checkup_news.h"
 
+#include <stdbool.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -13,6 +14,7 @@
 
 static char path[] = "/tmp/check_checkup_news.XXXXXX";
 static struct checkup_news *news;
+static bool has_failed;
 static struct netset *open_set;
 static struct conf_listener listeners[2];
 static struct conf conf = {.listeners = listeners, .listeners_count = 2};
@@ -81,7 +83,7 @@ static void add(struct doctor_report *report, enum doctor_level level, enum doct
 
 static void tell(struct doctor_report *report)
 {
-	ck_assert_int_eq(checkup_news_tell(news, &conf, report), 0);
+	ck_assert_int_eq(checkup_news_tell(news, &conf, report, has_failed), 0);
 	doctor_report_free(report);
 }
 
@@ -156,12 +158,27 @@ START_TEST(what_the_daemon_knows_or_may_not_look_at_is_left_out)
 	for (size_t i = 0; i < sizeof(causes) / sizeof(causes[0]); i++)
 		tell_one(DOCTOR_WARN, causes[i], "a", 80);
 	tell_one(DOCTOR_WARN, DOCTOR_OPEN_TO_ALL, "a", 80);
+	tell_one(DOCTOR_WARN, DOCTOR_BEHIND_DOCKER_PROXY, "a", 80);
 	ck_assert_uint_eq(lines(""), 0);
+	tell_one(DOCTOR_FAIL, DOCTOR_BEHIND_DOCKER_PROXY, "a", 80);
+	ck_assert_uint_eq(lines("docker"), 1);
 	/* The start warns of a list that is absent, not of one that has everybody. */
 	listeners[0].allowed_subnets = open_set;
 	tell_one(DOCTOR_WARN, DOCTOR_OPEN_TO_ALL, "b", 80);
 	tell_one(DOCTOR_WARN, DOCTOR_OPEN_TO_ALL, "a", 80);
 	ck_assert_uint_eq(lines("open_to_all"), 1);
+}
+END_TEST
+
+START_TEST(what_need_not_be_a_mistake_is_said_when_something_failed)
+{
+	has_failed = false;
+	tell_one(DOCTOR_WARN, DOCTOR_ANSWERS_ELSEWHERE, "a", 80);
+	ck_assert_uint_eq(lines(""), 0);
+	has_failed = true;
+	tell_one(DOCTOR_WARN, DOCTOR_ANSWERS_ELSEWHERE, "a", 80);
+	tell_one(DOCTOR_WARN, DOCTOR_ANSWERS_ELSEWHERE, "a", 80);
+	ck_assert_uint_eq(lines("answers_elsewhere"), 1);
 }
 END_TEST
 
@@ -176,6 +193,7 @@ static Suite *checkup_news_suite(void)
 	tcase_add_test(tcase, what_comes_back_is_said_again);
 	tcase_add_test(tcase, many_are_counted);
 	tcase_add_test(tcase, what_the_daemon_knows_or_may_not_look_at_is_left_out);
+	tcase_add_test(tcase, what_need_not_be_a_mistake_is_said_when_something_failed);
 	suite_add_tcase(suite, tcase);
 	return suite;
 }

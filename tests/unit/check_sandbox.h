@@ -37,21 +37,6 @@
 		EXPECT(errno == (error));   \
 	} while (0)
 
-/* Valgrind answers calls that it does not know by itself, and runs the others for the program. */
-static inline bool is_under_valgrind(void)
-{
-	const char *preload = getenv("LD_PRELOAD");
-
-	return preload != NULL && strstr(preload, "vgpreload") != NULL;
-}
-
-static inline bool leave_out_under_valgrind(const char *what)
-{
-	if (is_under_valgrind())
-		printf("skipped: %s: Valgrind makes no such call\n", what);
-	return is_under_valgrind();
-}
-
 static inline int status_of_child(void (*run)(void))
 {
 	int status = 0;
