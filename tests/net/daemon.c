@@ -296,6 +296,12 @@ void daemon_start_config(const char *config)
 	daemon_start_command(&command);
 }
 
+/* At level debug it says when its first look at the targets is over, and the descriptors closed. */
+static void await_look(void)
+{
+	(void)daemon_log_await("debug ", "looked at the way ", NULL);
+}
+
 void daemon_start(const char *listener_keys)
 {
 	char config[4096];
@@ -305,6 +311,7 @@ void daemon_start(const char *listener_keys)
 		 "listen = \"" LISTEN_V4 "\"; " DAEMON_TARGETS "\n%s } );\n",
 		 listener_keys);
 	daemon_start_config(config);
+	await_look();
 }
 
 void daemon_start_udp(const char *listener_keys)
@@ -324,6 +331,7 @@ void daemon_start_udp_workers(unsigned workers, const char *listener_keys)
 		 strstr(listener_keys, "listen =") == NULL ? "listen = \"" LISTEN_V4 "\"; " : "",
 		 listener_keys);
 	daemon_start_config(config);
+	await_look();
 }
 
 void daemon_follow(pid_t pid)
@@ -464,9 +472,41 @@ unsigned long daemon_rss_peak_kb(void)
 	return status_number("\nVmHWM:", 10);
 }
 
+/* Whether this thread is the one that looks at the targets, and ends by itself. */
+static bool is_look(const char *tid)
+{
+	char name[64];
+	char *comm;
+	bool found;
+
+	snprintf(name, sizeof(name), "task/%.20s/comm", tid);
+	comm = harness_read(proc_path(name));
+	found = strcmp(comm, "mmproxy-look\n") == 0;
+	free(comm);
+	return found;
+}
+
+/* Call for each thread; returns for how many it was true. */
+static unsigned count_threads(bool (*is)(const char *tid))
+{
+	DIR *dir = opendir(proc_path("task"));
+	unsigned count = 0;
+
+	for (struct dirent *entry; dir != NULL && (entry = readdir(dir)) != NULL;)
+		count += entry->d_name[0] != '.' && is(entry->d_name);
+	if (dir != NULL)
+		closedir(dir);
+	return count;
+}
+
+static bool is_lasting(const char *tid)
+{
+	return !is_look(tid);
+}
+
 unsigned daemon_thread_count(void)
 {
-	return (unsigned)status_number("\nThreads:", 10);
+	return count_threads(is_lasting);
 }
 
 /* The kernel lists threads as they were made: workers behind the log's, a sanitizer's own before.
@@ -483,7 +523,7 @@ unsigned daemon_worker_threads(pid_t *tids, unsigned max)
 
 		if (read_log_thread(entry->d_name, &log))
 			behind_log = true;
-		else if (behind_log && count < max)
+		else if (behind_log && count < max && !is_look(entry->d_name))
 			tids[count++] = (pid_t)strtol(entry->d_name, NULL, 10);
 	}
 	closedir(dir);
@@ -536,8 +576,12 @@ static bool has_fd(unsigned fd)
 void daemon_leave_descriptors(unsigned more)
 {
 	struct rlimit limit;
-	unsigned open = daemon_fd_count();
+	unsigned open;
 	unsigned end = 0;
+
+	/* It has some of its own. */
+	HARNESS_AWAIT(count_threads(is_look) == 0);
+	open = daemon_fd_count();
 
 	/* The limit is on numbers, and there may be gaps between those in use. */
 	for (unsigned free = 0; free < more || open > 0; end++) {

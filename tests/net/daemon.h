@@ -107,7 +107,8 @@ const char *daemon_log_await(const char *a, const char *b, const char *c);
 /* Lines of its log that hold both texts (NULL: any), with all that it has logged up to now. */
 unsigned daemon_log_count(const char *a, const char *b);
 
-/* From /proc: resident memory and the most it ever was, open descriptors, processor time, threads.
+/* From /proc: resident memory and the most it ever was, open descriptors, processor time, threads
+ * but for the one that looks at the targets, which ends by itself.
  */
 unsigned long daemon_rss_kb(void);
 unsigned long daemon_rss_peak_kb(void);
