@@ -38,8 +38,8 @@ if [ "$(id -u)" = 0 ]; then
 	somebody=(setpriv --reuid=65534 --regid=65534 --clear-groups --inh-caps=-all)
 fi
 cd "$work"
-# What it needs is not known to this host by Arch's names.
-HOME=$work PKGEXT=.pkg.tar.xz "${somebody[@]}" makepkg --config "$work/makepkg.conf" --nodeps --nocheck --noconfirm \
+# What it needs is not known to this host by Arch's names, and pacman is not asked.
+HOME=$work PACMAN=true PKGEXT=.pkg.tar.xz "${somebody[@]}" makepkg --config "$work/makepkg.conf" --nodeps --nocheck --noconfirm \
 	>"$work/log" 2>&1 </dev/null || { tail -n 40 "$work/log" && exit 1; }
 package=$(echo "$work"/mmproxy-"$version"-1-*.pkg.tar.xz)
 tar -tJf "$package" | sort >"$work/files"
