@@ -72,6 +72,6 @@ for file in etc/mmproxy.conf etc/init.d/mmproxy etc/conf.d/mmproxy usr/sbin/mmpr
 	[ -e "$work/pkg/$file" ] || complain "$file is missing"
 done
 [ "$(stat -c %u:%a "$work/pkg/var/log/mmproxy")" = 64999:750 ] || complain "the directory of logs is another's"
-[ -z "$(find "$work/pkg" -name '*.service' -o -name '*.socket')" ] || complain "Alpine has no systemd"
+[ -z "$(find "$work/pkg" -path '*/systemd/*' -o -name sysusers.d)" ] || complain "Alpine has no systemd"
 [ "$("$work/pkg/usr/sbin/mmproxy" -V | sed -n 1p)" = "mmproxy $version" ] || complain "the program is of another version"
 exit "$status"
