@@ -42,6 +42,8 @@ struct conf_listener {
 	size_t listen_count;
 	struct addr target_ipv4; /* AF_UNSPEC when absent */
 	struct addr target_ipv6;
+	bool target_ipv4_assumed;	/* nobody asked for it: flags name that of IPv6 only */
+	bool target_ipv6_assumed;	/* likewise */
 	uint32_t mark;			/* SO_MARK; 0: none */
 	struct netset *allowed_subnets; /* NULL: every peer may connect */
 	char *allowed_subnets_file;

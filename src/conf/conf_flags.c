@@ -278,6 +278,25 @@ static void apply_defaults(struct conf_draft *draft, const struct conf_flag *fla
 	}
 }
 
+static bool is_given(const struct conf_draft *draft, const char *family)
+{
+	const struct conf_place *place;
+
+	return conf_draft_state(&draft->listeners[0], CONF_SCOPE_TARGETS, family, &place) ==
+	       CONF_STATE_GIVEN;
+}
+
+/* Of two defaults neither is the one that nobody means. */
+static void note_assumed(const struct conf_draft *draft)
+{
+	struct conf_listener *listener = &draft->conf->listeners[0];
+	bool ipv4 = is_given(draft, "ipv4");
+	bool ipv6 = is_given(draft, "ipv6");
+
+	listener->target_ipv4_assumed = ipv6 && !ipv4;
+	listener->target_ipv6_assumed = ipv4 && !ipv6;
+}
+
 struct conf *conf_from_flags(const struct conf_flag *flags, size_t count,
 			     struct conf_errors *errors)
 {
@@ -314,6 +333,7 @@ struct conf *conf_from_flags(const struct conf_flag *flags, size_t count,
 		else if (!is_overruled(&flags[i], flags, count))
 			apply(draft, flag, &flags[i], &place, errors);
 	}
+	note_assumed(draft);
 	conf_check(draft, errors);
 	conf_errors_sort(errors);
 	conf = conf_draft_take(draft);

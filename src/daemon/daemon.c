@@ -3,6 +3,7 @@
 #include "daemon/daemon.h"
 
 #include <errno.h>
+#include <signal.h>
 #include <string.h>
 
 #include "daemon/activation.h"
@@ -65,6 +66,7 @@ static int init_serving(struct daemon *daemon, struct conf *conf)
 static int start_workers(struct daemon *daemon)
 {
 	struct serving *serving = &daemon->serving;
+	bool reload;
 
 	if (daemon->former >= 0) {
 		serving_wait(serving);
@@ -77,9 +79,12 @@ static int start_workers(struct daemon *daemon)
 	}
 	if (daemon->former < 0)
 		return 0;
-	if (takeover_begin(daemon->former) < 0)
+	if (takeover_begin(daemon->former, &reload) < 0)
 		return -1;
 	serving_tell_workers(serving, WORKER_BEGIN);
+	/* The loop finds it when all is ready. */
+	if (reload)
+		(void)raise(SIGHUP);
 	sock_close(daemon->former);
 	main_loop_meet_manager(&daemon->loop, notify_new());
 	return 0;

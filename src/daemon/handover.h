@@ -43,7 +43,7 @@ enum handover_kind {
 	HANDOVER_TAKEN,
 	HANDOVER_END,
 	HANDOVER_READY,
-	HANDOVER_GO,
+	HANDOVER_GO,	  /* number: 1 to read the configuration again, which may have changed */
 	HANDOVER_REFUSED, /* text */
 	HANDOVER_DENIED,  /* a file of what service/deny_text writes */
 };

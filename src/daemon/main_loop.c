@@ -3,7 +3,6 @@
 #include "daemon/main_loop.h"
 
 #include <errno.h>
-#include <signal.h>
 #include <string.h>
 
 #include "base/clock.h"
@@ -208,10 +207,13 @@ static void start_upgrade(struct main_loop *loop)
 }
 
 /* The manager accepts what the successor says of itself from then on. */
-static void on_successor_ready(pid_t successor, void *arg)
+static bool on_successor_ready(pid_t successor, void *arg)
 {
 	struct main_loop *loop = arg;
+	/* A SIGHUP came behind SIGUSR2, and the successor may have read the file before. */
+	bool reload = loop->reload_due;
 
+	loop->reload_due = false;
 	watchdog_free(loop->watchdog);
 	loop->watchdog = NULL;
 	if (admin_share(loop->admin) < 0)
@@ -219,6 +221,7 @@ static void on_successor_ready(pid_t successor, void *arg)
 			strerror(errno));
 	listen_forget_rest(&loop->serving->room);
 	notify_main_pid(loop->notify, successor);
+	return reload;
 }
 
 static void on_changed(void *arg);
@@ -231,11 +234,10 @@ static void on_upgrade_end(pid_t successor, void *arg)
 		on_changed(loop);
 		return;
 	}
-	/* It came behind SIGUSR2, and the successor may have read the file before. */
-	if (loop->reload_due && kill(successor, SIGHUP) < 0)
-		log_msg(LOG_LEVEL_WARN, "SIGHUP: cannot pass it on to the successor: %s",
-			strerror(errno));
-	loop->reload_due = false;
+	if (loop->reload_due)
+		log_msg(LOG_LEVEL_WARN,
+			"SIGHUP: not reloaded: process %d serves now, send it there",
+			(int)successor);
 	admin_close(loop->admin);
 	/* The successor looks. */
 	checkup_end(loop->checkup);

@@ -141,7 +141,7 @@ int takeover_take_flows(int fd, struct serving *serving)
 	return result;
 }
 
-int takeover_begin(int fd)
+int takeover_begin(int fd, bool *reload)
 {
 	struct handover_message *message = malloc(sizeof(*message));
 	int result = -1;
@@ -154,6 +154,7 @@ int takeover_begin(int fd)
 		do
 			result = hear(fd, message);
 		while (result > 0 && message->head.kind != HANDOVER_GO);
+	*reload = result > 0 && message->head.number != 0;
 	free(message);
 	return result < 0 ? -1 : 0;
 }

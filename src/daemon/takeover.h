@@ -31,8 +31,8 @@ int takeover_take_flows(int fd, struct serving *serving) __attribute__((warn_unu
 
 /*
  * Say that all is ready, the workers' threads too, and wait for the former daemon to stop serving.
- * Returns 0, or -1 having logged why not.
+ * *reload: it was told to reload meanwhile. Returns 0, or -1 having logged why not.
  */
-int takeover_begin(int fd) __attribute__((warn_unused_result));
+int takeover_begin(int fd, bool *reload) __attribute__((warn_unused_result));
 
 #endif

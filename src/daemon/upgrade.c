@@ -97,12 +97,14 @@ static void on_let_go(struct upgrade *upgrade)
 /* From here on nothing fails. */
 static void leave(struct upgrade *upgrade)
 {
+	bool reload;
+
 	upgrade_talk_expect_nothing(&upgrade->talk);
 	event_del(upgrade->launched);
 	/* Then the successor is a child of the one who is told of it next. */
 	upgrade_launcher_fini(&upgrade->launcher);
-	upgrade->owner.on_ready(upgrade->successor, upgrade->owner.arg);
-	if (handover_say(upgrade->talk.fd, HANDOVER_GO, 0) < 0) {
+	reload = upgrade->owner.on_ready(upgrade->successor, upgrade->owner.arg);
+	if (handover_say(upgrade->talk.fd, HANDOVER_GO, reload) < 0) {
 		upgrade->alive = false;
 		fail_for(upgrade, "it ended before it began", errno);
 		return;

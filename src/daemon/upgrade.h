@@ -31,8 +31,9 @@ enum upgrade_state {
 
 /* Who wants to know. */
 struct upgrade_owner {
-	/* The successor is about to begin. */
-	void (*on_ready)(pid_t successor, void *arg);
+	/* The successor is about to begin. Returns whether it has to read its configuration again.
+	 */
+	bool (*on_ready)(pid_t successor, void *arg);
 	/* It has begun, and this daemon accepts and reads nothing any more; 0: all is as before. */
 	void (*on_end)(pid_t successor, void *arg);
 	void *arg;

@@ -82,8 +82,10 @@ static size_t collect(struct want *wants, const struct conf *conf)
 		const struct addr ipv6 = find_loopback(listener, AF_INET6);
 		size_t place = i * LEG_LIST_EACH;
 
-		add(wants, &count, listener, &listener->target_ipv4, false, place);
-		add(wants, &count, listener, &listener->target_ipv6, false, place + 1);
+		if (!listener->target_ipv4_assumed)
+			add(wants, &count, listener, &listener->target_ipv4, false, place);
+		if (!listener->target_ipv6_assumed)
+			add(wants, &count, listener, &listener->target_ipv6, false, place + 1);
 		add(wants, &count, listener, &ipv4, true, place + 2);
 		add(wants, &count, listener, &ipv6, true, place + 3);
 	}

@@ -143,6 +143,25 @@ END_TEST
 
 #ifdef HAVE_CAP_NG
 
+/* go-mmproxy's default for the other family is there, but nobody means it. */
+START_TEST(a_target_that_no_flag_names_is_not_looked_at)
+{
+	struct command command;
+
+	daemon_command(&command);
+	command_add(&command, "-l");
+	command_add(&command, LISTEN_V4);
+	command_add(&command, "-4");
+	command_add(&command, BACKEND_V4);
+	command_add(&command, "-v");
+	command_add(&command, "2");
+	daemon_start_command(&command);
+	await_looks(1);
+	ck_assert_uint_eq(daemon_log_count("warn ", BACKEND_V4), 1);
+	ck_assert_uint_eq(daemon_log_count("warn ", "[::1]:443"), 0);
+}
+END_TEST
+
 START_TEST(another_user_may_look_as_well)
 {
 	(void)peer_listen(BACKEND_V4);
@@ -399,6 +418,7 @@ static Suite *checkup_suite(void)
 	tcase_add_test(without, a_reload_that_changes_listeners_looks_again);
 	tcase_add_test(without, a_reload_while_it_looks_is_looked_at_behind_it);
 	tcase_add_test(with, a_host_that_is_right_is_not_mentioned);
+	tcase_add_test(with, a_target_that_no_flag_names_is_not_looked_at);
 #ifdef HAVE_CAP_NG
 	tcase_add_test(with, another_user_may_look_as_well);
 #endif

@@ -50,6 +50,24 @@ static void assert_addr(const struct addr *addr, const char *expected)
 	ck_assert_str_eq(addr_format(addr, text), expected);
 }
 
+START_TEST(test_a_target_that_nobody_names_is_assumed)
+{
+	struct conf *conf = good(FLAGS({"4", "127.0.0.1:8000"}));
+
+	ck_assert(!conf->listeners[0].target_ipv4_assumed);
+	ck_assert(conf->listeners[0].target_ipv6_assumed);
+	conf_unref(conf);
+	conf = good(FLAGS({"6", "[::1]:8000"}));
+	ck_assert(conf->listeners[0].target_ipv4_assumed);
+	ck_assert(!conf->listeners[0].target_ipv6_assumed);
+	conf_unref(conf);
+	conf = good(FLAGS({"4", "127.0.0.1:8000"}, {"6", "[::1]:443"}));
+	ck_assert(!conf->listeners[0].target_ipv4_assumed);
+	ck_assert(!conf->listeners[0].target_ipv6_assumed);
+	conf_unref(conf);
+}
+END_TEST
+
 START_TEST(test_no_flags_are_go_mmproxys_defaults)
 {
 	struct conf *conf = good(NO_FLAGS);
@@ -60,6 +78,7 @@ START_TEST(test_no_flags_are_go_mmproxys_defaults)
 	assert_addr(&listener->listen[0], "0.0.0.0:8443");
 	assert_addr(&listener->target_ipv4, "127.0.0.1:443");
 	assert_addr(&listener->target_ipv6, "[::1]:443");
+	ck_assert(!listener->target_ipv4_assumed && !listener->target_ipv6_assumed);
 	ck_assert_uint_eq(conf->workers, 1);
 	ck_assert_uint_eq(listener->mark, 0);
 	ck_assert_uint_eq(conf->routing_table, 123);
@@ -399,6 +418,7 @@ int main(void)
 
 	tcase_add_checked_fixture(tcase, conf_dir_setup, conf_dir_teardown);
 	tcase_add_test(tcase, test_no_flags_are_go_mmproxys_defaults);
+	tcase_add_test(tcase, test_a_target_that_nobody_names_is_assumed);
 	tcase_add_test(tcase, test_go_mmproxys_flags);
 	tcase_add_test(tcase, test_udp);
 	tcase_add_test(tcase, test_other_spellings);
