@@ -3,14 +3,18 @@
 #include "admin.h"
 
 #include <stdarg.h>
+#include <stdbool.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
-#include <unistd.h>
+#include <sys/un.h>
 
 #include "daemon.h"
 #include "harness.h"
 #include "http.h"
+
+/* Of /proc/net/unix (__SO_ACCEPTCON of linux/net.h). */
+#define ACCEPTS 0x10000
 
 const char *admin_path(void)
 {
@@ -25,13 +29,31 @@ const char *admin_line(void)
 	return line;
 }
 
+/* Between bind(2) and listen(2) the socket's file is there, and refuses who connects. */
+static bool listens(void)
+{
+	char *sockets = harness_read("/proc/self/net/unix");
+	bool found = false;
+
+	for (const char *line = sockets; line != NULL && !found; line = strchr(line, '\n')) {
+		char path[sizeof(((struct sockaddr_un *)NULL)->sun_path)];
+		unsigned flags;
+
+		line += *line == '\n';
+		found = sscanf(line, "%*[^:]: %*x %*x %x %*x %*x %*u %107s", &flags, path) == 2 &&
+			(flags & ACCEPTS) != 0 && strcmp(path, admin_path()) == 0;
+	}
+	free(sockets);
+	return found;
+}
+
 void admin_start_config(const char *config)
 {
 	static char text[16384];
 
 	snprintf(text, sizeof(text), "%s%s", admin_line(), config);
 	daemon_start_config(text);
-	HARNESS_AWAIT(access(admin_path(), F_OK) == 0);
+	HARNESS_AWAIT(listens());
 }
 
 void admin_start(const char *protocol, const char *listener_keys)
