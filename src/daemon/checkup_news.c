@@ -17,26 +17,26 @@ struct checkup_news {
 #define HASH_START 0xcbf29ce484222325u
 #define HASH_PRIME 0x100000001b3u
 
-static uint64_t hash_on(uint64_t hash, const void *bytes, size_t len)
+static uint64_t hash_on(uint64_t hash, const char *text)
 {
-	const unsigned char *at = bytes;
-
-	for (size_t i = 0; i < len; i++)
-		hash = (hash ^ at[i]) * HASH_PRIME;
-	return hash;
+	for (; *text != '\0'; text++)
+		hash = (hash ^ (unsigned char)*text) * HASH_PRIME;
+	/* So that two texts are not as good as one. */
+	return hash * HASH_PRIME;
 }
 
 /* What a finding is about. Its sentence may have figures that differ from look to look. */
 static uint64_t fingerprint(const struct doctor_finding *finding)
 {
-	const int kind[] = {(int)finding->level, (int)finding->cause, (int)finding->protocol};
-	char target[ADDR_STRLEN];
-	uint64_t hash = hash_on(HASH_START, kind, sizeof(kind));
+	char text[ADDR_STRLEN];
+	uint64_t hash = HASH_START;
 
+	hash = (hash ^ (uint64_t)finding->level) * HASH_PRIME;
+	hash = (hash ^ (uint64_t)finding->cause) * HASH_PRIME;
+	hash = (hash ^ (uint64_t)finding->protocol) * HASH_PRIME;
 	if (finding->listener != NULL)
-		hash = hash_on(hash, finding->listener, strlen(finding->listener) + 1);
-	addr_format(&finding->target, target);
-	return hash_on(hash, target, strlen(target));
+		hash = hash_on(hash, finding->listener);
+	return hash_on(hash, addr_format(&finding->target, text));
 }
 
 static const struct conf_listener *find_listener(const struct conf *conf,

@@ -45,6 +45,7 @@ void admin_start(const char *protocol, const char *listener_keys)
 		 protocol, strstr(listener_keys, "targets") == NULL ? DAEMON_TARGETS : "",
 		 listener_keys);
 	admin_start_config(config);
+	daemon_await_look();
 }
 
 static bool find_metric(const char *series, uint64_t *number)

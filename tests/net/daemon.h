@@ -71,6 +71,12 @@ void daemon_start_udp_workers(unsigned workers, const char *listener_keys);
  */
 void daemon_start_config(const char *config);
 
+/*
+ * Wait until its first look at the targets is over, which it says at level debug, and the
+ * descriptors for it are closed. daemon_start() and daemon_start_udp() do.
+ */
+void daemon_await_look(void);
+
 /* Write the file as daemon_start_config() does, for a reload or a successor; returns its path. */
 const char *daemon_write_config(const char *config);
 

@@ -19,7 +19,7 @@ trap 'rm -rf "$work"' EXIT
 # The kernel's headers and the libraries', without glibc's beside them.
 mkdir -p "$work/include/sys"
 machine=$(gcc -print-multiarch)
-for header in asm-generic cap-ng.h event2 libconfig.h libnl3 linux nftables seccomp.h uthash.h; do
+for header in asm-generic cap-ng.h event2 libconfig.h libnl3 linux nftables seccomp.h seccomp-syscalls.h uthash.h; do
 	if [ -e "/usr/include/$header" ]; then
 		ln -s "/usr/include/$header" "$work/include/"
 	fi

@@ -74,7 +74,7 @@ static const char *at(const char *name)
 	return path;
 }
 
-static void expect_size(const char *name, long size)
+static void expect_size(const char *name, off_t size)
 {
 	struct stat st;
 
