@@ -62,6 +62,16 @@ for page in "${pages[@]}" contrib/docker/README contrib/kubernetes/README; do
 done
 [ "$count" -gt 30 ] || complain "only $count names were found"
 
+# Flags behind the program's name, which journalctl(1) and kubectl have as a name of something else.
+"$MMPROXY" --help >"$work/help"
+count=0
+while read -r flag; do
+	count=$((count + 1))
+	grep -q -E -e "(^|[^a-z-])$flag([^a-z-]|\$)" "$work/help" || complain "mmproxy has no flag $flag"
+done < <(sed 's/ -[cu] mmproxy / /g' "${pages[@]}" contrib/docker/README contrib/kubernetes/README | grep -oE '\bmmproxy( -c [^ ]+)?( --?[a-z-]+)+' |
+	grep -oE ' --?[a-z-]+' | tr -d ' ' | sort -u)
+[ "$count" -ge 10 ] || complain "only $count flags were found"
+
 # The reasons of a failure are a matter of troubleshooting, as are the causes that are FAIL mostly.
 for name in backend_timeout backend_refused header_invalid header_timeout peer_denied source_conflict \
 	rule_missing backend_down backend_elsewhere behind_docker_proxy; do
