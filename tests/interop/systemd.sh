@@ -99,7 +99,8 @@ fail()
 # --- A systemd ------------------------------------------------------------------------------------------
 
 # A control group of its own below the one that this test is in.
-mkdir -p "$work/cgroup" "$work/run/units/mmproxy.service.d" "$work/run/bin" "$work/load" "$work/users/etc"
+mkdir -p "$work/cgroup" "$work/run/units/mmproxy.service.d" \
+	"$work/run/units/mmproxy-routes.service.d" "$work/run/bin" "$work/load" "$work/users/etc"
 cp /etc/passwd /etc/group "$work/users/etc/"
 systemd-sysusers --root="$work/users" - <"$top/contrib/mmproxy.sysusers" >"$work/sysusers.log" 2>&1 ||
 	skip "systemd-sysusers makes no user: $(cat "$work/sysusers.log")"
@@ -121,6 +122,7 @@ grep -q '^ExecStart=/run/bin/mmproxy -c /run/mmproxy.conf$' "$work/run/units/mmp
 # There is no journal; and a program that was built to look for leaks needs what the unit forbids.
 printf '[Service]\nStandardError=append:/run/mmproxy.log\nEnvironment=ASAN_OPTIONS=detect_leaks=0\n' \
 	>"$work/run/units/mmproxy.service.d/log.conf"
+cp "$work/run/units/mmproxy.service.d/log.conf" "$work/run/units/mmproxy-routes.service.d/"
 cat >"$work/run/units/mmproxy.socket" <<-END
 	[Socket]
 	ListenStream=127.0.0.1:7000
