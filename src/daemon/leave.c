@@ -48,6 +48,9 @@ int leave_fork(struct serving *serving)
 	 * them. */
 	if (child > 0)
 		_exit(0);
+	/* The parent's end takes its time. */
+	for (size_t i = 0; i < serving->workers_count && child == 0; i++)
+		worker_share(serving->workers[i]);
 	if (log_start_writer() < 0)
 		log_msg(LOG_LEVEL_WARN, "cannot start the log's thread: %s", strerror(errno));
 	leave_undo(serving);

@@ -71,6 +71,7 @@ int relay_poll_init(struct relay_poll *poll, struct event_base *base)
 	poll->turns = NULL;
 	poll->batch_len = 0;
 	poll->pass = 0;
+	poll->shared = false;
 	TAILQ_INIT(&poll->queue);
 	poll->fd = epoll_create1(EPOLL_CLOEXEC);
 	if (poll->fd < 0)
@@ -104,13 +105,7 @@ int relay_poll_add(struct relay_poll *poll, struct relay_socket *socket)
 	return epoll_ctl(poll->fd, EPOLL_CTL_ADD, socket->fd, &event);
 }
 
-void relay_poll_remove(struct relay_poll *poll, struct relay_socket *socket)
-{
-	(void)epoll_ctl(poll->fd, EPOLL_CTL_DEL, socket->fd, NULL);
-	relay_poll_forget(poll, socket);
-}
-
-void relay_poll_forget(struct relay_poll *poll, struct relay_socket *socket)
+static void forget(struct relay_poll *poll, struct relay_socket *socket)
 {
 	if (socket->queued)
 		TAILQ_REMOVE(&poll->queue, socket, later);
@@ -118,6 +113,20 @@ void relay_poll_forget(struct relay_poll *poll, struct relay_socket *socket)
 	for (int i = poll->batch_at; i < poll->batch_len; i++)
 		if (poll->batch[i].data.ptr == socket)
 			poll->batch[i].data.ptr = NULL;
+}
+
+void relay_poll_remove(struct relay_poll *poll, struct relay_socket *socket)
+{
+	(void)epoll_ctl(poll->fd, EPOLL_CTL_DEL, socket->fd, NULL);
+	forget(poll, socket);
+}
+
+void relay_poll_forget(struct relay_poll *poll, struct relay_socket *socket)
+{
+	if (poll->shared)
+		relay_poll_remove(poll, socket);
+	else
+		forget(poll, socket);
 }
 
 void relay_poll_again(struct relay_poll *poll, struct relay_socket *socket)

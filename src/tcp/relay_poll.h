@@ -44,6 +44,11 @@ struct relay_poll {
 	struct epoll_event batch[RELAY_POLL_BATCH];
 	int batch_at;
 	int batch_len;
+	/*
+	 * Another process has the descriptors as well. Then closing one ends no watch (epoll(7)),
+	 * and the kernel would go on telling of a socket whose structure is freed.
+	 */
+	bool shared;
 };
 
 /* Returns 0, or -1 with errno, after which relay_poll_fini() is safe. */
@@ -61,7 +66,10 @@ int relay_poll_add(struct relay_poll *poll, struct relay_socket *socket)
 /* Forget a socket, also events of it that were fetched already. Before its descriptor is closed. */
 void relay_poll_remove(struct relay_poll *poll, struct relay_socket *socket);
 
-/* The same for a descriptor that is closed before the loop goes on: closing ends the watch. */
+/*
+ * The same for a descriptor that is closed before the loop goes on: closing ends the watch, unless
+ * it is shared.
+ */
 void relay_poll_forget(struct relay_poll *poll, struct relay_socket *socket);
 
 /* Call on_ready again, with no events, in the next pass of the loop. */

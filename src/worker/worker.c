@@ -344,6 +344,11 @@ void worker_free(struct worker *worker)
 	free(worker);
 }
 
+void worker_share(struct worker *worker)
+{
+	worker->relays.poll.shared = true;
+}
+
 int worker_start(struct worker *worker)
 {
 	sigset_t all;

@@ -107,6 +107,12 @@ struct worker_flows {
 /* Have a step done, in the worker's thread. */
 void worker_send_flows(struct worker *worker, struct worker_flows *flows);
 
+/*
+ * Another process has the same descriptors from now on, until it ends. Before worker_start(), as
+ * long as there is no thread.
+ */
+void worker_share(struct worker *worker);
+
 /* Run the thread, again after worker_join(). Returns 0, or -1 with errno. */
 int worker_start(struct worker *worker) __attribute__((warn_unused_result));
 
