@@ -36,7 +36,10 @@ int peer_try_connect(const char *from, const char *to);
  */
 int peer_begin_connect(const char *from, const char *to);
 
-/* Accept a connection and tell whom it comes from (NULL: not wanted). */
+/*
+ * Accept a connection and tell whom it comes from (NULL: not wanted). One that the daemon has reset
+ * unused, from an address of its probes, is passed over.
+ */
 int peer_accept(int listener, struct addr *from);
 
 /* Accept a connection that must come from this address and port. */
@@ -46,8 +49,14 @@ int peer_accept_from(int listener, const char *from);
  * *port. */
 int peer_accept_from_ip(int listener, const char *ip, unsigned *port);
 
-/* No connection waits to be accepted. */
+/* No connection waits to be accepted, but for probes of the daemon's, which are taken. */
 void peer_assert_no_connection(int listener);
+
+/*
+ * Take what waits in the queues of peer_listen(), at a moment when that can be the daemon's probes
+ * only, so that a queue with something in it has a client's connection from then on.
+ */
+void peer_drop_probes(void);
 
 void peer_send(int fd, const void *bytes, size_t len);
 void peer_send_text(int fd, const char *text);
