@@ -46,32 +46,48 @@ START_TEST(a_target_is_probed_once_a_second_at_most)
 }
 END_TEST
 
+/* Probes that came through to the server, each from mmproxy's own address and over at once. */
+static unsigned count_seen(int backend)
+{
+	unsigned seen = 0;
+
+	for (; peer_is_readable(backend); seen++) {
+		struct addr from;
+		socklen_t len = sizeof(from);
+		int fd = peer_adopt(accept(backend, &from.sa, &len));
+
+		ck_assert_int_ge(fd, 0);
+		ck_assert(addr_is_loopback(&from));
+		peer_expect_closed(fd);
+		peer_close(fd);
+	}
+	return seen;
+}
+
 /*
  * The server mostly does not see a probe, which would be a lost connection in its log. One comes
- * through when the machine stands still for 40 ms between two system calls; not each time.
+ * through when the machine stands still for 40 ms between two system calls: then there is another
+ * one, and not all of them do.
  */
 START_TEST(the_server_does_not_see_probes)
 {
-	enum { PROBES = 5 };
 	int backend = peer_listen(BACKEND_V4);
-	unsigned seen = 0;
+	int64_t deadline = harness_now_ms() + harness_patience_ms();
+	unsigned long probes;
 
 	health_start(HEALTH_ONLY_IPV4, "");
 	HARNESS_AWAIT(health_is_open());
-	for (int i = 0; i < PROBES; i++) {
+	do {
+		ck_assert_int_lt(harness_now_ms(), deadline);
 		health_let_result_expire();
+		(void)count_seen(backend);
+		probes = health_active_opens();
 		health_assert_answer(health_ask(HEALTH_GET), 200, "ok\nipv4: accepts\n");
-		while (peer_poll(backend, POLLIN, 100) != 0) {
-			struct addr from;
-
-			/* From mmproxy's own address, and over at once. */
-			peer_expect_closed(peer_accept(backend, &from));
-			ck_assert(addr_is_loopback(&from));
-			seen++;
-		}
-	}
-	ck_assert_uint_lt(seen, PROBES);
-	ck_assert_uint_eq(tcp_table_connections(8000), 0);
+		/* Who asks has a connection too. */
+		probes = health_active_opens() - probes - 1;
+		ck_assert_uint_ge(probes, 1);
+	} while (count_seen(backend) >= probes);
+	HARNESS_AWAIT(tcp_table_connections(8000) == 0);
 }
 END_TEST
 
@@ -148,7 +164,7 @@ START_TEST(a_request_that_trickles_is_cut)
 	started = harness_now_ms();
 	peer_send_text(fd, "GET / HTTP/1.1\r\nA: ");
 	while (!peer_is_readable(fd)) {
-		ck_assert_int_lt(harness_now_ms() - started, harness_patience_ms());
+		ck_assert_int_lt(harness_now_ms() - started, 5000 + harness_patience_ms());
 		if (send(fd, "a", 1, MSG_NOSIGNAL) < 0)
 			break;
 		harness_sleep_ms(100);

@@ -29,6 +29,7 @@ void health_start(const char *targets, const char *keys)
 
 	snprintf(all, sizeof(all), HEALTH_KEY "%s", keys);
 	daemon_start_config(health_config(targets, all));
+	daemon_await_look();
 }
 
 bool health_is_open(void)

@@ -25,7 +25,7 @@
  */
 const char *health_config(const char *targets, const char *keys);
 
-/* Start the daemon with that, and the health port HEALTH. */
+/* Start the daemon with that, and the health port HEALTH; its look at the targets is over then. */
 void health_start(const char *targets, const char *keys);
 
 /* Whether anybody listens on HEALTH. */
