@@ -126,7 +126,6 @@ START_TEST(idle_connections_keep_nobody_out)
 	int backend = peer_listen(BACKEND_V4);
 	unsigned idle = raise_descriptors();
 	unsigned fds;
-	unsigned spent;
 
 	health_start(HEALTH_ONLY_IPV4, "");
 	HARNESS_AWAIT(health_is_open());
@@ -140,13 +139,10 @@ START_TEST(idle_connections_keep_nobody_out)
 	for (int i = 0; i < 20; i++)
 		health_assert_answer(health_ask(HEALTH_GET), 200, "ok\nipv4: accepts\n");
 	ck_assert_uint_le(daemon_fd_count(), fds + CONNECTIONS_MAX + FDS_BESIDE);
-	spent = daemon_cpu_ms();
 	connection_try(backend, CONNECTION_CLIENT);
+	daemon_await_rest(500);
 	/* Their time is 5 seconds. */
 	daemon_await_fd_count(fds);
-	spent = daemon_cpu_ms() - spent;
-	if (!daemon_is_instrumented())
-		ck_assert_uint_lt(spent, 1000);
 	health_assert_answer(health_ask(HEALTH_GET), 200, "ok\nipv4: accepts\n");
 }
 END_TEST
@@ -202,7 +198,6 @@ START_TEST(without_descriptors_it_waits)
 {
 	int backend = peer_listen(BACKEND_V4);
 	int clients[20];
-	unsigned spent;
 
 	health_start(HEALTH_ONLY_IPV4, "");
 	HARNESS_AWAIT(health_is_open());
@@ -216,12 +211,9 @@ START_TEST(without_descriptors_it_waits)
 		clients[i] = peer_connect(NULL, HEALTH);
 	daemon_resume();
 	daemon_log_await("warn listener=t", "health=" HEALTH, "cannot accept");
-	spent = daemon_cpu_ms();
 	harness_sleep_ms(1000);
-	spent = daemon_cpu_ms() - spent;
-	if (!daemon_is_instrumented())
-		ck_assert_uint_lt(spent, 500);
 	ck_assert_uint_eq(daemon_log_count("cannot accept", NULL), 1);
+	daemon_await_rest(500);
 	for (size_t i = 0; i < 20; i++)
 		peer_close(clients[i]);
 	health_let_result_expire();

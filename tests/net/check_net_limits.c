@@ -46,10 +46,12 @@ START_TEST(more_than_max_connections_are_refused)
 	int client;
 
 	snprintf(config, sizeof(config),
-		 "workers = %d;\nlisteners = ( { name = \"t\"; listen = \"" LISTEN_V4
-		 "\"; " DAEMON_TARGETS " max_connections = 3; } );\n",
+		 "workers = %d;\nlog = { level = \"debug\"; };\n"
+		 "listeners = ( { name = \"t\"; listen = \"" LISTEN_V4 "\"; " DAEMON_TARGETS
+		 " max_connections = 3; } );\n",
 		 _i);
 	daemon_start_config(config);
+	daemon_await_look();
 	for (unsigned i = 0; i < 3; i++) {
 		char who[64];
 
@@ -98,8 +100,9 @@ START_TEST(many_connections_leave_nothing_behind)
 		connection_try(backend, who);
 	}
 	daemon_await_fd_count(fds);
-	ck_assert_uint_eq(tcp_table_connections(7000), 0);
-	ck_assert_uint_eq(tcp_table_connections(8000), 0);
+	/* The last acknowledgement may be on its way. */
+	HARNESS_AWAIT(tcp_table_connections(7000) == 0);
+	HARNESS_AWAIT(tcp_table_connections(8000) == 0);
 }
 END_TEST
 
@@ -138,7 +141,6 @@ START_TEST(accepting_goes_on_after_descriptors_ran_out)
 {
 	int backend = peer_listen(BACKEND_V4);
 	int clients[20];
-	unsigned spent;
 
 	daemon_start("");
 	if (daemon_is_wrapped())
@@ -148,12 +150,9 @@ START_TEST(accepting_goes_on_after_descriptors_ran_out)
 		clients[i] = peer_connect("127.0.0.1:0", LISTEN_V4);
 	daemon_log_await("warn ", "out_of_descriptors", "listener=t");
 	/* It pauses: neither a warning for each attempt nor a busy loop. */
-	spent = daemon_cpu_ms();
 	harness_sleep_ms(1000);
-	spent = daemon_cpu_ms() - spent;
 	ck_assert_uint_eq(daemon_log_count("out_of_descriptors", NULL), 1);
-	if (!daemon_is_instrumented())
-		ck_assert_uint_lt(spent, 500);
+	daemon_await_rest(500);
 	/* Those that wait are served in their turn. */
 	for (size_t i = 0; i < 19; i++)
 		peer_close(clients[i]);

@@ -97,6 +97,7 @@ static void watch_children(void)
 
 /* What /proc tells of the thread that writes the log. */
 struct log_thread {
+	pid_t id;
 	bool asleep;
 	unsigned long switches; /* how often it went to sleep */
 };
@@ -146,6 +147,7 @@ static bool read_log_thread(const char *task, struct log_thread *thread)
 	at = strstr(text, key);
 	found = strncmp(text, "Name:\tmmproxy-log\n", 18) == 0 && at != NULL;
 	if (found) {
+		thread->id = (pid_t)strtol(task, NULL, 10);
 		thread->asleep = strstr(text, "\nState:\tS") != NULL && !is_pausing(task);
 		thread->switches = strtoul(at + strlen(key), NULL, 10);
 	}
@@ -567,6 +569,13 @@ unsigned daemon_thread_count(void)
 	return count_threads(is_lasting);
 }
 
+pid_t daemon_log_thread(void)
+{
+	struct log_thread thread;
+
+	return find_log_thread(&thread) ? thread.id : 0;
+}
+
 /* The kernel lists threads as they were made: workers behind the log's, a sanitizer's own before.
  */
 unsigned daemon_worker_threads(pid_t *tids, unsigned max)
@@ -703,4 +712,23 @@ unsigned daemon_cpu_ms(void)
 	    sscanf(at, ") %*c %*d %*d %*d %*d %*d %*u %*u %*u %*u %*u %lu %lu", &user, &system), 2);
 	free(text);
 	return (unsigned)((user + system) * 1000 / (unsigned long)sysconf(_SC_CLK_TCK));
+}
+
+void daemon_await_rest(int ms)
+{
+	int64_t deadline = harness_now_ms() + harness_patience_ms();
+	int64_t elapsed;
+	unsigned spent;
+
+	if (daemon_is_instrumented())
+		return;
+	do {
+		int64_t started = harness_now_ms();
+
+		ck_assert_msg(started < deadline, "it never rests");
+		spent = daemon_cpu_ms();
+		harness_sleep_ms(ms);
+		spent = daemon_cpu_ms() - spent;
+		elapsed = harness_now_ms() - started;
+	} while (spent * 2 >= elapsed);
 }

@@ -122,6 +122,16 @@ unsigned daemon_fd_count(void);
 unsigned daemon_cpu_ms(void);
 unsigned daemon_thread_count(void);
 
+/*
+ * Wait until it uses the processor for less than half of a time of so many ms. One that spins never
+ * does; one that rests may seem to work when the machine stood still in its turn. Does nothing
+ * where processor time says nothing.
+ */
+void daemon_await_rest(int ms);
+
+/* The thread that writes the log, 0: there is none. */
+pid_t daemon_log_thread(void);
+
 /* The workers' threads, max of them at most; returns how many. */
 unsigned daemon_worker_threads(pid_t *tids, unsigned max);
 
