@@ -70,6 +70,20 @@ void admin_start(const char *protocol, const char *listener_keys)
 	daemon_await_look();
 }
 
+static bool is_healthy(const char *place)
+{
+	struct http_answer answer;
+
+	http_ask(place, "GET", "/healthz", NULL, &answer);
+	ck_assert_msg(answer.code == 200 || answer.code == 503, "/healthz: %d", answer.code);
+	return answer.code == 200;
+}
+
+void admin_await_healthy(const char *place)
+{
+	HARNESS_AWAIT(is_healthy(place));
+}
+
 static bool find_metric(const char *series, uint64_t *number)
 {
 	const char *text = http_get(admin_path(), "/metrics");

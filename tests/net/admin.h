@@ -22,6 +22,12 @@ void admin_start(const char *protocol, const char *listener_keys);
 /* The same with a whole configuration. */
 void admin_start_config(const char *config);
 
+/*
+ * Wait until /healthz at this place says that all workers answer: it says 503 where one of them did
+ * not within a second, as when the machine stands still.
+ */
+void admin_await_healthy(const char *place);
+
 /* The number of a series, such as "mmproxy_bytes_total{listener=\"t\",direction=\"up\"}". */
 uint64_t admin_metric(const char *series);
 

@@ -58,7 +58,7 @@ START_TEST(the_socket_of_a_dead_process_is_replaced)
 	ck_assert_int_eq(listen(fd, 1), 0);
 	peer_close(fd);
 	admin_start_config(LISTENER);
-	http_get(admin_path(), "/healthz");
+	admin_await_healthy(admin_path());
 }
 END_TEST
 
@@ -74,7 +74,7 @@ START_TEST(a_file_that_was_removed_comes_back)
 		HARNESS_AWAIT(daemon_log_count("admin.listen", "was removed") == i);
 		ck_assert_int_eq(stat(admin_path(), &st), 0);
 		ck_assert_uint_eq(st.st_mode & 0777, 0660);
-		http_get(admin_path(), "/healthz");
+		admin_await_healthy(admin_path());
 	}
 	daemon_stop();
 	ck_assert_int_lt(access(admin_path(), F_OK), 0);
@@ -174,16 +174,16 @@ START_TEST(a_reload_moves_it)
 {
 	daemon_start_config(LISTENER);
 	reload(admin_line(), "reloaded: ");
-	http_get(admin_path(), "/healthz");
+	admin_await_healthy(admin_path());
 	/* The same again: its file is not made anew. */
 	reload(admin_line(), "reloaded: ");
-	http_get(admin_path(), "/healthz");
+	admin_await_healthy(admin_path());
 	reload("admin = { listen = \"" ADMIN_TCP "\"; };\n", "reloaded: ");
-	http_get(ADMIN_TCP, "/healthz");
+	admin_await_healthy(ADMIN_TCP);
 	ck_assert_int_lt(access(admin_path(), F_OK), 0);
 	/* The port stays, the address does not. */
 	reload("admin = { listen = \"0.0.0.0:9145\"; };\n", "reloaded: ");
-	http_get("127.0.0.2:9145", "/healthz");
+	admin_await_healthy("127.0.0.2:9145");
 	reload("", "reloaded: ");
 	ck_assert_int_lt(peer_try_connect(NULL, ADMIN_TCP), 0);
 }
@@ -195,7 +195,7 @@ START_TEST(a_reload_that_fails_moves_nothing)
 
 	admin_start_config(LISTENER);
 	reload("admin = { listen = \"127.0.0.1:9146\"; };\n", "not reloaded");
-	http_get(admin_path(), "/healthz");
+	admin_await_healthy(admin_path());
 	admin_check_json(http_get(admin_path(), "/status"),
 			 "d['reloads']['failed'] == 1 and d['reloads']['last']['result'] == "
 			 "'failure' and d['reloads']['last']['error'] != ''");
@@ -246,7 +246,7 @@ START_TEST(the_next_process_has_it)
 	ck_assert_int_eq(prctl(PR_SET_CHILD_SUBREAPER, 1), 0);
 	start_next();
 	connection_open(&connection, backend, CONNECTION_CLIENT);
-	http_get(place, "/healthz");
+	admin_await_healthy(place);
 	daemon_signal(SIGQUIT);
 	ck_assert_int_eq(daemon_wait(), 0);
 	start_next();
@@ -255,7 +255,7 @@ START_TEST(the_next_process_has_it)
 	connection_finish(&connection);
 	HARNESS_AWAIT(waitpid(-1, &status, WNOHANG) > 0);
 	/* Its end takes nothing away that is the next one's. */
-	http_get(place, "/healthz");
+	admin_await_healthy(place);
 }
 END_TEST
 
@@ -287,7 +287,7 @@ START_TEST(the_successor_has_it)
 	connection_finish(&connection);
 	upgrade_await_end(former);
 	/* Its end takes nothing away that is the successor's. */
-	http_get(place, "/healthz");
+	admin_await_healthy(place);
 }
 END_TEST
 
@@ -302,7 +302,7 @@ START_TEST(successors_of_idle_processes_have_it)
 	for (int i = 0; i < 12; i++) {
 		upgrade_daemon_idle();
 		HARNESS_AWAIT(access(admin_path(), F_OK) == 0);
-		http_get(admin_path(), "/healthz");
+		admin_await_healthy(admin_path());
 	}
 	ck_assert_uint_eq(daemon_log_count("admin.listen", "cannot listen"), 0);
 }
