@@ -93,6 +93,7 @@ START_TEST(ipv6_peers_have_lists_too)
 	daemon_start_config("log = { level = \"debug\"; };\n"
 			    "listeners = ( { name = \"t\"; listen = \"[::1]:7000\"; " DAEMON_TARGETS
 			    "allowed_subnets = [ \"2001:db8::/32\", \"::1\" ]; } );\n");
+	daemon_await_look();
 	connection.client = peer_connect("[::1]:0", "[::1]:7000");
 	sender_v1(&header, "[2001:db8::7]:40000", NULL);
 	peer_send(connection.client, header.bytes, header.len);
@@ -109,6 +110,7 @@ START_TEST(a_dual_stack_listener_knows_ipv4_peers)
 	daemon_start_config("log = { level = \"debug\"; };\n"
 			    "listeners = ( { name = \"t\"; listen = \"[::]:7000\"; " DAEMON_TARGETS
 			    "allowed_subnets = [ \"127.0.0.3\" ]; } );\n");
+	daemon_await_look();
 	expect_carried(backend, come_from("127.0.0.3", CONNECTION_CLIENT), CONNECTION_CLIENT);
 	expect_refused(backend, peer_connect("127.0.0.4:0", LISTEN_V4), "peer_denied");
 	ck_assert_uint_eq(daemon_log_count("reason=peer_denied", "peer=127.0.0.4:"), 1);

@@ -16,10 +16,12 @@ static void start(unsigned workers, const char *keys)
 	char config[1024];
 
 	snprintf(config, sizeof(config),
-		 "workers = %u;\nlisteners = ( { name = \"t\"; listen = \"" LISTEN_V4
-		 "\"; " DAEMON_TARGETS "%s } );\n",
+		 "workers = %u;\nlog = { level = \"debug\"; };\n"
+		 "listeners = ( { name = \"t\"; listen = \"" LISTEN_V4 "\"; " DAEMON_TARGETS
+		 "%s } );\n",
 		 workers, keys);
 	daemon_start_config(config);
+	daemon_await_look();
 }
 
 static const char *client_at(unsigned port)

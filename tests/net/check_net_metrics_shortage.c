@@ -60,6 +60,7 @@ START_TEST(connections_without_memory_are_counted)
 			/* It may be refused already. */
 			(void)!send(clients[count++], "PROXY TCP4 ", 11, MSG_NOSIGNAL);
 		}
+		peer_await_read(clients[count - 1]);
 	}
 	daemon_leave_all_memory();
 	/* Each has been refused or waits. */

@@ -227,7 +227,7 @@ START_TEST(errors_of_datagrams_are_counted)
 		sender_v2_udp(&header, BALANCER_CLIENT, NULL);
 		expect_header_error("spp_magic");
 	}
-	ck_assert_uint_eq(admin_metric(dropped_series("header_invalid")), _i == 0 ? 2 : 1);
+	admin_await_metric(dropped_series("header_invalid"), _i == 0 ? 2 : 1);
 }
 END_TEST
 

@@ -53,16 +53,24 @@ static void make_command(struct command *command)
 	command_add(command, harness_path(DAEMON_CONFIG_NAME));
 }
 
-/* Start it with all that the manager has. */
+static unsigned looks(void)
+{
+	return daemon_log_count("debug ", "looked at the way ");
+}
+
+/* Start it with all that the manager has, and let it look at its targets, for backends that accept
+ * may get what is left of its probes otherwise. */
 static void start_next(void)
 {
 	struct command command;
+	unsigned before = looks();
 
 	make_command(&command);
 	manager_pass(&command);
 	manager_forget();
 	daemon_start_command(&command);
 	manager_await("READY=1");
+	HARNESS_AWAIT(looks() > before);
 }
 
 static void start(int workers, const char *listeners)

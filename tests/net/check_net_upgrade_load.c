@@ -448,7 +448,7 @@ START_TEST(a_long_chain_grows_nothing)
 		rss_kb = daemon_rss_kb();
 	}
 	ck_assert_uint_eq(udp_table_connected_to(8000), CHAIN_FLOWS);
-	ck_assert_uint_eq(daemon_fd_count(), fds);
+	daemon_await_fd_count(fds);
 	printf("%lu KiB after %d upgrades, %lu KiB after %d\n", rss_kb, EARLY, daemon_rss_kb(),
 	       ALL);
 	if (!daemon_is_instrumented())
