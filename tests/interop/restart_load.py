@@ -5,6 +5,7 @@
 restart_load.py DIRECTORY: makes DIRECTORY/serving when the echo listens, and begins with DIRECTORY/go;
 for each file "idle" there it opens a connection and removes the file; ends with DIRECTORY/stop, checks
 that what was opened still works, and prints connections, failures and the longest wait in milliseconds.
+Once begun it makes more than ENOUGH connections, however soon the end comes.
 """
 import os
 import socket
@@ -13,6 +14,7 @@ import threading
 import time
 
 CLIENTS = 3
+ENOUGH = 10
 directory = sys.argv[1]
 lock = threading.Lock()
 longest = 0.0
@@ -52,7 +54,7 @@ def connect(ip, port):
 def keep_connecting(number):
     global done, failed, longest
     count = 0
-    while not is_there("stop"):
+    while not is_there("stop") or done <= ENOUGH:
         began = time.monotonic()
         try:
             connect(f"203.0.113.{number}", 20000 + count % 30000).close()
@@ -71,7 +73,10 @@ def keep_connecting(number):
 threading.Thread(target=serve, daemon=True).start()
 clients = []
 idle = []
-while not is_there("stop"):
+stopping = False
+while not stopping:
+    # Before the look for what was made earlier.
+    stopping = is_there("stop")
     if is_there("go") and not clients:
         clients = [threading.Thread(target=keep_connecting, args=(i + 1,)) for i in range(CLIENTS)]
         for client in clients:
