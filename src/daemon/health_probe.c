@@ -60,16 +60,14 @@ static void on_answer(evutil_socket_t fd, short what, void *arg)
 {
 	struct health_target *target = arg;
 	struct health_probe *probe = target->probe;
+	int error = sock_take_error(fd);
 
-	if (what & EV_TIMEOUT) {
-		target->reason = REASON_BACKEND_TIMEOUT;
-	} else {
-		int error = sock_take_error(fd);
-
-		/* One that resets has accepted before: it may talk to certain peers only. */
-		if (error != 0 && dial_reason(error) != REASON_BACKEND_RESET)
-			target->reason = dial_reason(error);
-	}
+	/* An answer that came in time may be read late: libevent tells of one of the two alone. */
+	if ((what & EV_TIMEOUT) != 0 && error == 0 && !sock_is_connected(fd))
+		error = ETIMEDOUT;
+	/* One that resets has accepted before: it may talk to certain peers only. */
+	if (error != 0 && dial_reason(error) != REASON_BACKEND_RESET)
+		target->reason = dial_reason(error);
 	end(target);
 	if (health_probe_is_under_way(probe))
 		return;
