@@ -120,6 +120,25 @@ END_TEST
 
 /* ---- the server, and what is before it ---- */
 
+/*
+ * Each probe comes through when the machine stands still for 40 ms within it; not in each of many
+ * examinations.
+ */
+START_TEST(the_server_sees_nothing_of_it)
+{
+	int backend = peer_listen(BACKEND_V4);
+	int64_t deadline = harness_now_ms() + harness_patience_ms();
+	static const char config[] = DOCTOR_LISTENERS("{ name = \"t\"; listen = \"" LISTEN_V4
+						      "\"; targets = { " DOCTOR_IPV4 "}; }");
+
+	do {
+		ck_assert_int_lt(harness_now_ms(), deadline);
+		peer_drop_probes();
+		doctor_expect_exit(config, 0);
+	} while (peer_is_readable(backend));
+}
+END_TEST
+
 START_TEST(nothing_is_wrong)
 {
 	int tcp[2] = {peer_listen(BACKEND_V4), peer_listen(BACKEND_V6)};
@@ -328,6 +347,7 @@ static Suite *doctor_suite(void)
 	tcase_add_test(right, a_server_at_another_address);
 	tcase_add_test(right, without_privileges);
 	tcase_add_test(right, a_mistake_in_the_file);
+	tcase_add_test(right, the_server_sees_nothing_of_it);
 	if (ipv6) {
 		tcase_add_test(wrong, ipv6_is_looked_at_by_itself);
 		tcase_add_test(right, nothing_is_wrong);
