@@ -97,41 +97,23 @@ static void watch_children(void)
 
 /* What /proc tells of the thread that writes the log. */
 struct log_thread {
-	pid_t id;
-	bool asleep;
+	bool asleep;		/* until there is something to write, or room for it */
 	unsigned long switches; /* how often it went to sleep */
+	pid_t id;
 };
 
-/* The system call that a thread waits in, -1: it runs, -2: the kernel does not tell. */
-static long system_call_of(const char *task)
-{
-	char path[320];
-	char *text;
-	char *end;
-	long number;
-
-	snprintf(path, sizeof(path), "/proc/%d/task/%s/syscall", (int)running, task);
-	text = harness_read(path);
-	number = strtol(text, &end, 10);
-	if (end == text)
-		number = *text != '\0' ? -1 : -2;
-	free(text);
-	return number;
-}
-
-/* Whether it pauses between lines (1 ms), which lasts for as long as the machine stands still. */
+/* Whether it is in its pause between lines, which a virtual CPU that stands still prolongs. */
 static bool is_pausing(const char *task)
 {
-	switch (system_call_of(task)) {
-#ifdef SYS_clock_nanosleep_time64
-	case SYS_clock_nanosleep_time64:
-#endif
-	case SYS_clock_nanosleep:
-	case SYS_nanosleep:
-		return true;
-	default:
-		return false;
-	}
+	char path[320];
+	char *place;
+	bool pausing;
+
+	snprintf(path, sizeof(path), "/proc/%d/task/%s/wchan", (int)running, task);
+	place = harness_read(path);
+	pausing = strstr(place, "nanosleep") != NULL;
+	free(place);
+	return pausing;
 }
 
 static bool read_log_thread(const char *task, struct log_thread *thread)
@@ -173,7 +155,7 @@ static bool find_log_thread(struct log_thread *thread)
 
 /*
  * What the daemon logged up to now is in its file once the log's thread has slept for longer than
- * its pause between lines, without waking: there is nothing more to write.
+ * its pause between lines (1 ms), without waking: there is nothing more to write.
  */
 static void await_log_written(void)
 {
@@ -250,16 +232,13 @@ void daemon_assert_alive(void)
 		ck_abort_msg("the daemon ended with %d: %s", code_of(status), read_log());
 }
 
+static const char *proc_path(const char *name);
 static unsigned long status_number(const char *key, int base);
 
-/* Whether the main thread waits for what its loop has to do: all that comes before is done. */
-static bool is_in_loop(void)
+/* Of all kinds that libevent may use. */
+static bool is_epoll_wait(long system_call)
 {
-	char task[32];
-
-	snprintf(task, sizeof(task), "%d", (int)running);
-	switch (system_call_of(task)) {
-	case -2:
+	switch (system_call) {
 #ifdef SYS_epoll_wait
 	case SYS_epoll_wait:
 #endif
@@ -271,6 +250,19 @@ static bool is_in_loop(void)
 	default:
 		return false;
 	}
+}
+
+/* Whether the main thread waits for what its loop has to do: all that comes before is done. */
+static bool is_in_loop(void)
+{
+	char *text = harness_read(proc_path("syscall"));
+	char *end;
+	long number = strtol(text, &end, 10);
+	/* "running" is no number; nothing is there where the kernel does not tell. */
+	bool in_loop = *text == '\0' || (end != text && is_epoll_wait(number));
+
+	free(text);
+	return in_loop;
 }
 
 /*
