@@ -152,7 +152,7 @@ START_TEST(accepting_goes_on_after_descriptors_ran_out)
 	/* It pauses: neither a warning for each attempt nor a busy loop. */
 	harness_sleep_ms(1000);
 	ck_assert_uint_eq(daemon_log_count("out_of_descriptors", NULL), 1);
-	daemon_await_rest(500);
+	daemon_assert_rests(500);
 	/* Those that wait are served in their turn. */
 	for (size_t i = 0; i < 19; i++)
 		peer_close(clients[i]);

@@ -154,7 +154,7 @@ START_TEST(a_stalled_connection_does_not_stop_others)
 	push_until_stalled(stalled.client, goal());
 	connection_try(backend, "203.0.113.8:40000");
 	/* Waiting costs no processor time. */
-	daemon_await_rest(500);
+	daemon_assert_rests(500);
 }
 END_TEST
 

@@ -123,11 +123,11 @@ unsigned daemon_cpu_ms(void);
 unsigned daemon_thread_count(void);
 
 /*
- * Wait until it uses the processor for less than half of a time of so many ms. One that spins never
- * does; one that rests may seem to work when the machine stood still in its turn. Does nothing
- * where processor time says nothing.
+ * Of three times of so many ms it uses the processor for less than half in one at least. One that
+ * spins does not; one that rests may seem to work when the machine stood still in its turn, which
+ * is short each time. Does nothing where processor time says nothing.
  */
-void daemon_await_rest(int ms);
+void daemon_assert_rests(int ms);
 
 /* The thread that writes the log, 0: there is none. */
 pid_t daemon_log_thread(void);
