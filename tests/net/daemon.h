@@ -123,9 +123,8 @@ unsigned daemon_cpu_ms(void);
 unsigned daemon_thread_count(void);
 
 /*
- * Of three times of so many ms it uses the processor for less than half in one at least. One that
- * spins does not; one that rests may seem to work when the machine stood still in its turn, which
- * is short each time. Does nothing where processor time says nothing.
+ * Look at its threads for so many ms: most times all of them wait. One that spins runs or is about
+ * to, however little of the processor it gets.
  */
 void daemon_assert_rests(int ms);
 
