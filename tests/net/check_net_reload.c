@@ -175,7 +175,7 @@ START_TEST(listeners_come_and_go)
 	connection_check(&old);
 	connection_finish(&old);
 	check_new(backend);
-	ck_assert_uint_eq(daemon_log_count("reason=done", "listener=t"), 2);
+	HARNESS_AWAIT(daemon_log_count("reason=done", "listener=t") == 2);
 }
 END_TEST
 
