@@ -16,7 +16,6 @@
 #define CLIENT_NETWORK_2  0xC6336400u /* 198.51.100.0 */
 #define DESTINATION	  0xC0000201u /* 192.0.2.1, whom the client is said to have called */
 #define DESTINATION_PORT  443
-#define LOCAL_NETWORK	  0x7F000000u
 #define CONNECTIONS_LOCAL 4096
 
 static void client_of(uint32_t number, struct sockaddr_in *client)
@@ -30,15 +29,16 @@ static void client_of(uint32_t number, struct sockaddr_in *client)
 	client->sin_port = htons((uint16_t)(FIRST_PORT + number % PORTS));
 }
 
-void tuples_init(struct tuples *tuples, unsigned run, unsigned thread, unsigned threads)
+void tuples_init(struct tuples *tuples, unsigned local_net, unsigned run, unsigned thread,
+		 unsigned threads)
 {
 	uint32_t share = CLIENTS_A_RUN / threads;
 	uint32_t first = run % RUNS * CLIENTS_A_RUN;
 
 	tuples->next = first + thread * share;
 	tuples->end = tuples->next + share;
-	/* 127.0.x.x stays free for who listens. */
-	tuples->local_net = LOCAL_NETWORK + ((1 + run % RUNS) << 16) + ((thread & 0xFF) << 8);
+	/* N.0.x.x stays free for who listens. */
+	tuples->local_net = (local_net << 24) + ((1 + run % RUNS) << 16) + ((thread & 0xFF) << 8);
 	tuples->opened = 0;
 }
 
