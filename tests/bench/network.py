@@ -1,0 +1,157 @@
+# SPDX-License-Identifier: BSD-2-Clause
+"""The networks of "make bench": where load generator, proxy and backend are, and the way between.
+
+    loopback      all three on one host
+    veth          the load generator on another host, over Ethernet with an MTU of 1500
+    delay         the same, with 25 ms on each way
+    backend-veth  the backend on another host, whose default route is the proxy's host
+
+A host is a network namespace, kept by a process that sleeps in it; all of it ends with this program.
+Routes are those of mmproxy(8): answers of a backend beside the proxy come back by a table, those of
+one elsewhere by the way they came.
+"""
+
+import os
+import subprocess
+import time
+
+PATIENCE_S = 20
+
+# Addresses of the two hosts, and the ports of proxy and backend.
+NEAR, FAR = "192.0.2.1", "192.0.2.2"
+PROXY_PORT, BACKEND_PORT = 7000, 8000
+
+# The load generator connects from 127.0.0.0/8 on the proxy's host, and from here over Ethernet.
+REMOTE_NET = 10
+
+DELAY_MS = 25
+
+# The load generator's own ports are below the clients'. Linux does not give connect(2) a port that
+# any socket was bound to by number, whatever the address, so else a proxy's connections to the
+# backend, even those in TIME_WAIT, would take the load generator's ports away.
+PORT_RANGE = "1024 19999"
+
+RETURN_RULE = "ip rule add from {} iif {} table 123"
+RETURN_ROUTE = "ip route add local 0.0.0.0/0 dev lo table 123"
+
+
+class Unavailable(Exception):
+    """This network cannot be had here, with the reason."""
+
+
+class Host:
+    """A network namespace; of process 0 it is this program's own."""
+
+    def __init__(self, holder=None):
+        self.holder = holder
+        self.prefix = ["nsenter", "--target", str(holder.pid), "--net"] if holder else []
+
+    def run(self, *lines):
+        """Commands of iproute2, one a line."""
+        for line in lines:
+            done = subprocess.run([*self.prefix, *line.split()], stdin=subprocess.DEVNULL,
+                                  capture_output=True, text=True, check=False)
+            if done.returncode != 0:
+                raise Unavailable(f"{line}: {done.stderr.strip()}")
+
+    def set_up(self):
+        setting = f"echo '{PORT_RANGE}' >/proc/sys/net/ipv4/ip_local_port_range"
+        subprocess.run([*self.prefix, "sh", "-c", setting], check=True)
+        self.run("ip link set lo up")
+
+    def close(self):
+        if self.holder:
+            self.holder.kill()
+            self.holder.wait()
+
+
+def new_host():
+    own = os.readlink("/proc/self/ns/net")
+    holder = subprocess.Popen(["unshare", "--net", "sleep", "infinity"], stdin=subprocess.DEVNULL)
+    end = time.monotonic() + PATIENCE_S
+    while os.readlink(f"/proc/{holder.pid}/ns/net") == own:
+        if holder.poll() is not None or time.monotonic() > end:
+            holder.kill()
+            holder.wait()
+            raise Unavailable("a second network namespace cannot be made here")
+        time.sleep(0.002)
+    return Host(holder)
+
+
+class Network:
+    """Where the three are. Addresses are ADDRESS:PORT, *_host is a Host, *_net as for load -n."""
+
+    def __init__(self):
+        self.hosts = []
+        self.load_host = self.proxy_host = self.backend_host = None
+        self.proxy = f"127.0.0.1:{PROXY_PORT}"
+        self.backend = self.direct = f"127.0.0.1:{BACKEND_PORT}"
+        self.proxy_net = self.direct_net = 127
+        self.peers = "127.0.0.0/8"  # whom the proxies allow
+
+    def close(self):
+        for host in self.hosts:
+            host.close()
+
+
+def build_loopback(network):
+    here = Host()
+    here.set_up()
+    here.run(RETURN_RULE.format("127.0.0.0/8", "lo"), RETURN_ROUTE)
+    network.load_host = network.proxy_host = network.backend_host = here
+
+
+def build_pair(network):
+    """The proxy's host, and another one that its default route leads to, and the other way round."""
+    near, far = (network.hosts.append(new_host()) or network.hosts[-1] for _ in range(2))
+    near.run(f"ip link add far type veth peer name near netns {far.holder.pid}")
+    for host, link, own, other in ((near, "far", NEAR, FAR), (far, "near", FAR, NEAR)):
+        host.set_up()
+        host.run(f"ip address add {own}/24 dev {link}", f"ip link set {link} mtu 1500 up",
+                 f"ip route add default via {other}")
+    return near, far
+
+
+def build_veth(network):
+    near, far = build_pair(network)
+    near.run(RETURN_RULE.format("127.0.0.0/8", "lo"), RETURN_ROUTE)
+    far.run(f"ip route add local {REMOTE_NET}.0.0.0/8 dev lo")
+    network.load_host, network.proxy_host, network.backend_host = far, near, near
+    network.proxy = f"{NEAR}:{PROXY_PORT}"
+    network.direct = f"{NEAR}:{BACKEND_PORT}"
+    network.proxy_net = network.direct_net = REMOTE_NET
+    network.peers = f"{REMOTE_NET}.0.0.0/8"
+    return near, far
+
+
+def build_delay(network):
+    near, far = build_veth(network)
+    for host, link in ((near, "far"), (far, "near")):
+        try:
+            host.run(f"tc qdisc add dev {link} root netem delay {DELAY_MS}ms limit 1000000")
+        except (Unavailable, OSError) as error:
+            raise Unavailable(f"no delay without sch_netem and tc ({error})") from None
+
+
+def build_backend_veth(network):
+    near, far = build_pair(network)
+    near.run(RETURN_RULE.format(FAR, "far"), RETURN_ROUTE,
+             f"ip route add local {REMOTE_NET}.0.0.0/8 dev lo")
+    network.load_host, network.proxy_host, network.backend_host = near, near, far
+    network.backend = network.direct = f"{FAR}:{BACKEND_PORT}"
+    network.direct_net = REMOTE_NET
+
+
+BUILDERS = {"loopback": build_loopback, "veth": build_veth, "delay": build_delay,
+            "backend-veth": build_backend_veth}
+
+
+def build(name):
+    """A Network, to be closed; or Unavailable."""
+    network = Network()
+    try:
+        BUILDERS[name](network)
+    except (Unavailable, OSError, subprocess.CalledProcessError) as error:
+        network.close()
+        raise Unavailable(str(error)) from None
+    return network
