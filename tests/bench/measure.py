@@ -14,6 +14,9 @@ from rows import Failure
 # How long the load generator may take beyond the time of the load.
 LOAD_S = 40
 
+# Connections that are asked whom the backend sees.
+CHECKED = 20
+
 # Between opening the last idle connection and looking at what they cost.
 SETTLE_S = 0.5
 
@@ -128,9 +131,9 @@ class Bench:
 
     def measure_row(self, row, backend, proxy, way):
         # Whether the backend sees the clients; and nobody is measured cold.
-        self.load(way, "check" if row.protocol == "tcp" else "udp-check", 20)
+        self.load(way, "check" if row.protocol == "tcp" else "udp-check", CHECKED)
         if row.mode.startswith("beside"):
-            return self.measure_beside(way)
+            return self.measure_beside(row, way)
         if row.mode == "idle":
             return self.measure_idle(row, proxy, way)
         if row.mode == "tcpkali":
@@ -160,15 +163,16 @@ class Bench:
             for process in backend:
                 process.stop()
 
-    def measure_beside(self, way):
+    def measure_beside(self, row, way):
         """One connection's latency alone, and then next to another one that moves bulk."""
-        alone = self.load(way, "pingpong", 1)
+        warm_up = ["-w", str(row.warm_up)]
+        alone = self.load(way, "pingpong", 1, *warm_up)
         command = self.load_command(way, "download", 1, "-s", str(self.seconds + 2))
         with subprocess.Popen(command, stdout=subprocess.PIPE, stderr=subprocess.PIPE,
                               stdin=subprocess.DEVNULL, text=True) as bulk_load:
             try:
                 time.sleep(BULK_HEAD_START_S)
-                beside = self.load(way, "pingpong", 1)
+                beside = self.load(way, "pingpong", 1, *warm_up)
                 bulk = self.read_result(*bulk_load.communicate(timeout=self.seconds + LOAD_S))
             finally:
                 bulk_load.kill()
