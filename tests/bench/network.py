@@ -3,7 +3,7 @@
 
     loopback      all three on one host
     veth          the load generator on another host, over Ethernet with an MTU of 1500
-    delay         the same, with 25 ms on each way
+    delay         the same, with 25 ms on each way: by netem, or where the kernel lacks it by a program
     backend-veth  the backend on another host, whose default route is the proxy's host
 
 A host is a network namespace, kept by a process that sleeps in it; all of it ends with this program.
@@ -25,6 +25,9 @@ PROXY_PORT, BACKEND_PORT = 7000, 8000
 REMOTE_NET = 10
 
 DELAY_MS = 25
+
+# The program that holds packets; the script "run" knows where it was built.
+DELAY_LINE = "delay_line"
 
 # The load generator's own ports are below the clients'. Linux does not give connect(2) a port that
 # any socket was bound to by number, whatever the address, so else a proxy's connections to the
@@ -83,6 +86,7 @@ class Network:
 
     def __init__(self):
         self.hosts = []
+        self.line = None  # a process that is the link
         self.load_host = self.proxy_host = self.backend_host = None
         self.proxy = f"127.0.0.1:{PROXY_PORT}"
         self.backend = self.direct = f"127.0.0.1:{BACKEND_PORT}"
@@ -90,6 +94,9 @@ class Network:
         self.peers = "127.0.0.0/8"  # whom the proxies allow
 
     def close(self):
+        if self.line:
+            self.line.kill()
+            self.line.wait()
         for host in self.hosts:
             host.close()
 
@@ -101,19 +108,44 @@ def build_loopback(network):
     network.load_host = network.proxy_host = network.backend_host = here
 
 
-def build_pair(network):
+def link_veth(near, far):
+    near.run(f"ip link add far type veth peer name near netns {far.holder.pid}")
+
+
+def link_delayed(near, far):
+    """netem on both ends of a pair, or else a program that holds packets; returns its process."""
+    link_veth(near, far)
+    try:
+        for host, link in ((near, "far"), (far, "near")):
+            host.run(f"tc qdisc add dev {link} root netem delay {DELAY_MS}ms limit 1000000")
+        return None
+    except (Unavailable, OSError):
+        near.run("ip link delete far")
+    command = [*near.prefix, DELAY_LINE, str(far.holder.pid), str(DELAY_MS), "far", "near"]
+    line = subprocess.Popen(command, stdin=subprocess.DEVNULL, stdout=subprocess.PIPE,
+                            stderr=subprocess.PIPE, text=True)
+    if line.stdout.readline() != "ready\n":
+        line.kill()
+        said = line.communicate()[1].strip()
+        raise Unavailable(f"no delay without sch_netem and tc, or /dev/net/tun ({said})")
+    for host, link in ((near, "far"), (far, "near")):
+        host.run(f"ip link set {link} txqueuelen 10000")
+    return line
+
+
+def build_pair(network, link=link_veth):
     """The proxy's host, and another one that its default route leads to, and the other way round."""
     near, far = (network.hosts.append(new_host()) or network.hosts[-1] for _ in range(2))
-    near.run(f"ip link add far type veth peer name near netns {far.holder.pid}")
-    for host, link, own, other in ((near, "far", NEAR, FAR), (far, "near", FAR, NEAR)):
+    network.line = link(near, far)
+    for host, device, own, other in ((near, "far", NEAR, FAR), (far, "near", FAR, NEAR)):
         host.set_up()
-        host.run(f"ip address add {own}/24 dev {link}", f"ip link set {link} mtu 1500 up",
+        host.run(f"ip address add {own}/24 dev {device}", f"ip link set {device} mtu 1500 up",
                  f"ip route add default via {other}")
     return near, far
 
 
-def build_veth(network):
-    near, far = build_pair(network)
+def build_veth(network, link=link_veth):
+    near, far = build_pair(network, link)
     near.run(RETURN_RULE.format("127.0.0.0/8", "lo"), RETURN_ROUTE)
     far.run(f"ip route add local {REMOTE_NET}.0.0.0/8 dev lo")
     network.load_host, network.proxy_host, network.backend_host = far, near, near
@@ -121,16 +153,10 @@ def build_veth(network):
     network.direct = f"{NEAR}:{BACKEND_PORT}"
     network.proxy_net = network.direct_net = REMOTE_NET
     network.peers = f"{REMOTE_NET}.0.0.0/8"
-    return near, far
 
 
 def build_delay(network):
-    near, far = build_veth(network)
-    for host, link in ((near, "far"), (far, "near")):
-        try:
-            host.run(f"tc qdisc add dev {link} root netem delay {DELAY_MS}ms limit 1000000")
-        except (Unavailable, OSError) as error:
-            raise Unavailable(f"no delay without sch_netem and tc ({error})") from None
+    build_veth(network, link_delayed)
 
 
 def build_backend_veth(network):
