@@ -27,8 +27,8 @@ BULK_HEAD_START_S = 0.5
 # half of that through one; and a bulk stream is to take half of what there is.
 PACE_OF_DIRECT = 1 / 4
 
-# tcpkali's greeting: a PROXY header with a client of RFC 2544's networks, and the backend's role.
-TCPKALI_HEADER = "PROXY TCP4 198.18.{}.{} 192.0.2.1 200\\{{connection.uid}} 443\\r\\n"
+# tcpkali's greeting: a PROXY header with a client of its own (tuple.c), and the backend's role.
+TCPKALI_HEADER = "PROXY TCP4 198.19.{}.{} 192.0.2.1 200\\{{connection.uid}} 443\\r\\n"
 
 
 class Way:
@@ -157,7 +157,9 @@ class Bench:
             self.start(backend, net.backend_host, [self.programs["backend"], net.direct, "1"],
                        "backend", net.direct, "tcp")
             way = Way(net.load_host, net.direct, net.direct_net, "none")
-            result = self.load(way, "download", 1)
+            result = self.load(way, "download", 1, "-s", str(max(1, self.seconds)))
+            if result["bytes_down"] == 0:
+                raise Failure("the direct way has no speed")
             return result["bytes_down"] / result["seconds"]
         finally:
             for process in backend:

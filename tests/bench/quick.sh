@@ -110,7 +110,7 @@ cat >"$MMPROXY_BENCH_PEERS/tcpkali" <<'END'
 #!/bin/sh
 case "$*" in
 '-c 50 -T 1s -w 1 -e1 E -m PING\r\n 127.0.0.1:8000') echo 'Aggregate bandwidth: 900.000↓, 1000.000↑ Mbps' ;;
-'-c 50 -T 1s -w 1 -e1 PROXY TCP4 198.18.0.'*' 192.0.2.1 200\{connection.uid} 443\r\nE -m PING\r\n 127.0.0.1:7000')
+'-c 50 -T 1s -w 1 -e1 PROXY TCP4 198.19.0.'*' 192.0.2.1 200\{connection.uid} 443\r\nE -m PING\r\n 127.0.0.1:7000')
 	echo 'Aggregate bandwidth: 850.500↓, 800.250↑ Mbps' ;;
 *) echo "tcpkali does not know: $*" >&2 && exit 1 ;;
 esac

@@ -24,9 +24,9 @@ struct tuples {
 };
 
 /*
- * The share of one thread of a run. Runs have 131072 clients each and repeat after 176 of them; the
- * clients are from 203.0.113.0/24 and 198.51.100.0/24, with ports from 20000 up. The addresses that
- * are connected from are of local_net.0.0.0/8.
+ * The share of one thread of a run. Runs have 131072 clients each and repeat after 4096 of them;
+ * the clients are from 198.18.0.0/16, with ports from 20000 up. The addresses that are connected
+ * from are of local_net.0.0.0/8.
  */
 void tuples_init(struct tuples *tuples, unsigned local_net, unsigned run, unsigned thread,
 		 unsigned threads);
