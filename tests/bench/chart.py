@@ -77,8 +77,8 @@ def panel_of(row, key, title, left_out):
 def panels_of(content, everything):
     rows = {row["key"]: row for row in content["rows"]}
     if everything:
-        wanted = [(row["key"], row["figures"][0]["key"], row["title"][:1].upper() + row["title"][1:]) for row in content["rows"]]
-        found = [panel_of(rows[key], figure, title, []) for key, figure, title in wanted]
+        found = [panel_of(row, row["figures"][0]["key"], row["title"][:1].upper() +
+                          row["title"][1:], []) for row in content["rows"]]
     else:
         found = [panel_of(rows[key], figure, title, NOT_IN_SUMMARY)
                  for key, figure, title in SUMMARY if key in rows]

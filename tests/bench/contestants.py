@@ -2,9 +2,9 @@
 """What "make bench" compares: how each program is told to do the same job.
 
 Each listens on the network's proxy address, takes a PROXY header of either version (over UDP: 2),
-and connects to the backend from the address and port that the header names, with as many threads (or
-processes) as the others. MMPROXY_BENCH_PEERS names a directory of further programs, which are known
-by name: go-mmproxy-kzemek (or kzemek-go-mmproxy), mmproxy-rs, and tcpkali as a load generator.
+and connects to the backend from the address and port that the header names, with as many threads
+(or processes) as the others. MMPROXY_BENCH_PEERS names a directory of further programs, which are
+known by name: go-mmproxy-kzemek (or kzemek-go-mmproxy), mmproxy-rs, and tcpkali, which makes load.
 """
 
 import copy
@@ -46,7 +46,7 @@ def find(program):
 
 
 def find_built(*names):
-    """A program of one of these names that somebody has put into the directory of peers; or None."""
+    """A program of one of these names in the directory of peers; or None."""
     folder = os.environ.get(PEERS)
     for name in names if folder else ():
         path = os.path.join(os.path.abspath(folder), name)
@@ -144,7 +144,7 @@ class GoMmproxy:
 
 
 class KzemekGoMmproxy(GoMmproxy):
-    """Its command line is the same; without -dynamic-destination it connects to -4 and -6 as well."""
+    """Its command line is the same."""
 
     name = "kzemek/go-mmproxy"
     packaged = False

@@ -48,7 +48,8 @@ static int on_tick(struct load_thread *thread, struct load_conn *conn, uint64_t 
 
 		if (allowed == 0)
 			return 0;
-		got = recv(conn->fd, thread->buffer, allowed < block ? allowed : block, 0);
+		got =
+		    recv(conn->fd, thread->buffer, (size_t)(allowed < block ? allowed : block), 0);
 		if (got < 0 && errno == EAGAIN)
 			return 0;
 		if (got <= 0)

@@ -56,7 +56,7 @@ static int fill_window(struct load_thread *thread, struct load_conn *conn)
 	while (conn->under_way < end) {
 		uint64_t before = conn->under_way, rest = end - before;
 
-		if (send_some(thread, conn, filler, rest < len ? rest : len) < 0)
+		if (send_some(thread, conn, filler, rest < len ? (size_t)rest : len) < 0)
 			return -1;
 		if (conn->under_way == before)
 			break;

@@ -23,8 +23,8 @@ SETTLE_S = 0.5
 # Who is beside a bulk stream starts when that has filled its buffers.
 BULK_HEAD_START_S = 0.5
 
-# A proxy is one more way through the kernel, so a machine that moves N bytes a second directly moves
-# half of that through one; and a bulk stream is to take half of what there is.
+# A proxy is one more way through the kernel, so a machine that moves N bytes a second directly
+# moves half of that through one; and a bulk stream is to take half of what there is.
 PACE_OF_DIRECT = 1 / 4
 
 # tcpkali's greeting: a PROXY header with a client of its own (tuple.c), and the backend's role.

@@ -3,12 +3,12 @@
 
     loopback      all three on one host
     veth          the load generator on another host, over Ethernet with an MTU of 1500
-    delay         the same, with 25 ms on each way: by netem, or where the kernel lacks it by a program
+    delay         the same, with 25 ms on each way: by netem, or where that is missing by a program
     backend-veth  the backend on another host, whose default route is the proxy's host
 
-A host is a network namespace, kept by a process that sleeps in it; all of it ends with this program.
-Routes are those of mmproxy(8): answers of a backend beside the proxy come back by a table, those of
-one elsewhere by the way they came.
+A host is a network namespace, kept by a process that waits in it; all ends with this program.
+Routes are those of mmproxy(8): answers of a backend beside the proxy come back by a table, and so
+do those of one elsewhere, by the way they came.
 """
 
 import os
@@ -70,7 +70,8 @@ class Host:
 
 def new_host():
     own = os.readlink("/proc/self/ns/net")
-    holder = subprocess.Popen(["unshare", "--net", "sleep", "infinity"], stdin=subprocess.DEVNULL)
+    # It ends with this program, however that ends: nobody else has the other end of its input.
+    holder = subprocess.Popen(["unshare", "--net", "cat"], stdin=subprocess.PIPE)
     end = time.monotonic() + PATIENCE_S
     while os.readlink(f"/proc/{holder.pid}/ns/net") == own:
         if holder.poll() is not None or time.monotonic() > end:
@@ -128,18 +129,17 @@ def link_delayed(near, far):
         line.kill()
         said = line.communicate()[1].strip()
         raise Unavailable(f"no delay without sch_netem and tc, or /dev/net/tun ({said})")
-    for host, link in ((near, "far"), (far, "near")):
-        host.run(f"ip link set {link} txqueuelen 10000")
     return line
 
 
 def build_pair(network, link=link_veth):
-    """The proxy's host, and another one that its default route leads to, and the other way round."""
+    """The proxy's host, and another one; the default route of each leads to the other."""
     near, far = (network.hosts.append(new_host()) or network.hosts[-1] for _ in range(2))
     network.line = link(near, far)
     for host, device, own, other in ((near, "far", NEAR, FAR), (far, "near", FAR, NEAR)):
         host.set_up()
-        host.run(f"ip address add {own}/24 dev {device}", f"ip link set {device} mtu 1500 up",
+        host.run(f"ip address add {own}/24 dev {device}",
+                 f"ip link set {device} mtu 1500 txqueuelen 10000 up",
                  f"ip route add default via {other}")
     return near, far
 

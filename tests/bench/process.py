@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: BSD-2-Clause
-"""The processes of a measurement of "make bench": started, found listening, looked at, and ended."""
+"""The processes of a measurement of "make bench": started, listening, looked at, and ended."""
 
 import os
 import signal
@@ -19,8 +19,8 @@ class Process:
     def __init__(self, host, command, log):
         self.name, self.log = os.path.basename(command[0]), log
         with open(log, "wb") as output:
-            self.popen = subprocess.Popen([*host.prefix, *command], stdin=subprocess.DEVNULL, stdout=output,
-                                          stderr=output, start_new_session=True)
+            self.popen = subprocess.Popen([*host.prefix, *command], stdin=subprocess.DEVNULL,
+                                          stdout=output, stderr=output, start_new_session=True)
 
     def pids(self):
         """All of the group."""

@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: BSD-2-Clause
-"""The rows of "make bench": what is measured, and the figures made of what the load generator says."""
+"""The rows of "make bench": what is measured, and the figures made of what was counted."""
 
 import copy
 import re
@@ -60,7 +60,7 @@ def requests(result):
 
 
 def ages(result):
-    """How old bytes are when they arrive; at a steady pace that many seconds of it stand between."""
+    """How old bytes are when they arrive: the bytes of so much time stand in between."""
     if result["requests"] == 0:
         raise Failure("not one block came through")
     pace = result["bytes_down"] / result["seconds"]
