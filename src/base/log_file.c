@@ -37,15 +37,25 @@ struct place {
 	unsigned links;
 };
 
-/* A named pipe that nobody reads yet is opened with a reader of our own, which keeps it open
- * (fifo(7)). */
+/*
+ * A named pipe is opened with a reader of our own where that is allowed, which keeps it open while
+ * nobody else reads (fifo(7)). Also one that somebody reads already: that may be this process,
+ * which has it open until it has opened it again.
+ */
 static int open_at(int directory, const char *name, int flags)
 {
 	int fd = openat(directory, name, O_WRONLY | FLAGS | flags, MODE);
+	struct stat st;
+	int both;
 
-	if (fd < 0 && errno == ENXIO)
-		fd = openat(directory, name, O_RDWR | FLAGS | flags, MODE);
-	return fd;
+	if (fd < 0 ? errno != ENXIO : fstat(fd, &st) < 0 || !S_ISFIFO(st.st_mode))
+		return fd;
+	both = openat(directory, name, O_RDWR | FLAGS | flags, MODE);
+	if (both < 0)
+		return fd;
+	if (fd >= 0)
+		close(fd);
+	return both;
 }
 
 /* ---- the way to the file, as root ---- */

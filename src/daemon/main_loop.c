@@ -210,9 +210,11 @@ static void start_upgrade(struct main_loop *loop)
 static bool on_successor_ready(pid_t successor, void *arg)
 {
 	struct main_loop *loop = arg;
-	/* A SIGHUP came behind SIGUSR2, and the successor may have read the file before. */
-	bool reload = loop->reload_due;
+	bool reload;
 
+	/* A SIGHUP came behind SIGUSR2, and the successor may have read the file before. */
+	signals_flush(loop->signals);
+	reload = loop->reload_due;
 	loop->reload_due = false;
 	watchdog_free(loop->watchdog);
 	loop->watchdog = NULL;

@@ -16,6 +16,7 @@ struct part {
 	struct sessions *sessions;
 	size_t limit;
 	enum sessions_order order;
+	int64_t now_ms; /* of all parts, or a worker that comes late would have older sessions */
 	struct sessions_row *rows;
 	size_t count;
 	size_t room;
@@ -129,8 +130,7 @@ static void begin(void *arg)
 static enum close_reason gather(const struct listener_view *view, void *arg)
 {
 	struct part *part = arg;
-	int64_t now_ms = clock_now_ms();
-	uint64_t rank = rank_of(view, part->order, now_ms);
+	uint64_t rank = rank_of(view, part->order, part->now_ms);
 
 	if (part->failed)
 		return REASON_COUNT;
@@ -139,11 +139,11 @@ static enum close_reason gather(const struct listener_view *view, void *arg)
 			part->failed = true;
 			return REASON_COUNT;
 		}
-		fill_in(&part->rows[part->count++], view, rank, now_ms);
+		fill_in(&part->rows[part->count++], view, rank, part->now_ms);
 		rise(part, part->count - 1);
 	} else if (rank > part->rows[0].rank) {
 		ledger_unref(part->rows[0].ledger);
-		fill_in(&part->rows[0], view, rank, now_ms);
+		fill_in(&part->rows[0], view, rank, part->now_ms);
 		sink(part, 0);
 	}
 	return REASON_COUNT;
@@ -227,6 +227,7 @@ static void on_part_done(struct mail *mail, void *arg)
 static void start(struct sessions *sessions)
 {
 	const struct sessions_request *request = STAILQ_FIRST(&sessions->requests);
+	const int64_t now_ms = clock_now_ms();
 
 	sessions->left = sessions->workers_count;
 	for (size_t i = 0; i < sessions->workers_count; i++) {
@@ -235,6 +236,7 @@ static void start(struct sessions *sessions)
 		part->sessions = sessions;
 		part->limit = request->limit;
 		part->order = request->order;
+		part->now_ms = now_ms;
 		part->visit.done = on_part_done;
 		part->visit.begin = begin;
 		part->visit.visitor = gather;

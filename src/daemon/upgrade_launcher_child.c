@@ -124,6 +124,8 @@ static _Noreturn void become_successor(struct child *child)
 	if (place(child) == 0 && set_environment(child) == 0) {
 		for (size_t i = 0; i < IGNORED; i++)
 			(void)sigaction(ignored[i], &child->former[i], NULL);
+		/* What it starts has the sockets as well, and is to end with it. */
+		(void)setpgid(0, 0);
 		privileges_pass_on();
 		(void)execv(child->program, child->argv);
 	}
@@ -143,6 +145,15 @@ static void forget(struct child *child)
 	child->count = 0;
 	child->names = NULL;
 	child->names_len = 0;
+}
+
+/* With its process group, where it has come so far. */
+static void end_successor(const struct child *child)
+{
+	if (child->successor == 0)
+		return;
+	(void)kill(child->successor, SIGKILL);
+	(void)kill(-child->successor, SIGKILL);
 }
 
 static void start(struct child *child)
@@ -200,8 +211,7 @@ static void obey(struct child *child, enum upgrade_order order, const int *fds, 
 		break;
 	case UPGRADE_ORDER_KILL:
 		forget(child);
-		if (child->successor != 0)
-			(void)kill(child->successor, SIGKILL);
+		end_successor(child);
 		break;
 	}
 }
@@ -237,9 +247,16 @@ static int take_order(struct child *child)
 
 static void look_after_successor(struct child *child)
 {
+	siginfo_t ended = {.si_pid = 0};
 	int status;
 
-	if (child->successor == 0 || waitpid(child->successor, &status, WNOHANG) == 0)
+	/* It keeps its number until the group has been ended, so that this is no other one's. */
+	if (child->successor == 0 ||
+	    (waitid(P_PID, (id_t)child->successor, &ended, WEXITED | WNOHANG | WNOWAIT) == 0 &&
+	     ended.si_pid == 0))
+		return;
+	end_successor(child);
+	if (waitpid(child->successor, &status, 0) < 0)
 		return;
 	child->successor = 0;
 	tell(child, UPGRADE_LAUNCHER_ENDED, status);

@@ -3,6 +3,7 @@
 #include "routing/route_holders.h"
 
 #include <errno.h>
+#include <inttypes.h>
 #include <stddef.h>
 #include <stdio.h>
 #include <string.h>
@@ -10,8 +11,11 @@
 #include <sys/un.h>
 #include <unistd.h>
 
-/* In containers that share a network namespace process ids may be the same. */
-#define NAMES_MAX 64
+#include "base/clock.h"
+#include "base/keyed_hash.h"
+
+/* That somebody has bound a name by chance does not happen twice. */
+#define ATTEMPTS_MAX 4
 
 void route_holder_init(struct route_holder *holder)
 {
@@ -53,9 +57,13 @@ int route_holder_join(struct route_holder *holder, uint32_t table)
 		return 0;
 	route_holder_init(&next);
 	next.fd = socket(AF_UNIX, SOCK_DGRAM | SOCK_CLOEXEC | SOCK_NONBLOCK, 0);
-	for (unsigned i = 0; i < NAMES_MAX && next.fd >= 0; i++) {
-		snprintf(next.name, sizeof(next.name), "mmproxy-routes-%u-%d-%u", table,
-			 (int)getpid(), i);
+	for (unsigned i = 0; i < ATTEMPTS_MAX && next.fd >= 0; i++) {
+		/* Every user may bind any name, so one that could be guessed could be taken before.
+		 */
+		const int64_t now_us = clock_now_us();
+
+		snprintf(next.name, sizeof(next.name), "mmproxy-routes-%u-%016" PRIx64, table,
+			 keyed_hash(&now_us, sizeof(now_us)));
 		if (bind_name(next.fd, next.name) == 0) {
 			route_holder_fini(holder);
 			*holder = next;

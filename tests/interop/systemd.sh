@@ -333,7 +333,7 @@ before=$(property MainPID)
 control kill --signal=SIGUSR2 --kill-whom=main mmproxy.service
 await is_other "$before"
 await says SubState running
-inside ip rule del sport 8000 ipproto tcp from 127.0.0.1 iif lo lookup 123
+inside ip rule del sport 8000 ipproto 6 from 127.0.0.1 iif lo lookup 123
 await has_rule
 await inside grep -q 'client=203.0.113.200:40000' /var/log/mmproxy/mmproxy.log
 inside mv /var/log/mmproxy/mmproxy.log /var/log/mmproxy/old.log

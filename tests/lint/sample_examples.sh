@@ -82,8 +82,8 @@ cat >"$work/run_example" <<'END'
 set -e
 ip link set lo up
 STATE_DIR=$1 sh -e "$1/$2.routes"
-ip route get 203.0.113.7 from "$3" ipproto tcp sport 20000 | grep -q '^local ' || ! echo "no way back to $3"
-ip -6 route get 2001:db8:c::7 from "$4" ipproto tcp sport 20000 | grep -q '^local ' || ! echo "no way back to $4"
+ip route get 203.0.113.7 from "$3" ipproto 6 sport 20000 | grep -q '^local ' || ! echo "no way back to $3"
+ip -6 route get 2001:db8:c::7 from "$4" ipproto 6 sport 20000 | grep -q '^local ' || ! echo "no way back to $4"
 : >"$1/$2.log"
 "$MMPROXY" -c "$1/$2.conf" >"$1/$2.log" 2>&1 &
 tries=600

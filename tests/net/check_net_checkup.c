@@ -19,6 +19,7 @@
 #include "peer.h"
 #include "routes.h"
 #include "sender.h"
+#include "tcp_table.h"
 #include "udp.h"
 #include "upgrade.h"
 
@@ -77,10 +78,15 @@ static void reload_with(const char *keys)
 	"{ name = \"deaf\"; listen = \"127.0.0.1:7009\"; targets = { ipv4 = \"" DEAF_TARGET \
 	"\"; }; }"
 
+/* Who connects when the first connection is in the queue finds it full. */
 static void listen_deaf(const char *target)
 {
+	const struct addr addr = peer_addr(target);
+
 	(void)peer_listen_backlog(target, 0);
-	for (int i = 0; i < 4; i++)
+	(void)peer_connect(NULL, target);
+	HARNESS_AWAIT(tcp_table_count(addr_port(&addr), TCP_TABLE_ESTABLISHED) == 1);
+	for (int i = 0; i < 3; i++)
 		(void)peer_begin_connect(NULL, target);
 }
 
@@ -225,6 +231,7 @@ END_TEST
 START_TEST(a_firewall_that_comes_later_is_said_once)
 {
 	int backend = peer_listen(BACKEND_V4);
+	int64_t looked;
 
 	if (!harness_has_tool("nft"))
 		return;
@@ -237,12 +244,14 @@ START_TEST(a_firewall_that_comes_later_is_said_once)
 	peer_expect_closed(sender_open_v1(CONNECTION_CLIENT));
 	(void)daemon_log_await("warn ", "listener t: ", "(firewall_drop)");
 	await_looks(2);
+	looked = harness_now_ms();
 	for (int i = 0; i < 5; i++) {
 		peer_expect_closed(sender_open_v1("203.0.113.8:40000"));
 		harness_sleep_ms(1000);
 	}
-	/* Within the minute nobody looks again. */
-	ck_assert_uint_eq(looks(), 2);
+	/* Within the minute nobody looks again, and less than that has passed on most machines. */
+	if (harness_now_ms() - looked < 55000)
+		ck_assert_uint_eq(looks(), 2);
 	ck_assert_uint_eq(warnings("firewall_drop"), 1);
 	harness_shell("nft delete table ip t");
 	peer_assert_no_connection(backend);
@@ -292,23 +301,60 @@ START_TEST(a_reload_that_changes_listeners_looks_again)
 }
 END_TEST
 
-/* A look that is under way belongs to what was configured before. */
+#define RELOADS 5
+
+/* Targets one after the other, for "127.0.0.1:8000" and the ports behind it. */
+static const char *target_of(unsigned reload)
+{
+	static char target[32];
+
+	snprintf(target, sizeof(target), "127.0.0.1:%u", 8000 + reload);
+	return target;
+}
+
+static void reload_to(const char *target)
+{
+	char config[1024];
+
+	snprintf(config, sizeof(config),
+		 HEAD "listeners = ( { name = \"t\"; listen = \"" LISTEN_V4
+		      "\"; targets = { ipv4 = \"%s\"; }; } );\n",
+		 target);
+	(void)harness_write(DAEMON_CONFIG_NAME, config);
+	daemon_signal(SIGHUP);
+}
+
+/* Each warning is about the target of the latest reload before it. */
+static void expect_warnings_in_time(void)
+{
+	char *log = harness_read(harness_path(DAEMON_LOG_NAME));
+	unsigned reloads = 0;
+	char *rest = NULL;
+
+	for (char *line = strtok_r(log, "\n", &rest); line != NULL;
+	     line = strtok_r(NULL, "\n", &rest)) {
+		reloads += strstr(line, "msg=\"reloaded: ") != NULL;
+		if (strstr(line, "(rule_missing)") != NULL)
+			ck_assert_msg(strstr(line, target_of(reloads)) != NULL,
+				      "behind %u reloads: %s", reloads, line);
+	}
+	free(log);
+}
+
+/* A look that is under way belongs to what was configured before: without routes it takes two
+ * seconds, in which most of the reloads are done. */
 START_TEST(a_reload_while_it_looks_is_looked_at_behind_it)
 {
-	(void)peer_listen(BACKEND_V4);
+	for (unsigned i = 0; i <= RELOADS; i++)
+		(void)peer_listen(target_of(i));
 	start(TCP_BLOCK(""));
-	for (unsigned i = 0; i < 5; i++) {
-		char keys[64];
-
-		snprintf(keys, sizeof(keys), "max_connections = %u;", i + 1);
-		reload_with(keys);
-		HARNESS_AWAIT(daemon_log_count("reloaded: ", NULL) == i + 1);
+	for (unsigned i = 1; i <= RELOADS; i++) {
+		reload_to(target_of(i));
+		HARNESS_AWAIT(daemon_log_count("reloaded: ", NULL) == i);
 	}
-	(void)daemon_log_await("warn ", "(rule_missing)", NULL);
-	await_looks(1);
-	/* What was out of date has said nothing: without routes a look takes two seconds. */
-	ck_assert_uint_le(looks(), 2);
-	ck_assert_uint_eq(warnings("rule_missing"), looks());
+	(void)daemon_log_await("warn ", target_of(RELOADS), "(rule_missing)");
+	HARNESS_AWAIT(looks() == warnings("rule_missing"));
+	expect_warnings_in_time();
 }
 END_TEST
 
@@ -400,7 +446,7 @@ START_TEST(leaving_ends_it)
 	daemon_signal(SIGQUIT);
 	ck_assert_int_eq(daemon_wait(), 0);
 	connection_check(&connection);
-	ck_assert_uint_eq(deaf_attempts(), attempts);
+	HARNESS_AWAIT(deaf_attempts() == attempts);
 	connection_finish(&connection);
 	HARNESS_AWAIT((child = waitpid(-1, &status, WNOHANG)) > 0);
 	ck_assert(WIFEXITED(status) && WEXITSTATUS(status) == 0);

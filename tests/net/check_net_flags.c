@@ -76,14 +76,16 @@ START_TEST(flag_listeners_is_the_number_of_workers)
 					  "-listeners", "1",	   NULL};
 	static const char *const four[] = {"-l",	 LISTEN_V4, "-4", BACKEND_V4,
 					   "-listeners", "4",	    NULL};
-	unsigned alone;
+	pid_t tids[8];
 
+	/* All of them run before it says that it is ready. */
 	start(one);
-	daemon_log_await(" is ready", NULL, NULL);
-	alone = daemon_thread_count();
+	daemon_log_await(" is ready, workers: 1", NULL, NULL);
+	HARNESS_AWAIT(daemon_worker_threads(tids, 8) == 1);
 	daemon_stop();
 	start(four);
-	HARNESS_AWAIT(daemon_thread_count() == alone + 3);
+	daemon_log_await(" is ready, workers: 4", NULL, NULL);
+	HARNESS_AWAIT(daemon_worker_threads(tids, 8) == 4);
 }
 END_TEST
 

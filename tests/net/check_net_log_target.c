@@ -12,7 +12,6 @@
 #include "daemon.h"
 #include "harness.h"
 #include "peer.h"
-#include "sender.h"
 
 static const char *config_with(const char *log)
 {
@@ -146,24 +145,19 @@ START_TEST(a_file_is_opened_again_after_rotation)
 	const char *path = harness_path("target.log");
 	const char *rotated = harness_path("target.log.1");
 	int backend = peer_listen(BACKEND_V4);
-	int client;
+	struct connection open;
 
 	start_with_target(path);
 	connection_try(backend, "203.0.113.1:40000");
 	HARNESS_AWAIT(file_has(path, "client=203.0.113.1:40000"));
-	client = sender_open_v1("203.0.113.9:40000");
-	peer_accept_from(backend, "203.0.113.9:40000");
+	connection_open(&open, backend, "203.0.113.9:40000");
 	ck_assert_int_eq(rename(path, rotated), 0);
 	daemon_signal(SIGUSR1);
 	/* From here on lines go to a new file, and none is lost on the way. */
-	for (unsigned i = 0; !file_has(path, "reason=done"); i++) {
-		char who[64];
-
-		snprintf(who, sizeof(who), "203.0.113.2:%u", 20000 + i);
-		connection_try(backend, who);
-		ck_assert_uint_lt(i, 20000);
-	}
-	peer_close(client);
+	connection_try_until_logged(backend, path);
+	connection_finish(&open);
+	daemon_stop();
+	ck_assert(file_has(path, "client=203.0.113.9:40000"));
 	ck_assert(file_has(rotated, "client=203.0.113.1:40000"));
 	ck_assert(!file_has(path, "client=203.0.113.1:40000"));
 	ck_assert_uint_gt(check_lines(rotated, check_time), 0);
@@ -231,8 +225,7 @@ START_TEST(a_file_that_cannot_be_opened_again_ends_nothing)
 	in_directory(obstacle->mend);
 	daemon_signal(SIGUSR1);
 	HARNESS_AWAIT(access(harness_path("logs/target.log"), F_OK) == 0);
-	connection_try(backend, "203.0.113.2:40000");
-	HARNESS_AWAIT(file_has(harness_path("logs/target.log"), "client=203.0.113.2:40000"));
+	connection_try_until_logged(backend, harness_path("logs/target.log"));
 	daemon_await_fd_count(descriptors);
 }
 END_TEST

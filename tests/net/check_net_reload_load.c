@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
 /* Reloading under load: traffic notices nothing. */
 #include <signal.h>
+#include <stdbool.h>
 #include <stdio.h>
 #include <string.h>
 
@@ -63,6 +64,13 @@ static void start(void)
 	daemon_start_config(text);
 }
 
+/* Signals that come while a reload is under way are one: count what was done. */
+static bool has_reloaded_enough(void)
+{
+	return daemon_log_count("msg=\"reloaded: ", NULL) >= 5 &&
+	       daemon_log_count("not reloaded", NULL) >= 5;
+}
+
 START_TEST(connections_notice_no_reload)
 {
 	pid_t stream[2];
@@ -76,7 +84,7 @@ START_TEST(connections_notice_no_reload)
 		stream[i] = traffic_stream(i);
 	for (unsigned i = 0; i < PROCESSES; i++)
 		connecting[i] = traffic_connect(i, TIMES);
-	while (running || reloads < 20) {
+	while (running || !has_reloaded_enough()) {
 		reloads = reload_once(reloads);
 		running = false;
 		for (unsigned i = 0; i < PROCESSES; i++)
@@ -86,8 +94,6 @@ START_TEST(connections_notice_no_reload)
 		traffic_await(connecting[i]);
 	for (unsigned i = 0; i < 2; i++)
 		traffic_stop(stream[i]);
-	ck_assert_uint_ge(daemon_log_count("reloaded: ", NULL), 5);
-	ck_assert_uint_ge(daemon_log_count("not reloaded", NULL), 5);
 }
 END_TEST
 

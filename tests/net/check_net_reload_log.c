@@ -69,22 +69,29 @@ static const char *target_key(const char *path)
 	return key;
 }
 
+/*
+ * A session logs its end behind the last FIN and before it closes: whoever has seen the FIN waits
+ * for the descriptors before the log changes.
+ */
 START_TEST(level_follows)
 {
 	int backend = peer_listen(BACKEND_V4);
+	unsigned descriptors;
 
 	start("level = \"info\";");
+	(void)daemon_log_await(" is ready", NULL, NULL);
+	descriptors = daemon_fd_count();
 	connection_try(backend, "203.0.113.1:40000");
 	(void)daemon_log_await("info ", "reason=done", "client=203.0.113.1:");
 	change("level = \"warn\";");
 	(void)daemon_log_await("warn ", RELOADED, NULL);
 	connection_try(backend, "203.0.113.2:40000");
+	daemon_await_fd_count(descriptors);
 	change("level = \"debug\";");
 	(void)daemon_log_await("info ", "reloaded: log.level changed", NULL);
 	connection_try(backend, "203.0.113.3:40000");
 	(void)daemon_log_await("info ", "reason=done", "client=203.0.113.3:");
 	(void)daemon_log_await("debug ", NULL, NULL);
-	/* Its line would be before that of the one behind it, by the same worker. */
 	ck_assert_uint_eq(daemon_log_count("client=203.0.113.2:", NULL), 0);
 }
 END_TEST
@@ -215,13 +222,17 @@ START_TEST(connections_follows)
 {
 	int backend = peer_listen(BACKEND_V4);
 	struct connection open;
+	unsigned descriptors;
 
 	start("connections = true;");
+	(void)daemon_log_await(" is ready", NULL, NULL);
+	descriptors = daemon_fd_count();
 	connection_open(&open, backend, "203.0.113.1:40000");
 	change("connections = false;");
 	(void)daemon_log_await("reloaded: log.connections changed", NULL, NULL);
 	connection_finish(&open);
 	connection_try(backend, "203.0.113.2:40000");
+	daemon_await_fd_count(descriptors);
 	connection_open(&open, backend, "203.0.113.3:40000");
 	change("connections = true;");
 	HARNESS_AWAIT(daemon_log_count("reloaded: log.connections changed", NULL) == 2);

@@ -39,7 +39,7 @@ START_TEST(stopping_waits_for_open_connections)
 	struct connection connection;
 	int backend = peer_listen(BACKEND_V4);
 
-	start("\"30s\"", 2);
+	start("\"1h\"", 2);
 	connection_open(&connection, backend, CONNECTION_CLIENT);
 	daemon_signal(stopping[_i]);
 	HARNESS_AWAIT(tcp_table_count(7000, TCP_TABLE_LISTEN) == 0);

@@ -1,7 +1,9 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
 /* UDP targets that answer no client are warned of, once. */
 #include <signal.h>
+#include <stdbool.h>
 #include <stdio.h>
+#include <stdlib.h>
 #include <string.h>
 
 #include "balancer.h"
@@ -49,6 +51,26 @@ static void reload_with(const char *target)
 	daemon_signal(SIGHUP);
 }
 
+static bool has_looked_behind(const char *text)
+{
+	char *log = harness_read(harness_path(DAEMON_LOG_NAME));
+	const char *at = strstr(log, text);
+	bool looked = at != NULL && strstr(at, "looked at the way ") != NULL;
+
+	free(log);
+	return looked;
+}
+
+/*
+ * The daemon counts what a target is asked from a moment behind this line on, and looks at the way
+ * to it from then on as well.
+ */
+static void await_counting(const char *reloaded)
+{
+	(void)daemon_log_await("reloaded: ", reloaded, NULL);
+	HARNESS_AWAIT(has_looked_behind(reloaded));
+}
+
 START_TEST(a_target_that_never_answers_is_warned_of_once)
 {
 	int balancer = balancer_open();
@@ -64,13 +86,13 @@ START_TEST(a_target_that_never_answers_is_warned_of_once)
 	ck_assert_uint_eq(warnings(), 1);
 	/* The same target again, and then another one. */
 	reload_with(BACKEND_V4);
-	(void)daemon_log_await("reloaded: ", NULL, NULL);
+	await_counting("close_after)");
 	ask(balancer, backend, "203.0.113.10:40000", 1);
 	harness_sleep_ms(LONG_MS);
 	ck_assert_uint_eq(warnings(), 1);
 	backend = udp_open("127.0.0.1:8001");
 	reload_with("127.0.0.1:8001");
-	(void)daemon_log_await("reloaded: ", "targets.ipv4", NULL);
+	await_counting("targets.ipv4)");
 	ask(balancer, backend, "203.0.113.11:40000", 1);
 	(void)daemon_log_await("warn ", "127.0.0.1:8001 (IPv4) has answered none of ", NULL);
 }

@@ -2,9 +2,12 @@
 /* --status: the table of the running daemon, its sessions, and what is said when there is none. */
 #include <linux/capability.h>
 #include <signal.h>
+#include <stdbool.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/ptrace.h>
+#include <sys/socket.h>
 #include <sys/stat.h>
 #include <sys/wait.h>
 #include <unistd.h>
@@ -23,6 +26,9 @@
 	"\", \"127.0.0.1:7100-7109\" ]; " DAEMON_TARGETS " max_connections = 50; },\n" \
 	"{ name = \"game-server\"; protocol = \"udp\"; listen = \"" LISTEN_V4          \
 	"\"; " DAEMON_TARGETS " } );\n"
+
+/* A series of the listener "web" with another label. */
+#define WEB(name, label) name "{listener=\"web\"," label "}"
 
 static struct command_result result;
 
@@ -46,6 +52,10 @@ START_TEST(a_table_of_listeners)
 	peer_expect_text(connection.backend, "0123456789");
 	balancer_check(balancer, udp_backend, BALANCER_CLIENT);
 	peer_expect_reset(sender_open_v1("0.0.0.0:1"));
+	/* Those counts are made behind what is seen here. */
+	admin_await_metric(WEB("mmproxy_connections_closed_total", "reason=\"source_invalid\""), 1);
+	HARNESS_AWAIT(admin_metric("mmproxy_connections_active{listener=\"web\"}") == 1);
+	admin_await_metric(WEB("mmproxy_bytes_total", "direction=\"up\""), 10);
 	admin_run(&result, "--status", NULL);
 	ck_assert_msg(result.exit_code == 0, "%s", result.err);
 	expect_in(result.out, "mmproxy " PACKAGE_VERSION ", pid ");
@@ -73,6 +83,12 @@ START_TEST(json_has_all_of_it)
 	connection_check(&connection);
 	balancer_check(balancer, udp_backend, BALANCER_CLIENT);
 	balancer_send_text(balancer, "0.0.0.0:1", "x");
+	admin_await_metric(WEB("mmproxy_bytes_total", "direction=\"up\""), 2);
+	admin_await_metric(WEB("mmproxy_bytes_total", "direction=\"down\""), 4);
+	admin_await_metric("mmproxy_udp_datagrams_total{listener=\"game-server\",direction=\"up\"}",
+			   1);
+	admin_await_metric(
+	    "mmproxy_udp_datagrams_total{listener=\"game-server\",direction=\"down\"}", 1);
 	admin_await_metric(
 	    "mmproxy_udp_dropped_total{listener=\"game-server\",reason=\"source_invalid\"}", 1);
 	admin_run(&result, "--status", "--json", NULL);
@@ -176,6 +192,47 @@ START_TEST(the_busiest_sessions_come_first)
 	admin_run(&result, "--status", "--sessions", NULL);
 	expect_in(result.out, "CLIENT             LISTENER     PROTOCOL  STATE     ");
 	expect_in(result.out, "203.0.113.4:20000  web          tcp       relaying  4.9 KiB");
+}
+END_TEST
+
+#define MANY 8
+
+/* Whichever worker comes late, and however late. */
+START_TEST(ages_of_different_workers_are_of_one_moment)
+{
+	static const char request[] = "GET /sessions?limit=8&by=age HTTP/1.1\r\nHost: test\r\n\r\n";
+	struct connection connections[MANY];
+	int backend = peer_listen(BACKEND_V4);
+	struct http_answer answer;
+	pid_t workers[8];
+	int fd;
+
+	if (daemon_is_wrapped())
+		return;
+	admin_start_config(LISTENERS);
+	daemon_await_look();
+	for (unsigned i = 0; i < MANY; i++) {
+		char who[64];
+
+		snprintf(who, sizeof(who), "203.0.113.%u:20000", i);
+		connection_open(&connections[i], backend, who);
+		/* More than a tick. */
+		harness_sleep_ms(20);
+	}
+	HARNESS_AWAIT(daemon_worker_threads(workers, 8) == 2);
+	ck_assert_int_eq(ptrace(PTRACE_ATTACH, workers[_i], NULL, NULL), 0);
+	ck_assert_int_eq(waitpid(workers[_i], NULL, __WALL), workers[_i]);
+	fd = http_connect(admin_path());
+	ck_assert_int_gt(send(fd, request, strlen(request), MSG_NOSIGNAL), 0);
+	harness_sleep_ms(500);
+	ck_assert_int_eq(ptrace(PTRACE_DETACH, workers[_i], NULL, NULL), 0);
+	http_read(fd, &answer);
+	ck_assert_int_eq(answer.code, 200);
+	admin_check_json(answer.body, "[s['client'] for s in d['sessions']] == "
+				      "['203.0.113.%d:20000' % i for i in range(8)]");
+	admin_check_json(answer.body,
+			 "[s['age_ms'] for s in d['sessions']] == sorted((s['age_ms'] for s in "
+			 "d['sessions']), reverse=True)");
 }
 END_TEST
 
@@ -337,6 +394,7 @@ static Suite *status_suite(void)
 	tcase_add_test(shows, json_has_all_of_it);
 	tcase_add_test(shows, rates_are_of_the_last_seconds);
 	tcase_add_test(shows, the_busiest_sessions_come_first);
+	tcase_add_loop_test(shows, ages_of_different_workers_are_of_one_moment, 0, 2);
 	tcase_add_test(shows, watch_shows_it_again_and_again);
 	tcase_add_test(says, without_a_key_it_says_which);
 	tcase_add_test(says, without_a_daemon_it_says_where_it_looked);

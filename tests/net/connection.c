@@ -2,6 +2,12 @@
 /* A connection through the daemon, seen from both of its ends. */
 #include "connection.h"
 
+#include <stdbool.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "harness.h"
 #include "peer.h"
 #include "sender.h"
 
@@ -35,4 +41,27 @@ void connection_try(int listener, const char *client)
 	connection_open(&connection, listener, client);
 	connection_check(&connection);
 	connection_finish(&connection);
+}
+
+static bool has_end(const char *path)
+{
+	char *text = harness_read(path);
+	bool found = strstr(text, "reason=done") != NULL;
+
+	free(text);
+	return found;
+}
+
+void connection_try_until_logged(int listener, const char *path)
+{
+	char log[256];
+	char client[64];
+
+	/* The path may be one of harness_path()'s, which do not last. */
+	snprintf(log, sizeof(log), "%s", path);
+	for (unsigned port = 20000; !has_end(log); port++) {
+		ck_assert_uint_lt(port, 60000);
+		snprintf(client, sizeof(client), "203.0.113.2:%u", port);
+		connection_try(listener, client);
+	}
 }

@@ -23,4 +23,10 @@ void connection_finish(const struct connection *connection);
 /* A new connection that names this client works, and ends. */
 void connection_try(int listener, const char *client);
 
+/*
+ * New connections, until this file has the line of one: the log of a daemon that was told to open
+ * it again, whose former file may get lines for a moment after the new one is there.
+ */
+void connection_try_until_logged(int listener, const char *path);
+
 #endif

@@ -20,9 +20,6 @@
 
 #define LISTEN_PORT 7000
 
-/* The main one and the log's. */
-#define THREADS_BEFORE_WORKERS 2
-
 /* A sanitizer reserves terabytes of address space for its shadow; nothing else here does. */
 #define SHADOW_KB (1UL << 30)
 
@@ -95,9 +92,23 @@ static void watch_children(void)
 
 /* What /proc tells of the thread that writes the log. */
 struct log_thread {
-	bool asleep;
+	bool asleep;		/* until there is something to write, or room for it */
 	unsigned long switches; /* how often it went to sleep */
 };
+
+/* Whether it is in its pause between lines, which a virtual CPU that stands still prolongs. */
+static bool is_pausing(const char *task)
+{
+	char path[320];
+	char *place;
+	bool pausing;
+
+	snprintf(path, sizeof(path), "/proc/%d/task/%s/wchan", (int)running, task);
+	place = harness_read(path);
+	pausing = strstr(place, "nanosleep") != NULL;
+	free(place);
+	return pausing;
+}
 
 static bool read_log_thread(const char *task, struct log_thread *thread)
 {
@@ -112,7 +123,7 @@ static bool read_log_thread(const char *task, struct log_thread *thread)
 	at = strstr(text, key);
 	found = strncmp(text, "Name:\tmmproxy-log\n", 18) == 0 && at != NULL;
 	if (found) {
-		thread->asleep = strstr(text, "\nState:\tS") != NULL;
+		thread->asleep = strstr(text, "\nState:\tS") != NULL && !is_pausing(task);
 		thread->switches = strtoul(at + strlen(key), NULL, 10);
 	}
 	free(text);
@@ -139,7 +150,7 @@ static bool find_log_thread(struct log_thread *thread)
  * What the daemon logged up to now is in its file once the log's thread has slept for longer than
  * its pause between lines (1 ms), without waking: there is nothing more to write.
  */
-static void await_log_written(void)
+void daemon_await_log_written(void)
 {
 	int64_t deadline = harness_now_ms() + harness_patience_ms();
 	struct log_thread before;
@@ -220,13 +231,14 @@ static unsigned long status_number(const char *key, int base);
 static bool is_up(void)
 {
 	unsigned long mask;
+	pid_t worker;
 
 	daemon_assert_alive();
 	mask = status_number("\nSigCgt:", 16) | status_number("\nSigBlk:", 16);
 	return (mask >> (SIGTERM - 1) & 1) != 0 &&
 	       (tcp_table_count(LISTEN_PORT, TCP_TABLE_LISTEN) > 0 ||
 		udp_table_unconnected(LISTEN_PORT) > 0) &&
-	       daemon_thread_count() > THREADS_BEFORE_WORKERS;
+	       daemon_worker_threads(&worker, 1) > 0;
 }
 
 void daemon_start_command(const struct command *command)
@@ -423,7 +435,7 @@ static unsigned search_log(const char *a, const char *b, const char *c, char *fi
 
 unsigned daemon_log_count(const char *a, const char *b)
 {
-	await_log_written();
+	daemon_await_log_written();
 	return search_log(a, b, NULL, NULL, 0);
 }
 
@@ -471,7 +483,7 @@ unsigned long daemon_rss_peak_kb(void)
 	return status_number("\nVmHWM:", 10);
 }
 
-/* Whether this thread is the one that looks at the targets, and ends by itself. */
+/* Whether this thread is the one that looks at the targets, and ends by itself, or has ended. */
 static bool is_look(const char *tid)
 {
 	char name[64];
@@ -480,7 +492,7 @@ static bool is_look(const char *tid)
 
 	snprintf(name, sizeof(name), "task/%.20s/comm", tid);
 	comm = harness_read(proc_path(name));
-	found = strcmp(comm, "mmproxy-look\n") == 0;
+	found = *comm == '\0' || strcmp(comm, "mmproxy-look\n") == 0;
 	free(comm);
 	return found;
 }
@@ -496,16 +508,6 @@ static unsigned count_threads(bool (*is)(const char *tid))
 	if (dir != NULL)
 		closedir(dir);
 	return count;
-}
-
-static bool is_lasting(const char *tid)
-{
-	return !is_look(tid);
-}
-
-unsigned daemon_thread_count(void)
-{
-	return count_threads(is_lasting);
 }
 
 /* The kernel lists threads as they were made: workers behind the log's, a sanitizer's own before.

@@ -110,19 +110,22 @@ pid_t daemon_pid(void);
  * call. */
 const char *daemon_log_await(const char *a, const char *b, const char *c);
 
+/* Wait until all that it has logged up to now is where its log goes, or is left out. */
+void daemon_await_log_written(void);
+
 /* Lines of its log that hold both texts (NULL: any), with all that it has logged up to now. */
 unsigned daemon_log_count(const char *a, const char *b);
 
-/* From /proc: resident memory and the most it ever was, open descriptors, processor time, threads
- * but for the one that looks at the targets, which ends by itself.
- */
+/* From /proc: resident memory and the most it ever was, open descriptors, processor time. */
 unsigned long daemon_rss_kb(void);
 unsigned long daemon_rss_peak_kb(void);
 unsigned daemon_fd_count(void);
 unsigned daemon_cpu_ms(void);
-unsigned daemon_thread_count(void);
 
-/* The workers' threads, max of them at most; returns how many. */
+/*
+ * The workers' threads, max of them at most; returns how many. One that looks at the targets, and
+ * ends by itself, counts as one in the moment before it has its name: await the number.
+ */
 unsigned daemon_worker_threads(pid_t *tids, unsigned max);
 
 /* Wait until it has no more than count descriptors open. */

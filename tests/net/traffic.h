@@ -25,8 +25,8 @@ pid_t traffic_connect(unsigned number, unsigned times);
 pid_t traffic_stream(unsigned number);
 
 /*
- * Send datagrams of so many clients to 127.0.0.1:7000 in turn until told to stop, a few at a time,
- * and wait for the echo of each. At most so many in all may be lost.
+ * Send datagrams of so many clients to 127.0.0.1:7000 in turn until told to stop, but for each of
+ * them once, a few at a time, and wait for the echo of each. At most so many in all may be lost.
  */
 pid_t traffic_send_datagrams(unsigned clients, unsigned lost_max);
 
