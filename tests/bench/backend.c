@@ -3,12 +3,14 @@
  * The server behind the proxies of "make bench": echo, source and sink in one, as the first byte of
  * a connection or of a datagram asks (backend_role.h).
  *
- *	backend ADDRESS:PORT [THREADS]
+ *	backend [-w BYTES] [-r BYTES] ADDRESS:PORT [THREADS]
  *
+ * -w is the size of a source's writes (128 KiB), -r how much one sends a second (what it can).
  * It runs until it is killed, and ends with its parent.
  */
 #include <arpa/inet.h>
 #include <errno.h>
+#include <limits.h>
 #include <netinet/in.h>
 #include <netinet/tcp.h>
 #include <pthread.h>
@@ -26,8 +28,10 @@
 
 #include "backend_role.h"
 #include "backend_udp.h"
+#include "clock_ns.h"
 
 #define BUFFER_LEN  (128 * 1024)
+#define WRITE_MAX   (256 * 1024)
 #define BACKLOG	    4096
 #define EVENTS	    256
 #define ACCEPTS	    64
@@ -37,7 +41,9 @@ struct conn {
 	int fd;
 	char role; /* 0: not said yet */
 	uint32_t events;
-	uint8_t *pending; /* what the client has not taken yet; nothing is read meanwhile */
+	uint64_t stamp_ns; /* of the block under way */
+	size_t block_at;   /* bytes of it that were sent */
+	uint8_t *pending;  /* what the client has not taken yet; nothing is read meanwhile */
 	size_t pending_at, pending_len;
 };
 
@@ -47,7 +53,11 @@ struct thread {
 	uint8_t buffer[BUFFER_LEN];
 };
 
-static const uint8_t filler[BUFFER_LEN];
+static const uint8_t filler[WRITE_MAX];
+
+/* How sources send, as the command line says. */
+static unsigned write_len = BUFFER_LEN;
+static unsigned rate; /* bytes a second; 0: no limit */
 
 static void die(const char *what)
 {
@@ -133,6 +143,12 @@ static int conn_begin(struct thread *thread, struct conn *conn)
 	case BACKEND_WHO:
 		return conn_tell_who(thread, conn);
 	case BACKEND_SOURCE:
+		/* TCP itself paces, so bytes wait in this socket and not in the proxy's. */
+		if (rate > 0 &&
+		    setsockopt(conn->fd, SOL_SOCKET, SO_MAX_PACING_RATE, &rate, sizeof(rate)) < 0)
+			return -1;
+		/* fall through */
+	case BACKEND_STAMPED:
 		if (conn_watch(thread, conn, EPOLLOUT) < 0)
 			return -1;
 		break;
@@ -146,6 +162,31 @@ static int conn_begin(struct thread *thread, struct conn *conn)
 	return conn_send(thread, conn, &role, 1);
 }
 
+/* One write of a source. Returns -1 when the connection is over. */
+static int conn_send_filler(struct conn *conn)
+{
+	ssize_t sent = send(conn->fd, filler, write_len, MSG_NOSIGNAL);
+
+	return sent < 0 && errno != EAGAIN ? -1 : 0;
+}
+
+/* Some of a block, which has the time when its first byte was taken. Returns as above. */
+static int conn_send_stamped(struct thread *thread, struct conn *conn)
+{
+	ssize_t sent;
+
+	if (conn->block_at == 0)
+		conn->stamp_ns = clock_ns();
+	memset(thread->buffer, 0, BACKEND_BLOCK_LEN);
+	memcpy(thread->buffer, &conn->stamp_ns, sizeof(conn->stamp_ns));
+	sent = send(conn->fd, thread->buffer + conn->block_at, BACKEND_BLOCK_LEN - conn->block_at,
+		    MSG_NOSIGNAL);
+	if (sent < 0)
+		return errno == EAGAIN ? 0 : -1;
+	conn->block_at = (conn->block_at + (size_t)sent) % BACKEND_BLOCK_LEN;
+	return 0;
+}
+
 static int on_conn(struct thread *thread, struct conn *conn, uint32_t events)
 {
 	ssize_t got;
@@ -156,11 +197,10 @@ static int on_conn(struct thread *thread, struct conn *conn, uint32_t events)
 	}
 	if (events & EPOLLERR)
 		return -1;
-	if (conn->role == BACKEND_SOURCE) {
-		if (send(conn->fd, filler, sizeof(filler), MSG_NOSIGNAL) < 0 && errno != EAGAIN)
-			return -1;
-		return 0;
-	}
+	if (conn->role == BACKEND_SOURCE)
+		return conn_send_filler(conn);
+	if (conn->role == BACKEND_STAMPED)
+		return conn_send_stamped(thread, conn);
 	if (conn->pending)
 		return conn_flush(thread, conn);
 	got = recv(conn->fd, thread->buffer, sizeof(thread->buffer), 0);
@@ -253,16 +293,43 @@ static bool read_address(const char *text, struct sockaddr_in *addr)
 	return inet_pton(AF_INET, host, &addr->sin_addr) == 1;
 }
 
+static bool read_number(const char *text, unsigned max, unsigned *number)
+{
+	char *end;
+	unsigned long value = strtoul(text, &end, 10);
+
+	if (end == text || *end || value < 1 || value > max)
+		return false;
+	*number = (unsigned)value;
+	return true;
+}
+
+static bool read_arguments(int argc, char **argv, struct sockaddr_in *addr, unsigned *threads)
+{
+	int option;
+
+	while ((option = getopt(argc, argv, "w:r:")) != -1) {
+		if (option == 'w' && read_number(optarg, WRITE_MAX, &write_len))
+			continue;
+		if (option == 'r' && read_number(optarg, UINT_MAX, &rate))
+			continue;
+		return false;
+	}
+	if (optind == argc || argc - optind > 2 || !read_address(argv[optind], addr))
+		return false;
+	*threads = 1;
+	return argc - optind == 1 || read_number(argv[optind + 1], THREADS_MAX, threads);
+}
+
 int main(int argc, char **argv)
 {
 	struct thread *threads[THREADS_MAX];
-	long count = argc > 2 ? strtol(argv[2], NULL, 10) : 1;
+	unsigned count;
 	struct sockaddr_in addr;
 	struct rlimit limit;
 
-	if (argc < 2 || argc > 3 || !read_address(argv[1], &addr) || count < 1 ||
-	    count > THREADS_MAX) {
-		fprintf(stderr, "usage: backend ADDRESS:PORT [THREADS]\n");
+	if (!read_arguments(argc, argv, &addr, &count)) {
+		fprintf(stderr, "usage: backend [-w BYTES] [-r BYTES] ADDRESS:PORT [THREADS]\n");
 		return 2;
 	}
 	prctl(PR_SET_PDEATHSIG, SIGKILL);
@@ -271,11 +338,11 @@ int main(int argc, char **argv)
 		setrlimit(RLIMIT_NOFILE, &limit);
 	}
 	/* Who finds the port of TCP open finds that of UDP as well. */
-	if (backend_udp_start(&addr, (unsigned)count) < 0)
+	if (backend_udp_start(&addr, count) < 0)
 		die("UDP");
-	for (long i = 0; i < count; i++)
+	for (unsigned i = 0; i < count; i++)
 		threads[i] = thread_new(&addr);
-	for (long i = 1; i < count; i++) {
+	for (unsigned i = 1; i < count; i++) {
 		errno = pthread_create(&threads[i]->id, NULL, thread_main, threads[i]);
 		if (errno != 0)
 			die("pthread_create");

@@ -8,10 +8,14 @@
 
 #include <stdint.h>
 
-#define BACKEND_ECHO   'E' /* send back what comes */
-#define BACKEND_SOURCE 'S' /* send without end */
-#define BACKEND_SINK   'K' /* read without end */
-#define BACKEND_WHO    'W' /* tell whom it sees: "ADDRESS:PORT\n" */
+#define BACKEND_ECHO	'E' /* send back what comes */
+#define BACKEND_SOURCE	'S' /* send without end */
+#define BACKEND_SINK	'K' /* read without end */
+#define BACKEND_STAMPED 'T' /* send blocks without end, each with the time when it was sent */
+#define BACKEND_WHO	'W' /* tell whom it sees: "ADDRESS:PORT\n" */
+
+/* A block of BACKEND_STAMPED: eight bytes of CLOCK_MONOTONIC in nanoseconds, and filler. */
+#define BACKEND_BLOCK_LEN 16384
 
 /*
  * Over UDP every datagram has its role, in a message of this beginning. One of the role alone, a

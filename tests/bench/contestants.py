@@ -1,17 +1,19 @@
 # SPDX-License-Identifier: BSD-2-Clause
 """What "make bench" compares: how each program is told to do the same job.
 
-Each listens on PROXY, takes a PROXY header of either version (over UDP: 2), and connects to BACKEND
-from the address and port that the header names, with as many threads (or processes) as the others.
+Each listens on the network's proxy address, takes a PROXY header of either version (over UDP: 2),
+and connects to the backend from the address and port that the header names, with as many threads
+(or processes) as the others. MMPROXY_BENCH_PEERS names a directory of further programs, which are
+known by name: go-mmproxy-kzemek (or kzemek-go-mmproxy), mmproxy-rs, and tcpkali, which makes load.
 """
 
+import copy
 import os
 import re
 import shutil
 import subprocess
 
-BACKEND = "127.0.0.1:8000"
-PROXY = "127.0.0.1:7000"
+PEERS = "MMPROXY_BENCH_PEERS"
 
 
 class Setup:
@@ -22,6 +24,15 @@ class Setup:
         self.threads = threads
         self.descriptors = descriptors  # the limit of a process
         self.mmproxy = mmproxy
+        self.tools = {"tcpkali": find_built("tcpkali")}
+        self.proxy = self.backend = self.peers = None
+
+    def on(self, network, threads=None):
+        """The same on a Network, and with other threads where they are given."""
+        setup = copy.copy(self)
+        setup.proxy, setup.backend, setup.peers = network.proxy, network.backend, network.peers
+        setup.threads = threads or self.threads
+        return setup
 
     def write(self, name, text):
         path = os.path.join(self.folder, name)
@@ -32,6 +43,16 @@ class Setup:
 
 def find(program):
     return shutil.which(program, path=os.environ.get("PATH", "") + ":/usr/sbin:/sbin")
+
+
+def find_built(*names):
+    """A program of one of these names in the directory of peers; or None."""
+    folder = os.environ.get(PEERS)
+    for name in names if folder else ():
+        path = os.path.join(os.path.abspath(folder), name)
+        if os.path.isfile(path) and os.access(path, os.X_OK):
+            return path
+    return None
 
 
 def first_number(*command):
@@ -52,7 +73,7 @@ def debian_version(package):
 
 # --- The contestants ------------------------------------------------------------------------------
 # command(setup, protocol) is what to run, version(setup) is None where it is missing, protocols are
-# those that a PROXY header can come by.
+# those that a PROXY header can come by. Who is not packaged is of the directory of peers.
 
 
 class Direct:
@@ -60,6 +81,7 @@ class Direct:
 
     name = "direct"
     peer = False
+    packaged = True
     protocols = ("tcp", "udp")
 
     def version(self, setup):
@@ -71,6 +93,7 @@ class Direct:
 
 class Mmproxy:
     peer = False
+    packaged = True
 
     def __init__(self, relay, protocols):
         self.relay, self.protocols = relay, protocols
@@ -80,6 +103,7 @@ class Mmproxy:
         return first_number(setup.mmproxy, "-V") if find(setup.mmproxy) else None
 
     def command(self, setup, protocol):
+        relay = f'relay = "{self.relay}";' if protocol == "tcp" else ""
         path = setup.write("mmproxy.conf", f"""
             workers = {setup.threads};
             user = "root";
@@ -88,11 +112,11 @@ class Mmproxy:
             log = {{ level = "warn"; connections = false; }};
             listeners = (
               {{ name = "bench";
-                listen = "{PROXY}";
+                listen = "{setup.proxy}";
                 protocol = "{protocol}";
-                targets = {{ ipv4 = "{BACKEND}"; }};
-                allowed_subnets = [ "127.0.0.0/8" ];
-                relay = "{self.relay}";
+                targets = {{ ipv4 = "{setup.backend}"; }};
+                allowed_subnets = [ "{setup.peers}" ];
+                {relay}
               }}
             );
             """)
@@ -104,15 +128,49 @@ class GoMmproxy:
 
     name = "go-mmproxy"
     peer = True
+    packaged = True
     protocols = ("tcp", "udp")
 
     def version(self, setup):
-        return debian_version("go-mmproxy") if find(self.name) else None
+        return debian_version("go-mmproxy") if find("go-mmproxy") else None
+
+    def program(self):
+        return find("go-mmproxy")
 
     def command(self, setup, protocol):
-        return ["env", f"GOMAXPROCS={setup.threads}", find(self.name), "-p", protocol,
-                "-l", PROXY, "-4", BACKEND, "-6", "[::1]:8000", "-v", "0",
+        return ["env", f"GOMAXPROCS={setup.threads}", self.program(), "-p", protocol,
+                "-l", setup.proxy, "-4", setup.backend, "-6", "[::1]:8000", "-v", "0",
                 "-listeners", str(setup.threads)]
+
+
+class KzemekGoMmproxy(GoMmproxy):
+    """Its command line is the same."""
+
+    name = "kzemek/go-mmproxy"
+    packaged = False
+
+    def program(self):
+        return find_built("go-mmproxy-kzemek", "kzemek-go-mmproxy")
+
+    def version(self, setup):
+        return "of the directory of peers" if self.program() else None
+
+
+class MmproxyRs:
+    """It logs every connection unless told not to, and tokio takes its threads from a variable."""
+
+    name = "mmproxy-rs"
+    peer = True
+    packaged = False
+    protocols = ("tcp", "udp")
+
+    def version(self, setup):
+        return "of the directory of peers" if find_built("mmproxy-rs") else None
+
+    def command(self, setup, protocol):
+        return ["env", f"TOKIO_WORKER_THREADS={setup.threads}", "RUST_LOG=error",
+                find_built("mmproxy-rs"), "-p", protocol, "-l", setup.proxy, "-4", setup.backend,
+                "-6", "[::1]:8000", "--listeners", str(setup.threads)]
 
 
 class Haproxy:
@@ -120,6 +178,7 @@ class Haproxy:
 
     name = "haproxy"
     peer = True
+    packaged = True
     protocols = ("tcp",)
 
     def version(self, setup):
@@ -141,8 +200,8 @@ defaults
   timeout client 10m
   timeout server 10m
 listen bench
-  bind {PROXY} accept-proxy backlog 4096
-  server backend {BACKEND} source 0.0.0.0 usesrc client
+  bind {setup.proxy} accept-proxy backlog 4096
+  server backend {setup.backend} source 0.0.0.0 usesrc client
 """)
         return [find(self.name), "-db", "-f", path]
 
@@ -152,6 +211,7 @@ class NginxStream:
 
     name = "nginx stream"
     peer = True
+    packaged = True
     protocols = ("tcp",)
 
     def __init__(self):
@@ -183,10 +243,10 @@ class NginxStream:
             events {{ worker_connections {min(40000, setup.descriptors - 100)}; }}
             stream {{
               server {{
-                listen {PROXY} proxy_protocol reuseport backlog=4096;
+                listen {setup.proxy} proxy_protocol reuseport backlog=4096;
                 proxy_bind $proxy_protocol_addr:$proxy_protocol_port transparent;
                 proxy_half_close on;
-                proxy_pass {BACKEND};
+                proxy_pass {setup.backend};
               }}
             }}
             """)
@@ -194,4 +254,4 @@ class NginxStream:
 
 
 ALL = [Direct(), Mmproxy("splice", ("tcp", "udp")), Mmproxy("buffered", ("tcp",)), GoMmproxy(),
-       Haproxy(), NginxStream()]
+       KzemekGoMmproxy(), MmproxyRs(), Haproxy(), NginxStream()]

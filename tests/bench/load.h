@@ -18,7 +18,8 @@
 #include "load_options.h"
 #include "tuple.h"
 
-#define LOAD_BUFFER_LEN (128 * 1024)
+#define LOAD_BUFFER_LEN (128 * 1024) /* of a read, and of a write unless told otherwise */
+#define LOAD_WRITE_MAX	(256 * 1024)
 
 enum load_phase { LOAD_WARM_UP, LOAD_MEASURE, LOAD_STOP };
 
@@ -36,7 +37,12 @@ struct load_conn {
 	uint64_t started_ns;	   /* the connection, or the message under way */
 	uint64_t number;	   /* of the message */
 	uint64_t under_way;	   /* bytes sent and not echoed yet */
+	uint64_t sent, received;   /* bytes, of flood and slow */
 	unsigned got;		   /* bytes of the answer under way */
+
+	/* Of slow: */
+	uint64_t paced_ns; /* until when its bytes have been read */
+	uint8_t stamp[8];  /* of the block under way */
 
 	/* UDP: */
 	uint8_t header[TUPLE_HEADER_MAX];
@@ -80,6 +86,7 @@ struct load_mode {
 	bool by_itself; /* ends when every connection was opened, not by the clock */
 	bool held;	/* ends when standard input does */
 	bool datagrams; /* over UDP; the backend's byte is left in the socket for on_open */
+	int tick_ms;	/* how often on_tick is called; 0: never, but for datagrams */
 
 	/* The backend's byte is there. Returns -1 when the mode has called load_failed(). */
 	int (*on_open)(struct load_thread *thread, struct load_conn *conn);
@@ -90,6 +97,7 @@ struct load_mode {
 };
 
 extern const struct load_mode load_mode_stream, load_mode_upload, load_mode_download;
+extern const struct load_mode load_mode_flood, load_mode_slow;
 extern const struct load_mode load_mode_pingpong;
 extern const struct load_mode load_mode_connect, load_mode_idle, load_mode_check;
 extern const struct load_mode load_mode_udp_echo, load_mode_udp_download, load_mode_udp_upload;

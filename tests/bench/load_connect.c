@@ -103,10 +103,11 @@ const struct load_mode load_mode_check = {.name = "check",
 const struct load_mode *load_mode_find(const char *name)
 {
 	static const struct load_mode *const modes[] = {
-	    &load_mode_stream,	   &load_mode_upload,	&load_mode_download,
-	    &load_mode_pingpong,   &load_mode_connect,	&load_mode_idle,
-	    &load_mode_check,	   &load_mode_udp_echo, &load_mode_udp_download,
-	    &load_mode_udp_upload, &load_mode_udp_check};
+	    &load_mode_stream,	 &load_mode_upload,	  &load_mode_download,
+	    &load_mode_flood,	 &load_mode_slow,	  &load_mode_pingpong,
+	    &load_mode_connect,	 &load_mode_idle,	  &load_mode_check,
+	    &load_mode_udp_echo, &load_mode_udp_download, &load_mode_udp_upload,
+	    &load_mode_udp_check};
 
 	for (unsigned i = 0; i < sizeof(modes) / sizeof(modes[0]); i++) {
 		if (strcmp(modes[i]->name, name) == 0)

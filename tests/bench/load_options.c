@@ -17,8 +17,8 @@
 
 static const char usage[] =
     "usage: load [OPTION]... ADDRESS:PORT\n"
-    "  -m, --mode NAME         stream, upload, download, pingpong, connect, idle, check,\n"
-    "                          udp-echo, udp-upload, udp-download or udp-check\n"
+    "  -m, --mode NAME         stream, flood, upload, download, slow, pingpong, connect, idle,\n"
+    "                          check, udp-echo, udp-upload, udp-download or udp-check\n"
     "  -c, --connections N     at one time (50)\n"
     "  -t, --threads N         (1)\n"
     "  -H, --header v1|v2|none the PROXY header; none: straight to the backend (v2)\n"
@@ -27,19 +27,19 @@ static const char usage[] =
     "  -w, --warm-up S         how long to run before that (0.3)\n"
     "  -p, --patience S        how long connections may take until all are open (20)\n"
     "  -l, --length BYTES      of a message of pingpong or udp-echo (64)\n"
+    "  -b, --bytes BYTES       of a write of stream and upload (131072)\n"
+    "  -P, --pace BYTES        what a connection of slow reads a second (20000000)\n"
+    "  -n, --net N             connect from addresses of N.0.0.0/8 (127)\n"
     "  -W, --watch NAME=PID,.. measure the CPU time of these processes too; up to 4 times\n";
 
-static const struct option long_options[] = {{"mode", required_argument, NULL, 'm'},
-					     {"connections", required_argument, NULL, 'c'},
-					     {"threads", required_argument, NULL, 't'},
-					     {"header", required_argument, NULL, 'H'},
-					     {"run", required_argument, NULL, 'r'},
-					     {"seconds", required_argument, NULL, 's'},
-					     {"warm-up", required_argument, NULL, 'w'},
-					     {"patience", required_argument, NULL, 'p'},
-					     {"length", required_argument, NULL, 'l'},
-					     {"watch", required_argument, NULL, 'W'},
-					     {NULL, 0, NULL, 0}};
+static const struct option long_options[] = {
+    {"mode", required_argument, NULL, 'm'},    {"connections", required_argument, NULL, 'c'},
+    {"threads", required_argument, NULL, 't'}, {"header", required_argument, NULL, 'H'},
+    {"run", required_argument, NULL, 'r'},     {"seconds", required_argument, NULL, 's'},
+    {"warm-up", required_argument, NULL, 'w'}, {"patience", required_argument, NULL, 'p'},
+    {"length", required_argument, NULL, 'l'},  {"bytes", required_argument, NULL, 'b'},
+    {"pace", required_argument, NULL, 'P'},    {"net", required_argument, NULL, 'n'},
+    {"watch", required_argument, NULL, 'W'},   {NULL, 0, NULL, 0}};
 
 static bool read_number(const char *text, unsigned min, unsigned max, unsigned *number)
 {
@@ -128,6 +128,12 @@ static bool read_option(int option, char *text, struct load_options *options)
 		/* A message has its number in it, over UDP behind its role. */
 		return read_number(text, sizeof(struct backend_message), LOAD_BUFFER_LEN,
 				   &options->message_len);
+	case 'b':
+		return read_number(text, 1, LOAD_WRITE_MAX, &options->write_len);
+	case 'P':
+		return read_number(text, 1, UINT32_MAX, &options->pace);
+	case 'n':
+		return read_number(text, 1, 223, &options->local_net);
 	case 'W':
 		return read_group(text, options);
 	default:
@@ -144,11 +150,14 @@ int load_options_parse(struct load_options *options, int argc, char **argv)
 	options->connections = 50;
 	options->threads = 1;
 	options->message_len = 64;
+	options->write_len = LOAD_BUFFER_LEN;
+	options->pace = 20 * 1000 * 1000;
+	options->local_net = 127;
 	options->seconds = 2;
 	options->warm_up_s = 0.3;
 	options->patience_s = 20;
-	while ((option = getopt_long(argc, argv, "m:c:t:H:r:s:w:p:l:W:", long_options, NULL)) !=
-	       -1) {
+	while ((option = getopt_long(argc, argv, "m:c:t:H:r:s:w:p:l:b:P:n:W:", long_options,
+				     NULL)) != -1) {
 		if (option != '?' && read_option(option, optarg, options))
 			continue;
 		if (option != '?')

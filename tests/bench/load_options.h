@@ -24,7 +24,7 @@ struct load_options {
 	const struct load_mode *mode;
 	struct sockaddr_in target;
 	enum tuple_version version;
-	unsigned connections, threads, run, message_len;
+	unsigned connections, threads, run, message_len, write_len, local_net, pace;
 	double seconds, warm_up_s, patience_s;
 	struct load_group groups[LOAD_GROUPS_MAX];
 	unsigned group_count;

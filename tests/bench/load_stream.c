@@ -15,12 +15,13 @@
 
 #define WINDOW ((uint64_t)1024 * 1024)
 
-static const uint8_t filler[LOAD_BUFFER_LEN];
+static const uint8_t filler[LOAD_WRITE_MAX];
 
 /* One call a wake-up, so that all connections have their turn. */
-static int send_some(struct load_thread *thread, struct load_conn *conn, size_t len)
+static int send_some(struct load_thread *thread, struct load_conn *conn, const uint8_t *bytes,
+		     size_t len)
 {
-	ssize_t sent = send(conn->fd, filler, len, MSG_NOSIGNAL);
+	ssize_t sent = send(conn->fd, bytes, len, MSG_NOSIGNAL);
 
 	if (sent < 0)
 		return errno == EAGAIN ? 0 : load_failed(thread, conn, "sending", errno);
@@ -44,14 +45,21 @@ static int receive_some(struct load_thread *thread, struct load_conn *conn)
 	return 0;
 }
 
-/* Up to two buffers for each one received, so that the window fills. */
+/* Up to two buffers for each one received, so that the window fills; short writes until then. */
 static int fill_window(struct load_thread *thread, struct load_conn *conn)
 {
-	for (int i = 0; i < 2 && conn->under_way < WINDOW; i++) {
-		uint64_t rest = WINDOW - conn->under_way;
+	size_t len = thread->options->write_len;
+	uint64_t end = conn->under_way + 2 * (len > LOAD_BUFFER_LEN ? len : LOAD_BUFFER_LEN);
 
-		if (send_some(thread, conn, rest < sizeof(filler) ? rest : sizeof(filler)) < 0)
+	if (end > WINDOW)
+		end = WINDOW;
+	while (conn->under_way < end) {
+		uint64_t before = conn->under_way, rest = end - before;
+
+		if (send_some(thread, conn, filler, rest < len ? (size_t)rest : len) < 0)
 			return -1;
+		if (conn->under_way == before)
+			break;
 	}
 	return 0;
 }
@@ -74,7 +82,7 @@ static int on_ready_upload(struct load_thread *thread, struct load_conn *conn, u
 {
 	if (events & (EPOLLIN | EPOLLERR | EPOLLHUP))
 		return receive_some(thread, conn);
-	return send_some(thread, conn, sizeof(filler));
+	return send_some(thread, conn, filler, thread->options->write_len);
 }
 
 /* It waits for bytes already, since the backend's first one. */

@@ -21,7 +21,7 @@
 /* Connections that wait for their answer at one time while a thread opens its share. */
 #define OPENING_MAX 128
 
-/* How often connections of a mode with on_tick are looked at. */
+/* How often connections over UDP are looked at, whose greeting may be lost. */
 #define TICK_MS 50
 
 /* After so long a greeting in a datagram is sent again. */
@@ -129,6 +129,7 @@ static void conn_open(struct load_thread *thread, struct load_conn *conn)
 	conn->number = 0;
 	conn->got = 0;
 	conn->under_way = 0;
+	conn->sent = conn->received = 0;
 	conn->finished = 0;
 	conn->arrived = conn->counted = 0;
 	thread->opening++;
@@ -233,6 +234,14 @@ static void tick(struct load_thread *thread)
 	}
 }
 
+/* For epoll_wait(2): -1 where nothing is looked at. */
+static int tick_ms_of(const struct load_mode *mode)
+{
+	if (mode->tick_ms > 0)
+		return mode->tick_ms;
+	return mode->datagrams ? TICK_MS : -1;
+}
+
 struct load_thread *load_thread_new(struct load_shared *shared, unsigned index)
 {
 	const struct load_options *options = shared->options;
@@ -245,7 +254,7 @@ struct load_thread *load_thread_new(struct load_shared *shared, unsigned index)
 	thread->options = options;
 	thread->count = options->connections / options->threads +
 			(index < options->connections % options->threads);
-	tuples_init(&thread->tuples, options->run, index, options->threads);
+	tuples_init(&thread->tuples, options->local_net, options->run, index, options->threads);
 	thread->epoll_fd = epoll_create1(EPOLL_CLOEXEC);
 	thread->wake_fd = eventfd(0, EFD_CLOEXEC | EFD_NONBLOCK);
 	thread->conns = calloc(thread->count, sizeof(*thread->conns));
@@ -262,7 +271,7 @@ struct load_thread *load_thread_new(struct load_shared *shared, unsigned index)
 void *load_thread_main(void *arg)
 {
 	struct load_thread *thread = arg;
-	bool ticks = thread->options->mode->datagrams;
+	int tick_ms = tick_ms_of(thread->options->mode);
 	uint64_t ticked_ns = clock_ns();
 
 	while (atomic_load_explicit(&thread->shared->phase, memory_order_relaxed) != LOAD_STOP) {
@@ -270,12 +279,12 @@ void *load_thread_main(void *arg)
 		int count;
 
 		open_more(thread);
-		count = epoll_wait(thread->epoll_fd, events, EVENTS, ticks ? TICK_MS : -1);
+		count = epoll_wait(thread->epoll_fd, events, EVENTS, tick_ms);
 		for (int i = 0; i < count; i++) {
 			if (events[i].data.ptr)
 				on_ready(thread, events[i].data.ptr, events[i].events);
 		}
-		if (ticks && clock_ns() - ticked_ns > (uint64_t)TICK_MS * 1000 * 1000) {
+		if (tick_ms > 0 && clock_ns() - ticked_ns >= (uint64_t)tick_ms * 1000 * 1000) {
 			ticked_ns = clock_ns();
 			tick(thread);
 		}

@@ -1,244 +1,73 @@
 # SPDX-License-Identifier: BSD-2-Clause
 """One measurement of "make bench": backend, contestant and load generator, each started afresh."""
 
-import copy
 import json
 import os
+import re
 import select
-import signal
 import subprocess
 import time
 
-from contestants import BACKEND, PROXY
+from process import Process, anonymous_memory, descriptors
+from rows import Failure
 
-GB = 1e9
-
-# How long programs may take to start listening, to end, and to answer beyond the time of the load.
-PATIENCE_S = 20
-STOP_S = 3
+# How long the load generator may take beyond the time of the load.
 LOAD_S = 40
+
+# Connections that are asked whom the backend sees.
+CHECKED = 20
 
 # Between opening the last idle connection and looking at what they cost.
 SETTLE_S = 0.5
 
+# Who is beside a bulk stream starts when that has filled its buffers.
+BULK_HEAD_START_S = 0.5
 
-class Failure(Exception):
-    """A measurement that did not succeed, with the reason."""
+# A proxy is one more way through the kernel, so a machine that moves N bytes a second directly
+# moves half of that through one; and a bulk stream is to take half of what there is.
+PACE_OF_DIRECT = 1 / 4
 
-
-# --- Rows: what is measured, and the figures made of what the load generator says ----------------
-
-
-class Figure:
-    def __init__(self, key, title, unit, more_is_better, form):
-        self.key, self.title, self.unit = key, title, unit
-        self.more_is_better, self.form = more_is_better, form
+# tcpkali's greeting: a PROXY header with a client of its own (tuple.c), and the backend's role.
+TCPKALI_HEADER = "PROXY TCP4 198.19.{}.{} 192.0.2.1 200\\{{connection.uid}} 443\\r\\n"
 
 
-def bulk(result):
-    size = (result["bytes_up"] + result["bytes_down"]) / GB
-    if size == 0:
-        raise Failure("not a byte came through")
-    return {"gb_s": size / result["seconds"], **cpu_a(result, "gb", size, 1)}
+class Way:
+    """What the load generator of a measurement goes through."""
+
+    def __init__(self, host, target, net, header):
+        self.host, self.target, self.net, self.header = host, target, net, header
 
 
-def requests(result):
-    count = result["requests"]
-    if count == 0:
-        raise Failure("not one answer came back")
-    return {"a_s": count / result["seconds"], "p50_us": result["p50_us"],
-            "p99_us": result["p99_us"], **cpu_a(result, "one", count, 1e6)}
+def cpu_of_machine():
+    with open("/proc/stat", encoding="ascii") as file:
+        ticks = [int(field) for field in file.readline().split()[1:8]]
+    return (sum(ticks) - ticks[3] - ticks[4]) / os.sysconf("SC_CLK_TCK")
 
 
-def datagrams(result):
-    """Of an echo, or one way; lost is the share of those that were sent."""
-    count, lost = result["requests"], result["lost"]
-    if count == 0:
-        raise Failure("not one datagram came through")
-    size = (result["bytes_up"] + result["bytes_down"]) / GB
-    return {"a_s": count / result["seconds"], "gb_s": size / result["seconds"],
-            "p50_us": result["p50_us"], "p99_us": result["p99_us"],
-            "lost": 100 * lost / (lost + count), **cpu_a(result, "one", count, 1e6)}
-
-
-def cpu_a(result, unit, count, scale):
-    """CPU time a unit: of the whole machine, of all that took part, and of the proxy alone."""
-    proxy = result.get("cpu_proxy_s", 0)
-    taking_part = result["cpu_load_s"] + result["cpu_backend_s"] + proxy
-    return {f"cpu_machine_{unit}": result["cpu_machine_s"] / count * scale,
-            f"cpu_parts_{unit}": taking_part / count * scale,
-            f"cpu_proxy_{unit}": proxy / count * scale}
-
-
-BULK = [Figure("gb_s", "throughput", "GB/s", True, "{:.2f}"),
-        Figure("cpu_machine_gb", "CPU, machine", "s/GB", False, "{:.2f}"),
-        Figure("cpu_parts_gb", "CPU, processes", "s/GB", False, "{:.2f}")]
-
-
-def request_figures(name):
-    return [Figure("a_s", f"{name}s", f"{name}s/s", True, "{:.0f}"),
-            Figure("p50_us", "p50", "µs", False, "{:.0f}"),
-            Figure("p99_us", "p99", "µs", False, "{:.0f}"),
-            Figure("cpu_machine_one", "CPU, machine", f"µs/{name}", False, "{:.1f}"),
-            Figure("cpu_parts_one", "CPU, processes", f"µs/{name}", False, "{:.1f}")]
-
-
-LOST = Figure("lost", "lost", "%", False, "{:.2f}")
-
-
-def datagram_figures(*before):
-    return [Figure("a_s", "datagrams", "datagrams/s", True, "{:.0f}"), *before,
-            Figure("cpu_machine_one", "CPU, machine", "µs/datagram", False, "{:.2f}"),
-            Figure("cpu_parts_one", "CPU, processes", "µs/datagram", False, "{:.2f}"),
-            Figure("cpu_proxy_one", "CPU, proxy", "µs/datagram", False, "{:.2f}"), LOST]
-
-
-UDP_ECHO = datagram_figures(Figure("p50_us", "p50", "µs", False, "{:.0f}"),
-                            Figure("p99_us", "p99", "µs", False, "{:.0f}"))
-UDP_BULK = datagram_figures(Figure("gb_s", "throughput", "GB/s", True, "{:.3f}"))
-
-IDLE = [Figure("memory", "memory", "bytes/connection", False, "{:.0f}"),
-        Figure("descriptors", "descriptors", "a connection", False, "{:.2f}"),
-        Figure("memory_mb", "memory of all", "MB", False, "{:.1f}")]
-
-
-BESIDE_BULK = [Figure("p50_us", "p50", "µs", False, "{:.0f}"),
-               Figure("p99_us", "p99", "µs", False, "{:.0f}"),
-               Figure("p50_times", "p50 against alone", "times", False, "{:.2f}"),
-               Figure("p99_times", "p99 against alone", "times", False, "{:.2f}")]
-
-
-class Row:
-    """length: of a datagram. threads: of the contestant, where that is not for the caller to say."""
-
-    def __init__(self, key, title, mode, connections, figures, compute, length=None, threads=None):
-        self.key, self.title, self.mode, self.connections = key, title, mode, connections
-        self.figures, self.compute = figures, compute
-        self.length, self.threads = length, threads
-        self.protocol = "udp" if mode.startswith("udp-") else "tcp"
-
-
-def udp_echo(flows, length):
-    plural = "s" if flows > 1 else ""
-    return Row(f"udp{flows}x{length}", f"UDP echo, {flows:,} flow{plural}, {length} bytes",
-               "udp-echo", flows, UDP_ECHO, datagrams, length)
-
-
-ROWS = [
-    Row("stream50", "stream both ways, 50 connections", "stream", 50, BULK, bulk),
-    Row("bulk10", "bulk one way (from the backend), 10 connections", "download", 10, BULK, bulk),
-    Row("upload10", "bulk one way (to the backend), 10 connections", "upload", 10, BULK, bulk),
-    Row("pingpong1", "64-byte ping-pong, 1 connection", "pingpong", 1,
-        request_figures("request"), requests),
-    Row("pingpong50", "64-byte ping-pong, 50 connections", "pingpong", 50,
-        request_figures("request"), requests),
-    Row("connect50", "connection rate, 50 at a time", "connect", 50,
-        request_figures("connection"), requests),
-    Row("beside1", "64-byte ping-pong beside a bulk stream, one thread", "beside", 1,
-        BESIDE_BULK, None, threads=1),
-    Row("idle2000", "2,000 idle connections", "idle", 2000, IDLE, None),
-    Row("idle9000", "9,000 idle connections", "idle", 9000, IDLE, None),
-    *(udp_echo(flows, length) for length in (64, 1200) for flows in (1, 100, 1000)),
-    Row("udpdown10", "UDP bulk from the backend (UDP_SEGMENT), 10 flows", "udp-download", 10,
-        UDP_BULK, datagrams),
-    Row("udpup10", "UDP bulk to the backend, 10 flows", "udp-upload", 10, UDP_BULK, datagrams),
-]
-
-
-# --- Processes ------------------------------------------------------------------------------------
-
-
-class Process:
-    """A program and what it starts, in a process group of its own; its output goes to a log."""
-
-    def __init__(self, command, log):
-        self.name, self.log = os.path.basename(command[0]), log
-        with open(log, "wb") as output:
-            self.popen = subprocess.Popen(command, stdin=subprocess.DEVNULL, stdout=output,
-                                          stderr=output, start_new_session=True)
-
-    def pids(self):
-        """All of the group."""
-        pids = []
-        for entry in os.listdir("/proc"):
-            try:
-                if entry.isdigit() and os.getpgid(int(entry)) == self.popen.pid:
-                    pids.append(int(entry))
-            except ProcessLookupError:
-                continue
-        return pids
-
-    def last_words(self):
-        with open(self.log, encoding="utf-8", errors="replace") as file:
-            lines = file.read().split("\n")
-        return next((line[:200] for line in reversed(lines) if line.strip()), "no output")
-
-    def wait_until_listening(self, address, protocol):
-        end = time.monotonic() + PATIENCE_S
-        while not is_listening(address, protocol):
-            if self.popen.poll() is not None:
-                raise Failure(f"{self.name} ended with {self.popen.returncode}: "
-                              f"{self.last_words()}")
-            if time.monotonic() > end:
-                raise Failure(f"{self.name} does not listen: {self.last_words()}")
-            time.sleep(0.005)
-
-    def stop(self):
-        self.popen.send_signal(signal.SIGTERM)
-        try:
-            self.popen.wait(STOP_S)
-        except subprocess.TimeoutExpired:
-            pass
-        try:
-            os.killpg(self.popen.pid, signal.SIGKILL)
-        except ProcessLookupError:
-            pass
-        self.popen.wait()
-
-
-# Of /proc/net/tcp and udp (include/net/tcp_states.h): listening, or bound and not connected.
-STATES = {"tcp": "0A", "udp": "07"}
-
-
-def is_listening(address, protocol):
-    """Whether an IPv4 socket of this network namespace listens there."""
-    port = int(address.rsplit(":", 1)[1])
-    with open(f"/proc/self/net/{protocol}", encoding="ascii") as file:
-        for line in file.readlines()[1:]:
-            fields = line.split()
-            if fields[3] == STATES[protocol] and int(fields[1].split(":")[1], 16) == port:
-                return True
-    return False
-
-
-def anonymous_memory(pids):
-    """Bytes of user memory that no file backs, where shared, each process's part of it."""
+def cpu_of(pids):
     total = 0
     for pid in pids:
-        with open(f"/proc/{pid}/smaps_rollup", encoding="ascii") as file:
-            fields = dict(line.split(":", 1) for line in file if ":" in line.split(" ", 1)[0])
-        total += int(fields.get("Pss_Anon", fields["Anonymous"]).split()[0]) * 1024
-    return total
-
-
-def descriptors(pids):
-    return sum(len(os.listdir(f"/proc/{pid}/fd")) for pid in pids)
-
-
-# --- Measuring ------------------------------------------------------------------------------------
+        with open(f"/proc/{pid}/stat", encoding="utf-8", errors="replace") as file:
+            fields = file.read().rsplit(")", 1)[1].split()
+        total += int(fields[11]) + int(fields[12])
+    return total / os.sysconf("SC_CLK_TCK")
 
 
 class Bench:
-    def __init__(self, setup, programs, header, seconds, threads):
-        self.setup, self.programs = setup, programs
-        self.header, self.seconds, self.threads = header, seconds, threads
+    def __init__(self, setup, programs, options, networks):
+        self.setup, self.programs, self.networks = setup, programs, networks
+        self.header, self.seconds, self.threads = options.header, options.seconds, \
+            options.load_threads
+        self.pace = options.pace * 1e6 if options.pace else None  # of beside-paced, bytes a second
         self.runs = 0
 
-    def load_command(self, mode, connections, target, header, *more):
+    # --- The load generator -----------------------------------------------------------------------
+
+    def load_command(self, way, mode, connections, *more):
         self.runs += 1
-        return [self.programs["load"], "-m", mode, "-c", str(connections),
-                "-t", str(self.threads), "-H", header, "-r", str(self.runs),
-                "-s", str(self.seconds), *more, target]
+        return [*way.host.prefix, self.programs["load"], "-m", mode, "-c", str(connections),
+                "-t", str(self.threads), "-H", way.header, "-r", str(self.runs),
+                "-n", str(way.net), "-s", str(self.seconds), *more, way.target]
 
     def load(self, *arguments):
         done = subprocess.run(self.load_command(*arguments), capture_output=True, text=True,
@@ -255,21 +84,16 @@ class Bench:
             raise Failure(f"{result['errors']} errors, first: {result['first_error']}")
         return result
 
+    # --- One measurement --------------------------------------------------------------------------
+
     def measure(self, row, contestant):
         """The figures of one run, as a dict; or a Failure."""
+        if row.mode == "beside-paced" and not self.pace:
+            self.pace = self.direct_speed(row) * PACE_OF_DIRECT
+        net = self.networks[row.network]
         processes = []
         try:
-            backend = self.start(processes, [self.programs["backend"], BACKEND, str(self.threads)],
-                                 "backend", BACKEND, "tcp")
-            setup = copy.copy(self.setup)
-            setup.threads = row.threads or setup.threads
-            command = contestant.command(setup, row.protocol)
-            if not command:
-                return self.measure_row(row, backend, None, BACKEND, "none")
-            proxy = self.start(processes, command, "proxy", PROXY, row.protocol)
-            # Version 1 knows no datagrams.
-            header = self.header if row.protocol == "tcp" else "v2"
-            return self.measure_row(row, backend, proxy, PROXY, header)
+            return self.measure_between(row, contestant, net, processes)
         except subprocess.TimeoutExpired:
             raise Failure("the load generator did not end") from None
         except (OSError, ValueError) as error:
@@ -278,48 +102,92 @@ class Bench:
             for process in reversed(processes):
                 process.stop()
 
-    def start(self, processes, command, name, address, protocol):
-        process = Process(command, os.path.join(self.setup.folder, name + ".log"))
+    def measure_between(self, row, contestant, net, processes):
+        setup = self.setup.on(net, row.threads)
+        command = contestant.command(setup, row.protocol)
+        address = net.backend if command else net.direct
+        backend = self.start(processes, net.backend_host, self.backend_command(row, address),
+                             "backend", address, "tcp")
+        if not command:
+            way = Way(net.load_host, net.direct, net.direct_net, "none")
+            return self.measure_row(row, backend, None, way)
+        proxy = self.start(processes, net.proxy_host, command, "proxy", net.proxy, row.protocol)
+        # Version 1 knows no datagrams.
+        header = self.header if row.protocol == "tcp" else "v2"
+        way = Way(net.load_host, net.proxy, net.proxy_net, header)
+        return self.measure_row(row, backend, proxy, way)
+
+    def backend_command(self, row, address):
+        options = ["-w", str(row.write)] if row.write else []
+        if row.mode == "beside-paced":
+            options += ["-r", str(int(self.pace))]
+        return [self.programs["backend"], *options, address, str(self.threads)]
+
+    def start(self, processes, host, command, name, address, protocol):
+        process = Process(host, command, os.path.join(self.setup.folder, name + ".log"))
         processes.append(process)
         process.wait_until_listening(address, protocol)
         return process
 
-    def measure_row(self, row, backend, proxy, target, header):
+    def measure_row(self, row, backend, proxy, way):
         # Whether the backend sees the clients; and nobody is measured cold.
-        self.load("check" if row.protocol == "tcp" else "udp-check", 20, target, header)
-        if row.mode == "beside":
-            return self.measure_beside(target, header)
+        self.load(way, "check" if row.protocol == "tcp" else "udp-check", CHECKED)
+        if row.mode.startswith("beside"):
+            return self.measure_beside(row, way)
         if row.mode == "idle":
-            return self.measure_idle(row, proxy, target, header)
-        watch = ["-W", f"backend={backend.popen.pid}"]
+            return self.measure_idle(row, proxy, way)
+        if row.mode == "tcpkali":
+            return row.compute(self.tcpkali(row, backend, proxy, way))
+        more = ["-w", str(row.warm_up), "-W", f"backend={backend.popen.pid}"]
         if proxy:
-            watch += ["-W", "proxy=" + ",".join(map(str, proxy.pids()))]
+            more += ["-W", "proxy=" + ",".join(map(str, proxy.pids()))]
         if row.length:
-            watch += ["-l", str(row.length)]
-        result = self.load(row.mode, row.connections, target, header, *watch)
-        return row.compute(result)
+            more += ["-l", str(row.length)]
+        if row.write:
+            more += ["-b", str(row.write)]
+        return row.compute(self.load(way, row.mode, row.connections, *more))
 
-    def measure_beside(self, target, header):
-        """One connection's latency alone, and then next to another one that moves what it can."""
-        alone = self.load("pingpong", 1, target, header)
-        command = self.load_command("download", 1, target, header, "-s", str(self.seconds + 2))
+    # --- Rows that are more than one call of the load generator -----------------------------------
+
+    def direct_speed(self, row):
+        """Bytes a second of one bulk stream from the backend without a proxy, measured once."""
+        net = self.networks[row.network]
+        backend = []
+        try:
+            self.start(backend, net.backend_host, [self.programs["backend"], net.direct, "1"],
+                       "backend", net.direct, "tcp")
+            way = Way(net.load_host, net.direct, net.direct_net, "none")
+            result = self.load(way, "download", 1, "-s", str(max(1, self.seconds)))
+            if result["bytes_down"] == 0:
+                raise Failure("the direct way has no speed")
+            return result["bytes_down"] / result["seconds"]
+        finally:
+            for process in backend:
+                process.stop()
+
+    def measure_beside(self, row, way):
+        """One connection's latency alone, and then next to another one that moves bulk."""
+        warm_up = ["-w", str(row.warm_up)]
+        alone = self.load(way, "pingpong", 1, *warm_up)
+        command = self.load_command(way, "download", 1, "-s", str(self.seconds + 2))
         with subprocess.Popen(command, stdout=subprocess.PIPE, stderr=subprocess.PIPE,
                               stdin=subprocess.DEVNULL, text=True) as bulk_load:
             try:
-                time.sleep(SETTLE_S)
-                beside = self.load("pingpong", 1, target, header)
-                self.read_result(*bulk_load.communicate(timeout=self.seconds + LOAD_S))
+                time.sleep(BULK_HEAD_START_S)
+                beside = self.load(way, "pingpong", 1, *warm_up)
+                bulk = self.read_result(*bulk_load.communicate(timeout=self.seconds + LOAD_S))
             finally:
                 bulk_load.kill()
         return {"p50_us": beside["p50_us"], "p99_us": beside["p99_us"],
                 "p50_times": beside["p50_us"] / alone["p50_us"],
-                "p99_times": beside["p99_us"] / alone["p99_us"]}
+                "p99_times": beside["p99_us"] / alone["p99_us"],
+                "bulk_mb_s": bulk["bytes_down"] / bulk["seconds"] / 1e6}
 
-    def measure_idle(self, row, proxy, target, header):
+    def measure_idle(self, row, proxy, way):
         pids = proxy.pids()
         time.sleep(SETTLE_S)
         memory, files = anonymous_memory(pids), descriptors(pids)
-        command = self.load_command("idle", row.connections, target, header)
+        command = self.load_command(way, "idle", row.connections)
         with subprocess.Popen(command, stdin=subprocess.PIPE, stdout=subprocess.PIPE,
                               stderr=subprocess.PIPE, text=True) as load:
             try:
@@ -337,3 +205,30 @@ class Bench:
         return {"memory": (full_memory - memory) / row.connections,
                 "descriptors": (full_files - files) / row.connections,
                 "memory_mb": full_memory / 1e6}
+
+    def tcpkali(self, row, backend, proxy, way):
+        """As the load generator's own result. tcpkali writes whole seconds, and no header v2."""
+        self.runs += 1
+        seconds = max(1, round(self.seconds))
+        header = "" if way.header == "none" else \
+            TCPKALI_HEADER.format(self.runs // 250 % 256, 1 + self.runs % 250)
+        command = [*way.host.prefix, self.setup.tools["tcpkali"], "-c", str(row.connections),
+                   "-T", f"{seconds}s", "-w", str(self.threads), "-e1", header + "E",
+                   "-m", "PING\\r\\n", way.target]
+        proxies = proxy.pids() if proxy else []
+        children = os.times()
+        machine, behind, between = cpu_of_machine(), cpu_of([backend.popen.pid]), cpu_of(proxies)
+        done = subprocess.run(command, capture_output=True, text=True, stdin=subprocess.DEVNULL,
+                              timeout=seconds + LOAD_S, check=False)
+        found = re.search(r"Aggregate bandwidth: *([0-9.]+)↓, *([0-9.]+)↑ *Mbps", done.stdout)
+        if done.returncode != 0 or not found:
+            last = (done.stderr.strip() or done.stdout.strip() or "nothing").split("\n")[-1]
+            raise Failure(f"tcpkali ended with {done.returncode} and says: {last[:200]}")
+        down, up = (float(value) / 8 * 1e6 * seconds for value in found.groups())
+        ended = os.times()
+        return {"bytes_up": up, "bytes_down": down, "seconds": seconds,
+                "cpu_machine_s": cpu_of_machine() - machine,
+                "cpu_load_s": ended.children_user + ended.children_system -
+                children.children_user - children.children_system,
+                "cpu_backend_s": cpu_of([backend.popen.pid]) - behind,
+                "cpu_proxy_s": cpu_of(proxies) - between}

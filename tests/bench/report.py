@@ -1,67 +1,32 @@
 # SPDX-License-Identifier: BSD-2-Clause
-"""What "make bench" tells: tables of medians, how far the goals are reached, JSON and a chart."""
+"""What "make bench" tells: tables of medians, how far the goals are reached, JSON and charts."""
 
 import json
 import os
 import platform
-import shutil
 import statistics
-import subprocess
 import sys
 import time
 
-OWN = "mmproxy (splice)"
-RIVAL = "go-mmproxy"
-
-# Against RIVAL: row, figure, the ratio to reach, as issue and README state them.
-GOALS = [("stream50", "gb_s", 1.25), ("stream50", "cpu_machine_gb", 0.85),
-         ("stream50", "cpu_parts_gb", 0.85),
-         ("pingpong50", "a_s", 1.4), ("pingpong50", "p99_us", 0.5), ("connect50", "a_s", 1.4),
-         ("idle2000", "memory", 0.05),
-         ("udp1000x64", "a_s", 2), ("udp1000x64", "cpu_machine_one", 0.5),
-         ("udp1000x64", "cpu_proxy_one", 0.5), ("udp1000x1200", "a_s", 2),
-         ("udp1000x1200", "cpu_machine_one", 0.5), ("udp1000x1200", "cpu_proxy_one", 0.5),
-         ("udpdown10", "a_s", 5)]
-
-# Against twice direct, for a proxy is one more way through the kernel: row, figure, what it is
-# called, the ratio to reach.
-DIRECT_GOALS = [("stream50", "cpu_machine_gb", "stream both ways: CPU, machine", 1.1),
-                ("stream50", "cpu_parts_gb", "stream both ways: CPU, processes", 1.1),
-                ("udp1000x64", "cpu_machine_one", "UDP echo, 1,000 flows: CPU, machine", 1.25),
-                ("udp1000x64", "cpu_parts_one", "UDP echo, 1,000 flows: CPU, processes", 1.25)]
+import chart
+import goals
 
 # From this share of CPU time on that went to programs which had no part, the tables say so.
 BUSY = 0.1
 
-# The chart's panels: row, figure, title, and whether the scale is logarithmic.
-PANELS = [("stream50", "gb_s", "stream both ways, 50 conn. (GB/s)", False),
-          ("bulk10", "gb_s", "bulk one way, 10 conn. (GB/s)", False),
-          ("pingpong50", "a_s", "ping-pong, 50 conn. (requests/s)", False),
-          ("connect50", "a_s", "connection rate (conn./s)", False),
-          ("stream50", "cpu_parts_gb", "stream: CPU-s a GB (less: better)", False),
-          ("bulk10", "cpu_parts_gb", "bulk: CPU-s a GB (less: better)", False),
-          ("pingpong50", "p99_us", "ping-pong: p99, µs (less: better)", False),
-          ("idle2000", "memory", "bytes an idle conn. (log; less: better)", True),
-          ("udp1000x64", "a_s", "UDP echo, 1,000 flows (datagrams/s)", False),
-          ("udp1000x64", "cpu_parts_one", "UDP echo: CPU-µs a datagram (less: better)", False),
-          ("udp1000x64", "p99_us", "UDP echo: p99, µs (less: better)", False),
-          ("udpdown10", "gb_s", "UDP bulk from the backend (GB/s)", False)]
-
 # The table in short: row, figure.
 SUMMARY = [("stream50", "gb_s"), ("stream50", "cpu_machine_gb"),
-           ("bulk10", "gb_s"), ("bulk10", "cpu_machine_gb"),
+           ("bulk10", "gb_s"), ("bulk10", "cpu_machine_gb"), ("tcpkali50", "gbit_s"),
+           ("slow1", "p99_ms"),
            ("pingpong1", "a_s"), ("pingpong1", "p99_us"),
            ("pingpong50", "a_s"), ("pingpong50", "p99_us"), ("pingpong50", "cpu_machine_one"),
            ("connect50", "a_s"), ("connect50", "p99_us"), ("connect50", "cpu_machine_one"),
-           ("beside1", "p99_us"),
+           ("beside1", "p99_us"), ("beside1half", "p99_us"),
            ("idle2000", "memory"), ("idle2000", "descriptors"), ("idle9000", "memory"),
            ("udp1x64", "a_s"), ("udp100x64", "a_s"),
            ("udp1000x64", "a_s"), ("udp1000x64", "p99_us"), ("udp1000x64", "cpu_machine_one"),
            ("udp1000x1200", "a_s"), ("udp1000x1200", "cpu_machine_one"),
            ("udpdown10", "gb_s"), ("udpup10", "gb_s")]
-
-COLORS = {"direct": "#9e9e9e", OWN: "#1b7837", "mmproxy (buffered)": "#a6dba0"}
-PEER_COLOR = "#5e8cc4"
 
 
 def progress(turn, row, contestant, result):
@@ -74,7 +39,7 @@ def progress(turn, row, contestant, result):
     if len(result["runs"]) + len(result["failures"]) <= turn or not result["runs"] or \
             result["failures"]:
         said += " " + "; ".join(f"FAILED: {reason}" for reason in result["failures"][-1:])
-    print(f"round {turn + 1} {row.key:10} {contestant.name:18} {said}", file=sys.stderr, flush=True)
+    print(f"round {turn + 1} {row.key:24} {contestant.name:18} {said}", file=sys.stderr, flush=True)
 
 
 def machine():
@@ -107,8 +72,9 @@ def print_table(lines):
 
 
 class Outcome:
-    def __init__(self, options, present, missing, versions, limit, results):
+    def __init__(self, options, present, missing, skipped, versions, limit, results):
         self.options, self.present, self.missing = options, present, missing
+        self.skipped = skipped  # why rows were not measured
         self.versions, self.limit, self.results = versions, limit, results
         self.machine = machine()
 
@@ -150,6 +116,8 @@ class Outcome:
                   "programs, so only the CPU time of the processes holds.")
         for name in self.missing:
             print(f"Not installed: {name}.")
+        for reason in self.skipped:
+            print(f"skipped: {reason}")
         for row in self.options.rows:
             self.print_row(row)
         self.print_summary()
@@ -199,39 +167,19 @@ class Outcome:
         print()
         print_table(lines)
 
-    def goals(self):
-        """(title, ratio, whether more is better, aim, whether reached) of each goal measured."""
-        rows = {row.key: row for row in self.options.rows}
-        for key, figure_key, aim in GOALS:
-            if key not in rows:
-                continue
-            figure = next(one for one in rows[key].figures if one.key == figure_key)
-            own = self.median(key, OWN, figure_key)
-            rival = self.median(key, RIVAL, figure_key)
-            if own is None or not rival:
-                continue
-            reached = own / rival >= aim if figure.more_is_better else own / rival <= aim
-            yield f"{rows[key].title}: {figure.title}", own / rival, figure.more_is_better, aim, \
-                reached
-
     def print_goals(self):
-        lines = [[f"{OWN} to {RIVAL}", "measured", "goal", "reached"]]
-        for title, measured, more_is_better, aim, reached in self.goals():
-            lines.append([title, f"{measured:.3f}", f"{'>=' if more_is_better else '<='} {aim:g}",
-                          "yes" if reached else "NO"])
-        for row, key, title, aim in DIRECT_GOALS:
-            own, direct = (self.median(row, name, key) for name in (OWN, "direct"))
-            if own and direct:
-                measured = own / (2 * direct)
-                lines.append([f"{title}, to twice direct", f"{measured:.3f}", f"<= {aim:g}",
-                              "yes" if measured <= aim else "NO"])
+        lines = [[f"{goals.OWN} to", "whom", "measured", "goal", "reached"]]
+        for goal in goals.look(self, self.options.rows):
+            lines.append([goal.title, goal.whom, f"{goal.measured:.3f}",
+                          f"{'>=' if goal.more_is_better else '<='} {goal.aim:g}",
+                          "yes" if goal.reached() else "NO"])
         if len(lines) > 1:
             print()
             print_table(lines)
 
     # --- Files ------------------------------------------------------------------------------------
 
-    def write_json(self, path):
+    def content(self):
         rows = []
         for row in self.options.rows:
             contestants = {}
@@ -241,73 +189,28 @@ class Outcome:
                     keys = result["runs"][0] if result["runs"] else []
                     medians = {key: self.median(row.key, contestant.name, key) for key in keys}
                     contestants[contestant.name] = {"median": medians, **result}
-            rows.append({"key": row.key, "title": row.title,
-                         "units": {figure.key: figure.unit for figure in row.figures},
+            figures = [{"key": figure.key, "title": figure.title, "unit": figure.unit,
+                        "more_is_better": figure.more_is_better} for figure in row.figures]
+            rows.append({"key": row.key, "title": row.title, "figures": figures,
                          "contestants": contestants})
-        content = {"machine": self.machine, "date": time.strftime("%Y-%m-%d", time.gmtime()),
-                   "versions": {name: version for name, version in self.versions.items()
-                                if version is not None},
-                   "not_installed": self.missing,
-                   "settings": {"rounds": self.options.rounds, "seconds": self.options.seconds,
-                                "header": self.options.header, "threads": self.options.threads,
-                                "load_threads": self.options.load_threads,
-                                "descriptor_limit": self.limit},
-                   "foreign_cpu_share": round(self.foreign(), 3),
-                   "rows": rows}
-        with open(path, "w", encoding="utf-8") as file:
+        return {"machine": self.machine, "date": time.strftime("%Y-%m-%d", time.gmtime()),
+                "versions": {name: version for name, version in self.versions.items()
+                             if version is not None},
+                "not_installed": self.missing, "skipped": self.skipped,
+                "settings": {"rounds": self.options.rounds, "seconds": self.options.seconds,
+                             "header": self.options.header, "threads": self.options.threads,
+                             "load_threads": self.options.load_threads,
+                             "descriptor_limit": self.limit},
+                "foreign_cpu_share": round(self.foreign(), 3),
+                "rows": rows}
+
+    def write_files(self):
+        """Every measurement, and the pictures of the medians."""
+        content = self.content()
+        with open(self.options.json, "w", encoding="utf-8") as file:
             json.dump(content, file, indent=1)
             file.write("\n")
-        print(f"\nEvery measurement: {path}")
-
-    def write_chart(self, path):
-        panels = [panel for panel in PANELS
-                  if any(self.values(panel[0], one.name, panel[1]) for one in self.present)]
-        if not panels:
-            return
-        if not shutil.which("gnuplot"):
-            print("No chart: gnuplot is not installed (Debian: gnuplot-nox).")
-            return
-        script = self.chart_script(panels, path)
-        done = subprocess.run(["gnuplot"], input=script, text=True, capture_output=True,
-                              check=False)
-        if done.returncode != 0:
-            print(f"No chart: gnuplot says: {done.stderr.strip()}")
-        else:
-            print(f"Chart: {path}")
-
-    def chart_script(self, panels, path):
-        columns = min(4, len(panels))
-        lines = ["set encoding utf8",
-                 f"set terminal svg size {columns * 310},{-(-len(panels) // columns) * 340} "
-                 "font 'sans-serif,11' background '#ffffff'",
-                 f"set output '{path}'",
-                 f"set multiplot layout {-(-len(panels) // columns)},{columns}",
-                 "set style fill solid", "set boxwidth 0.7", "unset key", "set grid ytics",
-                 "set border 3", "set tics nomirror", "set xtics rotate by -40",
-                 "set bmargin 8", "set title font ',10'"]
-        for number, panel in enumerate(panels):
-            lines += self.panel_lines(number, *panel)
-        lines.append("unset multiplot")
-        return "\n".join(lines) + "\n"
-
-    def panel_lines(self, number, row_key, key, title, logarithmic):
-        """A bar of the median for each contestant, with a line from the least to the most."""
-        data, most = [], 0
-        for contestant in self.present:
-            values = self.values(row_key, contestant.name, key)
-            if not values:
-                continue
-            median = statistics.median(values)
-            color = COLORS.get(contestant.name, PEER_COLOR)
-            least, most = min(values), max(most, max(values))
-            if logarithmic:
-                median, least = max(median, 1), max(least, 1)
-            data.append(f"{len(data)} \"{contestant.name}\" {median:.6g} {least:.6g} "
-                        f"{max(values + [median]):.6g} {int(color[1:], 16)}")
-        block = f"$panel{number}"
-        scale = ["set logscale y", f"set yrange [1:{most * 2:.6g}]"] if logarithmic else \
-                ["unset logscale y", f"set yrange [0:{most * 1.08 or 1:.6g}]"]
-        return [f"{block} << EOD", *data, "EOD", *scale, f"set title \"{title}\"",
-                f"set xrange [-0.6:{len(data) - 0.4}]",
-                f"plot {block} using 1:3:6:xtic(2) with boxes linecolor rgb variable, "
-                f"{block} using 1:3:4:5 with yerrorbars linecolor rgb '#333333' pointtype 0"]
+        print(f"\nEvery measurement: {self.options.json}")
+        for path, everything in ((self.options.svg, False), (self.options.svg_rows, True)):
+            if chart.write(content, path, everything):
+                print(f"Chart: {path}")

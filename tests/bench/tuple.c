@@ -8,37 +8,33 @@
 
 #define FIRST_PORT	  20000 /* the ports below are left to connect(2): see the script "run" */
 #define PORTS		  (65536 - FIRST_PORT)
-#define HOSTS_A_NETWORK	  254
-#define HOSTS		  (2 * HOSTS_A_NETWORK)
 #define CLIENTS_A_RUN	  131072
-#define RUNS		  (HOSTS * PORTS / CLIENTS_A_RUN)
-#define CLIENT_NETWORK_1  0xCB007100u /* 203.0.113.0, RFC 5737 */
-#define CLIENT_NETWORK_2  0xC6336400u /* 198.51.100.0 */
+#define RUNS		  4096
+#define CLIENT_NETWORK	  0xC6120000u /* 198.18.0.0, RFC 2544, of which these take 11,790 hosts */
 #define DESTINATION	  0xC0000201u /* 192.0.2.1, whom the client is said to have called */
 #define DESTINATION_PORT  443
-#define LOCAL_NETWORK	  0x7F000000u
+#define LOCAL_RUNS	  176 /* whose addresses to connect from differ */
 #define CONNECTIONS_LOCAL 4096
 
 static void client_of(uint32_t number, struct sockaddr_in *client)
 {
-	uint32_t host = number / PORTS;
-	uint32_t network = host < HOSTS_A_NETWORK ? CLIENT_NETWORK_1 : CLIENT_NETWORK_2;
-
 	memset(client, 0, sizeof(*client));
 	client->sin_family = AF_INET;
-	client->sin_addr.s_addr = htonl(network + 1 + host % HOSTS_A_NETWORK);
+	client->sin_addr.s_addr = htonl(CLIENT_NETWORK + 1 + number / PORTS);
 	client->sin_port = htons((uint16_t)(FIRST_PORT + number % PORTS));
 }
 
-void tuples_init(struct tuples *tuples, unsigned run, unsigned thread, unsigned threads)
+void tuples_init(struct tuples *tuples, unsigned local_net, unsigned run, unsigned thread,
+		 unsigned threads)
 {
 	uint32_t share = CLIENTS_A_RUN / threads;
 	uint32_t first = run % RUNS * CLIENTS_A_RUN;
 
 	tuples->next = first + thread * share;
 	tuples->end = tuples->next + share;
-	/* 127.0.x.x stays free for who listens. */
-	tuples->local_net = LOCAL_NETWORK + ((1 + run % RUNS) << 16) + ((thread & 0xFF) << 8);
+	/* N.0.x.x stays free for who listens. */
+	tuples->local_net =
+	    (local_net << 24) + ((1 + run % LOCAL_RUNS) << 16) + ((thread & 0xFF) << 8);
 	tuples->opened = 0;
 }
 

@@ -24,14 +24,16 @@ struct tuples {
 };
 
 /*
- * The share of one thread of a run. Runs have 131072 clients each and repeat after 176 of them; the
- * clients are from 203.0.113.0/24 and 198.51.100.0/24, with ports from 20000 up.
+ * The share of one thread of a run. Runs have 131072 clients each and repeat after 4096 of them;
+ * the clients are from 198.18.0.0/16, with ports from 20000 up. The addresses that are connected
+ * from are of local_net.0.0.0/8.
  */
-void tuples_init(struct tuples *tuples, unsigned run, unsigned thread, unsigned threads);
+void tuples_init(struct tuples *tuples, unsigned local_net, unsigned run, unsigned thread,
+		 unsigned threads);
 
 /*
- * Take the next client, and an address of 127.0.0.0/8 (without port) to connect from, of which each
- * is good for 4096 connections. Returns false when the share is used up.
+ * Take the next client, and an address of the local network (without port) to connect from, of
+ * which each is good for 4096 connections. Returns false when the share is used up.
  */
 bool tuples_take(struct tuples *tuples, struct sockaddr_in *client, struct sockaddr_in *local);
 
