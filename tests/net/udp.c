@@ -6,10 +6,13 @@
 #include <netinet/in.h>
 #include <netinet/udp.h>
 #include <poll.h>
+#include <signal.h>
 #include <stdio.h>
+#include <stdlib.h>
 #include <string.h>
 #include <sys/socket.h>
 
+#include "daemon.h"
 #include "harness.h"
 #include "peer.h"
 #include "udp_table.h"
@@ -190,6 +193,24 @@ static void make_up_for_loss(void)
 	udp_send_addr(latest.fd, &to, bytes, latest.len);
 }
 
+/* What tells where a datagram was lost: the kernel's sockets, and each flow's end in the log. */
+static void show_state(void)
+{
+	static const char *const paths[] = {"/proc/net/udp", "/proc/net/udp6", "/proc/net/dev"};
+
+	for (size_t i = 0; i < sizeof(paths) / sizeof(paths[0]); i++) {
+		char *text = harness_read(paths[i]);
+
+		printf("---- %s when no datagram came:\n%s", paths[i], text);
+		free(text);
+	}
+	fflush(stdout);
+	if (daemon_pid() == 0)
+		return;
+	daemon_signal(SIGTERM);
+	harness_sleep_ms(1000);
+}
+
 const struct udp_datagram *udp_receive(int fd)
 {
 	const int64_t deadline = harness_now_ms() + harness_patience_ms();
@@ -199,6 +220,8 @@ const struct udp_datagram *udp_receive(int fd)
 		make_up_for_loss();
 		datagram = udp_receive_within(fd, LOSS_MS);
 	}
+	if (datagram == NULL)
+		show_state();
 	ck_assert_msg(datagram != NULL,
 		      "no datagram at port %u for %d ms; %lu found no room in this namespace",
 		      peer_local_port(fd), harness_patience_ms(), udp_table_dropped());
