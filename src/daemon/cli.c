@@ -101,6 +101,14 @@ static int fail(const char *message, const char *name)
 	return -1;
 }
 
+/* As it was typed: with one dash or two, and without its value. */
+static int fail_unknown(const char *argument)
+{
+	fprintf(stderr, "mmproxy: %.*s: unknown flag" HINT "\n", (int)strcspn(argument, "="),
+		argument);
+	return -1;
+}
+
 static bool is_number(const char *text)
 {
 	size_t digits = strspn(text, "0123456789");
@@ -262,7 +270,7 @@ static int parse_one(struct cli *cli, char **argv, int left)
 		return 1;
 	}
 	if (kind == CONF_FLAG_UNKNOWN)
-		return fail("unknown flag", name);
+		return fail_unknown(argv[0]);
 	if ((kind == CONF_FLAG_VALUE && value == NULL) ||
 	    (kind == CONF_FLAG_NUMBER && has_number)) {
 		if (left < 2)

@@ -105,7 +105,8 @@ END_TEST
 START_TEST(wrong_usage_exits_with_2)
 {
 	static const char *const wrong[][3] = {
-	    {"--no-such-flag", NULL, "no-such-flag"},
+	    {"--no-such-flag=3", NULL, "mmproxy: --no-such-flag: unknown flag"},
+	    {"-no-such-flag", NULL, "mmproxy: -no-such-flag: unknown flag"},
 	    {"-x", NULL, "x"},
 	    {"stray", NULL, "stray"},
 	    {"-c", NULL, "c"},
