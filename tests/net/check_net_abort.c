@@ -151,7 +151,7 @@ START_TEST(stopping_leaves_nothing_on_the_backend)
 	int listener = peer_listen(BACKEND_V4);
 
 	busy_backend_start(listener, _i == 0 ? BUSY_STUCK : BUSY_ECHO);
-	daemon_start_config("workers = 1;\ndrain_timeout = \"10s\";\n" LISTENER);
+	daemon_start_config("workers = 1;\ndrain_timeout = \"5s\";\n" LISTENER);
 	run_batch(0);
 	daemon_stop();
 	expect_clean();

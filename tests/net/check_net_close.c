@@ -14,6 +14,9 @@
 /* Half of what is contiguous: several fit into one run. */
 #define PIECE (STREAM_RUN / 2)
 
+/* mmproxy holds a reset back for 500 ms; its clock may make that less by a tenth of a second. */
+#define HELD_MS 400
+
 static struct connection connection;
 static int backend;
 
@@ -238,26 +241,55 @@ START_TEST(data_before_a_reset_is_delivered)
 }
 END_TEST
 
-/* More than the receiver's kernel takes at once, so that mmproxy must hold the reset back. */
-START_TEST(much_data_before_a_reset_is_delivered)
+/*
+ * False: the receiver was so late, on a machine that is busy elsewhere, that mmproxy may have given
+ * the rest up, and nothing is known.
+ */
+static bool is_much_delivered(int side, const char *client)
 {
+	const size_t all = 4 * PIECE;
 	char counted[64];
+	char named[80];
+	int64_t started;
+	size_t got = 0;
 	int first;
 	int second;
 
-	open_one("");
-	first = first_of(_i);
-	second = second_of(_i);
+	connection_open(&connection, backend, client);
+	first = first_of(side);
+	second = second_of(side);
 	for (size_t i = 0; i < 4; i++)
 		peer_send(first, stream_at(4, i * PIECE), PIECE);
 	peer_await_acknowledged(first);
+	started = harness_now_ms();
 	peer_reset(first);
-	snprintf(counted, sizeof(counted), " %s=%d ", first == connection.client ? "up" : "down",
-		 4 * PIECE);
-	daemon_log_await(reset_reason(_i), counted, NULL);
-	for (size_t i = 0; i < 4; i++)
-		peer_expect(second, stream_at(4, i * PIECE), PIECE);
-	peer_expect_reset(second);
+	snprintf(counted, sizeof(counted), " %s=%zu ", side == 0 ? "up" : "down", all);
+	snprintf(named, sizeof(named), "client=%s ", client);
+	daemon_log_await(reset_reason(side), counted, named);
+	for (size_t i = 0; i < 4 && got == i * PIECE; i++)
+		got += peer_receive_some(second, stream_at(4, i * PIECE), PIECE);
+	ck_assert_msg(got == all || harness_now_ms() - started >= HELD_MS, "%zu of %zu bytes came",
+		      got, all);
+	if (got == all)
+		peer_expect_reset(second);
+	peer_close(second);
+	return got == all;
+}
+
+/* More than the receiver's kernel takes at once, so that mmproxy must hold the reset back. */
+START_TEST(much_data_before_a_reset_is_delivered)
+{
+	int64_t deadline;
+	unsigned attempt = 0;
+	char client[64];
+
+	backend = peer_listen(BACKEND_V4);
+	daemon_start("");
+	deadline = harness_now_ms() + harness_patience_ms();
+	do {
+		ck_assert_int_lt(harness_now_ms(), deadline);
+		snprintf(client, sizeof(client), "203.0.113.7:%u", 40000 + attempt++);
+	} while (!is_much_delivered(_i, client));
 }
 END_TEST
 

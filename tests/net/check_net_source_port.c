@@ -14,6 +14,7 @@
 #include "peer.h"
 #include "sender.h"
 #include "udp.h"
+#include "udp_table.h"
 
 /* A port that is taken is tried for 1.1 s; less a tick of the kernel's coarse clock, and then some.
  */
@@ -208,27 +209,40 @@ static long line_number(const char *line, const char *key)
 	return strtol(at + strlen(key), NULL, 10);
 }
 
+/* How long the daemon took to connect for a client that has the listener's port. */
+static long connect_ms_beside_listener(int backend, unsigned number)
+{
+	struct connection connection;
+	char client[64];
+	char named[80];
+	char ip[32];
+	unsigned port;
+
+	snprintf(ip, sizeof(ip), "203.0.113.%u", number);
+	snprintf(client, sizeof(client), "%s:7000", ip);
+	snprintf(named, sizeof(named), "client=%s ", client);
+	connection.client = sender_open_v1(client);
+	connection.backend = peer_accept_from_ip(backend, ip, &port);
+	ck_assert_uint_ne(port, 7000);
+	connection_check(&connection);
+	connection_finish(&connection);
+	return line_number(daemon_log_await("reason=done", named, NULL), "connect_ms=");
+}
+
 /*
  * A listener on a wildcard address has its port on clients' addresses as well, and for as long as
  * it lives: another port is taken without waiting for it.
  */
 START_TEST(fallback_does_not_wait_for_a_listeners_port)
 {
-	struct connection connection;
 	int backend = peer_listen(BACKEND_V4);
-	unsigned port;
+	unsigned number = 1;
 
 	daemon_start_config("log = { level = \"debug\"; };\n"
 			    "listeners = ( { name = \"t\"; listen = \"0.0.0.0:7000\"; "
 			    "source_port = \"fallback\"; " DAEMON_TARGETS " } );\n");
-	connection.client = sender_open_v1("203.0.113.7:7000");
-	connection.backend = peer_accept_from_ip(backend, "203.0.113.7", &port);
-	ck_assert_uint_ne(port, 7000);
-	connection_check(&connection);
-	connection_finish(&connection);
-	/* A port that may become free is waited for longer than this. */
-	ck_assert_int_lt(line_number(daemon_log_await("reason=done", NULL, NULL), "connect_ms="),
-			 1000);
+	/* One that waits does so each time; a machine that is busy elsewhere does not. */
+	HARNESS_AWAIT(connect_ms_beside_listener(backend, number++) < TRIED_AT_LEAST_MS);
 }
 END_TEST
 
@@ -305,11 +319,13 @@ START_TEST(a_datagrams_backend_that_is_down_is_never_mmproxy_itself)
 		snprintf(from, sizeof(from), "127.0.0.1:%u", 20000 + i);
 		balancer = udp_open(from);
 		balancer_send_header(balancer, LISTEN_V4, &header, "echo?", 5);
+		HARNESS_AWAIT(udp_table_queued(7000) == 0);
 		ck_assert_ptr_null(udp_receive_within(balancer, 5));
 	}
 	/* The backend's own is free for the backend when it comes. */
 	backend = peer_adopt(socket(AF_INET, SOCK_DGRAM | SOCK_CLOEXEC, 0));
-	ck_assert_int_eq(bind(backend, &target.sa, addr_len(&target)), 0);
+	/* When the daemon has closed what it had for a moment. */
+	HARNESS_AWAIT(bind(backend, &target.sa, addr_len(&target)) == 0);
 }
 END_TEST
 

@@ -24,6 +24,8 @@ static void start_two(unsigned workers, const char *keys, const char *keys_of_b)
 		 "{ name = \"b\"; listen = \"" LISTEN_B "\"; %s } );\n",
 		 workers, keys, keys_of_b);
 	daemon_start_config(config);
+	/* Whose sockets have ports for a moment. */
+	daemon_await_look();
 }
 
 static void send_to_b(int balancer, const char *client, const char *text)
@@ -52,7 +54,8 @@ START_TEST(answers_go_to_the_listener_that_has_the_client)
 	}
 	daemon_log_await("warn ", "listener=b", "reason=source_conflict");
 	ck_assert_uint_eq(daemon_log_count("listener=a", "reason=source_conflict"), 0);
-	ck_assert_uint_eq(udp_table_connected_to(8000), 21);
+	/* Another worker may hold the last socket that has to go. */
+	HARNESS_AWAIT(udp_table_connected_to(8000) == 21);
 }
 END_TEST
 
@@ -152,7 +155,6 @@ START_TEST(the_pair_is_free_when_its_flow_has_ended)
 		send_to_b(b, BALANCER_CLIENT, "free");
 		taken = udp_receive_within(backend, 50) != NULL;
 	}
-	udp_drain(backend, 50);
 	udp_send_text(backend, BALANCER_CLIENT, "answer");
 	udp_expect_text(b, LISTEN_B, "answer");
 }

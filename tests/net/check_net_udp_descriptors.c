@@ -122,7 +122,8 @@ START_TEST(another_listener_makes_room)
 		snprintf(client, sizeof(client), "203.0.113.7:%u", 20000 + i);
 		balancer_check_at(balancer, LISTEN_B, backend, client);
 	}
-	ck_assert_uint_le(udp_table_connected_to(8000), before + (unsigned)_i);
+	/* A worker may be about to close what it ended. */
+	HARNESS_AWAIT(udp_table_connected_to(8000) <= before + (unsigned)_i);
 	ck_assert_uint_eq(daemon_log_count("listener=v", "reason=out_of_descriptors"), 0);
 }
 END_TEST

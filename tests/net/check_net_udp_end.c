@@ -11,8 +11,11 @@
 #include "udp.h"
 #include "udp_table.h"
 
-/* A timer may come early by a tick of the kernel's coarse clock, and one of this process's. */
-#define TICKS_MS 20
+/*
+ * How early a timer may come: the daemon takes the kernel's coarse clock, which is five ticks of 10
+ * ms late when the processor that counts them stands still.
+ */
+#define TICKS_MS 100
 
 /* What a busy machine may be too slow for is doubled up to here. */
 #define CLOSE_AFTER_MAX_MS 60000
@@ -39,7 +42,7 @@ START_TEST(an_idle_flow_ends)
 		started = harness_now_ms();
 		begin_flow(balancer, backend, BALANCER_CLIENT);
 		HARNESS_AWAIT(udp_table_connected_to(8000) == 0);
-		ck_assert_int_ge(harness_now_ms() - started, 300);
+		ck_assert_int_ge(harness_now_ms() - started, 300 - TICKS_MS);
 	}
 	HARNESS_AWAIT(daemon_log_count("info listener=t", "reason=idle_timeout") == 3);
 }
@@ -78,6 +81,7 @@ static bool moving_flows_go_on(int balancer, int backend, int close_after_ms)
 {
 	int64_t moved = harness_now_ms();
 	bool in_time = true;
+	unsigned ended;
 
 	begin_flow(balancer, backend, MOVES_UP);
 	begin_flow(balancer, backend, MOVES_DOWN);
@@ -95,6 +99,10 @@ static bool moving_flows_go_on(int balancer, int backend, int close_after_ms)
 		ck_assert_msg(passed || !in_time, "a flow has ended that moved");
 		harness_sleep_ms(20);
 	}
+	ended = daemon_log_count("client=" MOVES_UP, "reason=idle_timeout") +
+		daemon_log_count("client=" MOVES_DOWN, "reason=idle_timeout");
+	in_time = in_time && harness_now_ms() - moved < close_after_ms - TICKS_MS;
+	ck_assert_msg(ended == 0 || !in_time, "a flow has ended that moved");
 	return in_time;
 }
 
@@ -117,8 +125,6 @@ START_TEST(a_flow_that_moves_does_not_end)
 		close_after_ms *= 2;
 		ck_assert_int_lt(close_after_ms, CLOSE_AFTER_MAX_MS);
 	}
-	ck_assert_uint_eq(daemon_log_count("client=" MOVES_UP, "reason=idle_timeout"), 0);
-	ck_assert_uint_eq(daemon_log_count("client=" MOVES_DOWN, "reason=idle_timeout"), 0);
 }
 END_TEST
 

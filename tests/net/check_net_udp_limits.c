@@ -84,7 +84,8 @@ START_TEST(every_worker_makes_room)
 	for (unsigned i = 0; i < 60; i++) {
 		snprintf(client, sizeof(client), "203.0.113.7:%u", 40000 + i);
 		balancer_check(balancer_open(), backend, client);
-		ck_assert_uint_le(udp_table_connected_to(8000), 2);
+		/* The worker that made room may be about to close what it ended. */
+		HARNESS_AWAIT(udp_table_connected_to(8000) <= 2);
 	}
 }
 END_TEST
@@ -273,6 +274,7 @@ START_TEST(a_flood_of_rubbish_starves_nobody)
 	int flooding = balancer_open();
 	int64_t started = harness_now_ms();
 	unsigned seconds;
+	unsigned lines;
 	pid_t pid;
 
 	daemon_start_udp("");
@@ -283,8 +285,10 @@ START_TEST(a_flood_of_rubbish_starves_nobody)
 	/* On a busy machine the flood may begin after all of that. */
 	daemon_log_await("warn ", "reason=header_invalid", NULL);
 	stop_flood(pid);
+	/* What waits in the daemon's queue is told of meanwhile. */
+	lines = daemon_log_count("warn ", "reason=header_invalid");
 	seconds = (unsigned)((harness_now_ms() - started) / 1000) + 2;
-	ck_assert_uint_le(daemon_log_count("warn ", "reason=header_invalid"), 12 * seconds);
+	ck_assert_uint_le(lines, 12 * seconds);
 }
 END_TEST
 

@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
 /* source_port for flows, and the command line of the drop-in form with -p udp. */
+#include <signal.h>
 #include <stdio.h>
 #include <string.h>
 
@@ -114,20 +115,42 @@ static void start_flags(const char *const *flags, size_t count)
 	daemon_start_command(&command);
 }
 
+/* Flows that are left would hold the stop up; a second signal does not wait for them. */
+static void stop_at_once(void)
+{
+	daemon_signal(SIGTERM);
+	daemon_log_await("stopping", NULL, NULL);
+	daemon_signal(SIGTERM);
+	ck_assert_int_eq(daemon_wait(), 0);
+}
+
 START_TEST(the_flags_of_go_mmproxy_do_udp)
 {
 	static const char *const flags[] = {"-l",	  LISTEN_V4, "-p",	     "udp", "-4",
 					    BACKEND_V4,	  "-6",	     BACKEND_V6,     "-v",  "2",
-					    "-listeners", "2",	     "-close-after", "1"};
+					    "-listeners", "2",	     "-close-after", "600"};
 	int backend = udp_open(BACKEND_V4);
 	int balancer = balancer_open();
 
 	start_flags(flags, sizeof(flags) / sizeof(flags[0]));
-	ck_assert_uint_eq(udp_table_unconnected(7000), 2);
+	HARNESS_AWAIT(udp_table_unconnected(7000) == 2);
 	balancer_check(balancer, backend, BALANCER_CLIENT);
 	balancer_check_answer(balancer, backend, BALANCER_CLIENT);
 	if (netns_has_ipv6())
 		balancer_check(balancer, udp_open(BACKEND_V6), BALANCER_CLIENT_V6);
+	stop_at_once();
+}
+END_TEST
+
+START_TEST(close_after_of_a_flag_ends_idle_flows)
+{
+	static const char *const flags[] = {"-l",	LISTEN_V4, "-p", "udp",		 "-4",
+					    BACKEND_V4, "-v",	   "2",	 "-close-after", "1"};
+	int backend = udp_open(BACKEND_V4);
+
+	start_flags(flags, sizeof(flags) / sizeof(flags[0]));
+	balancer_send_text(balancer_open(), BALANCER_CLIENT, "once");
+	udp_expect_text(backend, BALANCER_CLIENT, "once");
 	HARNESS_AWAIT(udp_table_connected_to(8000) == 0);
 	daemon_log_await("client=" BALANCER_CLIENT, "reason=idle_timeout", NULL);
 }
@@ -144,7 +167,7 @@ START_TEST(allowed_subnets_of_a_flag_hold_for_udp)
 			       "--allowed-subnets",
 			       harness_write("allowed", "# the load balancer\n127.0.0.1\n"),
 			       "-close-after",
-			       "1"};
+			       "600"};
 	int backend = udp_open(BACKEND_V4);
 	int balancer = balancer_open();
 
@@ -152,6 +175,7 @@ START_TEST(allowed_subnets_of_a_flag_hold_for_udp)
 	balancer_send_text(udp_open("127.0.0.2:0"), BALANCER_CLIENT, "not allowed");
 	balancer_check(balancer, backend, BALANCER_OTHER_CLIENT);
 	daemon_log_await("peer=127.0.0.2:", "reason=peer_denied", NULL);
+	stop_at_once();
 }
 END_TEST
 
@@ -166,6 +190,7 @@ static Suite *udp_source_suite(void)
 	tcase_add_loop_test(ports, a_port_of_this_host_is_a_conflict, 0, 2);
 	tcase_add_test(ports, ephemeral_takes_another_port_always);
 	tcase_add_test(flags, the_flags_of_go_mmproxy_do_udp);
+	tcase_add_test(flags, close_after_of_a_flag_ends_idle_flows);
 	tcase_add_test(flags, allowed_subnets_of_a_flag_hold_for_udp);
 	return suite;
 }

@@ -6,6 +6,7 @@
 #include <errno.h>
 #include <fcntl.h>
 #include <limits.h>
+#include <sched.h>
 #include <signal.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -151,6 +152,27 @@ static bool find_log_thread(struct log_thread *thread)
 }
 
 /*
+ * Run on each processor in turn. One that a hypervisor has taken away wakes nobody whose time has
+ * come; once this process has run there, it has.
+ */
+static void visit_processors(void)
+{
+	cpu_set_t allowed;
+	cpu_set_t one;
+
+	if (sched_getaffinity(0, sizeof(allowed), &allowed) < 0)
+		return;
+	for (size_t i = 0; i < CPU_SETSIZE; i++) {
+		if (!CPU_ISSET(i, &allowed))
+			continue;
+		CPU_ZERO(&one);
+		CPU_SET(i, &one);
+		(void)sched_setaffinity(0, sizeof(one), &one);
+	}
+	(void)sched_setaffinity(0, sizeof(allowed), &allowed);
+}
+
+/*
  * What the daemon logged up to now is in its file once the log's thread has slept for longer than
  * its pause between lines (1 ms), without waking: there is nothing more to write.
  */
@@ -164,6 +186,7 @@ void daemon_await_log_written(void)
 		return;
 	do {
 		harness_sleep_ms(daemon_is_wrapped() ? 100 : 5);
+		visit_processors();
 		now = before;
 		if (!find_log_thread(&before))
 			return;

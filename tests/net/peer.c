@@ -316,22 +316,41 @@ ssize_t peer_receive(int fd, void *bytes, size_t len)
 	}
 }
 
-void peer_expect(int fd, const void *bytes, size_t len)
+/* Returns how many of the bytes came, and in *last what the latest peer_receive() did. */
+static size_t receive_these(int fd, const void *bytes, size_t len, ssize_t *last)
 {
 	const char *at = bytes;
 	char got[16384];
 	size_t done = 0;
 
+	*last = 1;
 	while (done < len) {
 		size_t want = len - done < sizeof(got) ? len - done : sizeof(got);
-		ssize_t count = peer_receive(fd, got, want);
 
-		ck_assert_msg(count > 0, "%s after %zu of %zu bytes", count < 0 ? "reset" : "end",
-			      done, len);
-		ck_assert_msg(memcmp(got, at + done, (size_t)count) == 0,
+		*last = peer_receive(fd, got, want);
+		if (*last <= 0)
+			break;
+		ck_assert_msg(memcmp(got, at + done, (size_t)*last) == 0,
 			      "other bytes than expected from offset %zu", done);
-		done += (size_t)count;
+		done += (size_t)*last;
 	}
+	return done;
+}
+
+size_t peer_receive_some(int fd, const void *bytes, size_t len)
+{
+	ssize_t last;
+
+	return receive_these(fd, bytes, len, &last);
+}
+
+void peer_expect(int fd, const void *bytes, size_t len)
+{
+	ssize_t last;
+	size_t done = receive_these(fd, bytes, len, &last);
+
+	ck_assert_msg(done == len, "%s after %zu of %zu bytes", last < 0 ? "reset" : "end", done,
+		      len);
 }
 
 void peer_expect_text(int fd, const char *text)

@@ -68,6 +68,9 @@ size_t peer_fill(int fd, int quiet_ms);
 void peer_expect(int fd, const void *bytes, size_t len);
 void peer_expect_text(int fd, const char *text);
 
+/* Receive these bytes as far as they come before the end or a reset; returns how many came. */
+size_t peer_receive_some(int fd, const void *bytes, size_t len);
+
 /* Receive up to len bytes: how many, 0 at the end, -1 after a reset. */
 ssize_t peer_receive(int fd, void *bytes, size_t len);
 

@@ -47,6 +47,9 @@ const struct udp_datagram *udp_receive_within(int fd, int ms);
 const struct udp_datagram *udp_expect(int fd, const char *from, const void *bytes, size_t len);
 const struct udp_datagram *udp_expect_text(int fd, const char *from, const char *text);
 
+/* Take datagrams until one is this; earlier ones that were still on their way are left out. */
+void udp_await_text(int fd, const char *text);
+
 /* Send an answer to whom the datagram came from. */
 void udp_answer(int fd, const struct udp_datagram *datagram, const void *bytes, size_t len);
 

@@ -22,9 +22,16 @@ bool udp_table_has(const char *local, const char *remote);
 
 /*
  * Datagrams that the kernel dropped for want of room: RcvbufErrors, SndbufErrors and MemErrors of
- * both families.
+ * both families, and udp_table_dropped_on_loopback().
  */
 unsigned long udp_table_dropped(void);
+
+/*
+ * Packets of this namespace that found no room on their way over loopback. Each processor has one
+ * queue of net.core.netdev_max_backlog packets for all namespaces, which the flood of another
+ * program fills.
+ */
+unsigned long udp_table_dropped_on_loopback(void);
 
 /* What the kernel dropped at sockets that exist now: the column "drops". */
 unsigned long udp_table_socket_drops(void);

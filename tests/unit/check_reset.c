@@ -5,6 +5,7 @@
 #include <arpa/inet.h>
 #include <errno.h>
 #include <fcntl.h>
+#include <poll.h>
 #include <string.h>
 #include <sys/socket.h>
 #include <unistd.h>
@@ -14,6 +15,8 @@
 
 /* Held at one time in these tests. */
 #define HELD_MAX 3
+
+#define PATIENCE_MS 20000
 
 /* A connection with bytes on their way to a peer that does not read. */
 struct pair {
@@ -64,15 +67,19 @@ static void fill(const struct pair *pair)
 		continue;
 }
 
-/* Whether the peer has heard of the reset; reads what came before it. */
-static bool is_reset(const struct pair *pair)
+/*
+ * Whether the peer hears of the reset within this time; reads what came before it. The kernel may
+ * leave a packet of loopback to a thread of its own, which waits for the processor.
+ */
+static bool is_reset(const struct pair *pair, int ms)
 {
+	struct pollfd pollfd = {.fd = pair->peers, .events = POLLIN};
 	char bytes[65536];
 	ssize_t got;
 
 	do
 		got = recv(pair->peers, bytes, sizeof(bytes), 0);
-	while (got > 0);
+	while (got > 0 || (got < 0 && errno == EAGAIN && poll(&pollfd, 1, ms) > 0));
 	return got < 0 && errno == ECONNRESET;
 }
 
@@ -111,7 +118,7 @@ START_TEST(what_is_acknowledged_is_reset_at_once)
 
 	pair_open(&pair);
 	ck_assert(!take(&pair));
-	ck_assert(is_reset(&pair));
+	ck_assert(is_reset(&pair, PATIENCE_MS));
 	ck_assert(reset_list_is_empty(&list));
 	close(pair.peers);
 }
@@ -153,7 +160,7 @@ START_TEST(what_is_held_keeps_its_place_until_it_is_over)
 	(void)event_base_dispatch(base);
 	ck_assert_uint_eq(active(), 0);
 	ck_assert_uint_eq(emptied, 1);
-	ck_assert(is_reset(&pair));
+	ck_assert(is_reset(&pair, PATIENCE_MS));
 	close(pair.peers);
 }
 END_TEST
@@ -204,7 +211,7 @@ START_TEST(beyond_the_limit_the_oldest_goes_at_once)
 	}
 	ck_assert_uint_eq(active(), HELD_MAX);
 	for (size_t i = 0; i < HELD_MAX + 2; i++)
-		ck_assert(is_reset(&pairs[i]) == (i < 2));
+		ck_assert(is_reset(&pairs[i], i < 2 ? PATIENCE_MS : 0) == (i < 2));
 	for (size_t i = 0; i < HELD_MAX + 2; i++)
 		close(pairs[i].peers);
 }
@@ -219,7 +226,7 @@ START_TEST(what_is_left_at_the_end_is_reset)
 	ck_assert(take(&pair));
 	reset_list_fini(&list);
 	ck_assert_uint_eq(active(), 0);
-	ck_assert(is_reset(&pair));
+	ck_assert(is_reset(&pair, PATIENCE_MS));
 	close(pair.peers);
 }
 END_TEST
