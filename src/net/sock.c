@@ -129,8 +129,7 @@ void sock_set_buffers(int fd, uint32_t bytes)
 	(void)sock_set_int(fd, SOL_SOCKET, SO_SNDBUF, (int)bytes);
 }
 
-/* A network's packets are smaller than 64 KiB, by the length field of IP; loopback's are as large.
- */
+/* The loopback device's packets are as large as IP's field of their length lets them be. */
 bool sock_is_on_loopback(int fd)
 {
 	struct tcp_info info;

@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
 /* The key backend_buffer: how large the kernel's buffers of both sockets of a connection are. */
 #include <stdio.h>
+#include <stdlib.h>
 #include <string.h>
 
 #include "connection.h"
@@ -135,6 +136,22 @@ START_TEST(elsewhere_and_with_0_the_system_chooses)
 }
 END_TEST
 
+/* The system's limits can be read where the kernel shows them to a namespace. */
+START_TEST(more_than_the_system_gives_is_said)
+{
+	char *limit = harness_read("/proc/sys/net/core/rmem_max");
+	bool cut = limit[0] != '\0' && strtoul(limit, NULL, 10) < 67108864;
+
+	free(limit);
+	daemon_start(_i == 0 ? "backend_buffer = 67108864;" : "backend_buffer = 4096;");
+	daemon_log_await(" is ready", NULL, NULL);
+	daemon_stop();
+	ck_assert_uint_eq(daemon_log_count("backend_buffer = 67108864 is cut to ",
+					   "sysctl -w net.core.rmem_max=67108864"),
+			  _i == 0 && cut ? 1 : 0);
+}
+END_TEST
+
 static Suite *buffers_suite(void)
 {
 	Suite *suite = suite_create("net_buffers");
@@ -143,6 +160,7 @@ static Suite *buffers_suite(void)
 	tcase_add_loop_test(buffers, a_size_holds_from_the_start, 0, 2);
 	tcase_add_test(buffers, auto_waits_for_bulk_on_loopback);
 	tcase_add_loop_test(buffers, elsewhere_and_with_0_the_system_chooses, 0, 2);
+	tcase_add_loop_test(buffers, more_than_the_system_gives_is_said, 0, 2);
 	return suite;
 }
 
