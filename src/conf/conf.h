@@ -29,6 +29,9 @@ enum conf_udp_header { CONF_UDP_EACH, CONF_UDP_FIRST, CONF_UDP_SPP };
 /* What becomes of IPv6 clients where there is only an IPv4 target (man page: ipv6_clients). */
 enum conf_ipv6_clients { CONF_IPV6_REFUSE, CONF_IPV6_PLAIN, CONF_IPV6_PSEUDO_IPV4 };
 
+/* backend_buffer = "auto": for the program to choose. */
+#define CONF_BUFFER_AUTO UINT32_MAX
+
 enum conf_relay { CONF_RELAY_AUTO, CONF_RELAY_SPLICE, CONF_RELAY_BUFFERED };
 
 /*
@@ -68,6 +71,7 @@ struct conf_listener {
 	uint32_t tcp_keepalive_ms; /* 0: no keepalive */
 	uint32_t header_max;	   /* bytes of a v2 header, its 16 fixed ones included */
 	enum conf_relay relay;
+	uint32_t backend_buffer; /* bytes; 0: the system's; or CONF_BUFFER_AUTO */
 	enum conf_udp_header udp_header;
 	uint32_t close_after_ms; /* of a UDP flow without a datagram; 0: never */
 	uint32_t max_flows;

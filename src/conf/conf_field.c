@@ -72,6 +72,7 @@ void conf_field_clear(const struct conf_key *key, void *base)
 	case CONF_TYPE_BOOL:
 	case CONF_TYPE_INTEGER:
 	case CONF_TYPE_DURATION:
+	case CONF_TYPE_BUFFER:
 	case CONF_TYPE_WORD:
 		break;
 	}
@@ -108,6 +109,7 @@ bool conf_field_equal(const struct conf_key *key, const void *a, const void *b)
 		return *(const bool *)field == *(const bool *)other;
 	case CONF_TYPE_INTEGER:
 	case CONF_TYPE_DURATION:
+	case CONF_TYPE_BUFFER:
 	case CONF_TYPE_WORD:
 		return memcmp(field, other, sizeof(uint32_t)) == 0;
 	case CONF_TYPE_ACCOUNT:
@@ -142,6 +144,10 @@ const char *conf_field_text(const struct conf_key *key, const void *base,
 	switch (key->type) {
 	case CONF_TYPE_BOOL:
 		return *(const bool *)field ? "true" : "false";
+	case CONF_TYPE_BUFFER:
+		if (*(const uint32_t *)field == CONF_BUFFER_AUTO)
+			return "auto";
+		/* fallthrough */
 	case CONF_TYPE_INTEGER:
 		snprintf(buf, CONF_TEXT_MAX, "%u", *(const uint32_t *)field);
 		return buf;

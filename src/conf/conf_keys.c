@@ -19,6 +19,10 @@
 #define HEADER_FIXED_LEN 16
 #define HEADER_LONGEST	 (HEADER_FIXED_LEN + 65535)
 
+/* Of a socket. The kernel makes them no smaller, and with its limits as they are no larger. */
+#define BUFFER_MIN 4096
+#define BUFFER_MAX (64 * 1024 * 1024)
+
 /* Names longer than this are not compared with the known ones. */
 #define NAME_LEN_MAX 40
 
@@ -160,6 +164,9 @@ const struct conf_key conf_keys[] = {
 	 .max = HEADER_LONGEST},
 	{.scope = CONF_SCOPE_LISTENER, .name = "relay", .type = CONF_TYPE_WORD,
 	 .offset = IN_LISTENER(relay), .fallback = "auto", .words = relays, .only = CONF_ONLY_TCP},
+	{.scope = CONF_SCOPE_LISTENER, .name = "backend_buffer", .type = CONF_TYPE_BUFFER,
+	 .offset = IN_LISTENER(backend_buffer), .fallback = "auto", .min = BUFFER_MIN,
+	 .max = BUFFER_MAX, .only = CONF_ONLY_TCP},
 
 	{.scope = CONF_SCOPE_LISTENER, .name = "udp_header", .type = CONF_TYPE_WORD,
 	 .offset = IN_LISTENER(udp_header), .fallback = "each", .words = udp_headers, .only = CONF_ONLY_UDP},
@@ -314,6 +321,11 @@ const char *conf_key_accepts(const struct conf_key *key, char buf[static CONF_AC
 			 "\"2m\", \"1h\", %sfrom %s to %s",
 			 key->or_never ? "0 (never) or " : "", conf_duration_format(key->min, from),
 			 conf_duration_format(key->max, to));
+		break;
+	case CONF_TYPE_BUFFER:
+		snprintf(buf, CONF_ACCEPTS_MAX,
+			 "\"auto\", 0 (the system's own size) or bytes from %u to %u", key->min,
+			 key->max);
 		break;
 	case CONF_TYPE_WORD:
 		accept_words(key, buf, CONF_ACCEPTS_MAX);

@@ -34,6 +34,7 @@ enum conf_type {
 	CONF_TYPE_BOOL,	       /* bool */
 	CONF_TYPE_INTEGER,     /* uint32_t */
 	CONF_TYPE_DURATION,    /* uint32_t, milliseconds */
+	CONF_TYPE_BUFFER,      /* uint32_t, bytes; 0: the system's; CONF_BUFFER_AUTO */
 	CONF_TYPE_WORD,	       /* an enum: the index in words */
 	CONF_TYPE_ACCOUNT,     /* char *, the name of a user or group */
 	CONF_TYPE_NAME,	       /* char *, a listener's name */

@@ -89,6 +89,12 @@ static void print_value(const struct conf_key *key, const void *base, FILE *out)
 	case CONF_TYPE_BOOL:
 		fputs(text, out);
 		break;
+	case CONF_TYPE_BUFFER:
+		if (strcmp(text, "auto") == 0)
+			print_string(text, out);
+		else
+			fputs(text, out);
+		break;
 	case CONF_TYPE_INTEGER:
 		fprintf(out, "%s%s", text, strtoull(text, NULL, 10) > PLAIN_INTEGER_MAX ? "L" : "");
 		break;

@@ -46,7 +46,8 @@ static bool is_written_so(enum conf_type type, const config_setting_t *setting)
 		return type == CONF_TYPE_BOOL;
 	case CONFIG_TYPE_INT:
 	case CONFIG_TYPE_INT64:
-		return type == CONF_TYPE_INTEGER || type == CONF_TYPE_DURATION;
+		return type == CONF_TYPE_INTEGER || type == CONF_TYPE_DURATION ||
+		       type == CONF_TYPE_BUFFER;
 	case CONFIG_TYPE_FLOAT:
 		return type == CONF_TYPE_DURATION;
 	case CONFIG_TYPE_STRING:

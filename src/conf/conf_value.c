@@ -123,6 +123,17 @@ static int set_duration(const struct conf_key *key, const char *text, void *base
 	return 0;
 }
 
+static int set_buffer(const struct conf_key *key, const char *text, void *base, char *why)
+{
+	if (strcmp(text, "auto") == 0)
+		*u32_field(key, base) = CONF_BUFFER_AUTO;
+	else if (strcmp(text, "0") == 0)
+		*u32_field(key, base) = 0;
+	else
+		return set_integer(key, text, base, why);
+	return 0;
+}
+
 static int set_word(const struct conf_key *key, const char *text, void *base, char *why)
 {
 	for (uint32_t i = 0; key->words[i] != NULL; i++) {
@@ -291,6 +302,8 @@ int conf_value_set(const struct conf_key *key, const char *text, void *base,
 		return set_integer(key, text, base, why);
 	case CONF_TYPE_DURATION:
 		return set_duration(key, text, base, why);
+	case CONF_TYPE_BUFFER:
+		return set_buffer(key, text, base, why);
 	case CONF_TYPE_WORD:
 		return set_word(key, text, base, why);
 	case CONF_TYPE_ACCOUNT:

@@ -140,6 +140,7 @@ enum exit_code daemon_run(struct conf *conf, const struct reload_source *source,
 		(void)open_admin(&daemon);
 	activation_close_rest(serving->room.activation);
 	report_open_listeners(conf, warn, NULL);
+	report_buffers(conf, warn, NULL);
 	report_start(conf, serving->workers_count);
 	main_loop_tell_ready(&daemon.loop);
 	(void)event_base_dispatch(daemon.loop.base);

@@ -164,6 +164,7 @@ size_t host_check(const struct conf *conf, const char *source, const char *set_u
 	check_log(&check, conf, &account);
 	check_admin(&check, conf->admin_path);
 	report_open_listeners(conf, warn, &check);
+	report_buffers(conf, warn, &check);
 	check_routes(&check, conf, set_up);
 	return check.mistakes;
 }

@@ -2,6 +2,7 @@
 /* What the daemon says of itself when it starts and when it ends. */
 #include "daemon/report.h"
 
+#include <inttypes.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <sys/resource.h>
@@ -217,6 +218,48 @@ void report_open_listeners(const struct conf *conf, void (*say)(const char *text
 		say(sentence, arg);
 	}
 	say_open_admin(conf, say, arg);
+}
+
+/* UINT32_MAX where the system does not say, as some containers do not. */
+static uint32_t buffer_limit(const char *name)
+{
+	char path[sizeof("/proc/sys/net/core/rmem_max")];
+	uint32_t limit = UINT32_MAX;
+	FILE *file;
+
+	snprintf(path, sizeof(path), "/proc/sys/net/core/%s", name);
+	file = fopen(path, "re");
+	if (file == NULL)
+		return limit;
+	if (fscanf(file, "%" SCNu32, &limit) != 1)
+		limit = UINT32_MAX;
+	fclose(file);
+	return limit;
+}
+
+void report_buffers(const struct conf *conf, void (*say)(const char *text, void *arg), void *arg)
+{
+	static const char *const names[] = {"rmem_max", "wmem_max"};
+
+	for (size_t i = 0; i < conf->listeners_count; i++) {
+		const struct conf_listener *listener = &conf->listeners[i];
+		uint32_t bytes = listener->backend_buffer;
+
+		if (listener->protocol != CONF_PROTOCOL_TCP || bytes == CONF_BUFFER_AUTO)
+			continue;
+		for (size_t j = 0; j < sizeof(names) / sizeof(names[0]); j++) {
+			uint32_t limit = buffer_limit(names[j]);
+			char sentence[SENTENCE_MAX];
+
+			if (bytes <= limit)
+				continue;
+			snprintf(sentence, sizeof(sentence),
+				 "listener %s: backend_buffer = %u is cut to %u, the system's "
+				 "limit; to mend it: sysctl -w net.core.%s=%u",
+				 listener->name, bytes, limit, names[j], bytes);
+			say(sentence, arg);
+		}
+	}
 }
 
 void report_descriptors(const struct conf *conf, size_t workers)

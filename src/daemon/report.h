@@ -18,6 +18,12 @@ void report_open_listeners(const struct conf *conf, void (*say)(const char *text
 			   void *arg);
 
 /*
+ * Call say with a sentence for each listener whose backend_buffer is more than a socket can get
+ * here (net.core.rmem_max, net.core.wmem_max).
+ */
+void report_buffers(const struct conf *conf, void (*say)(const char *text, void *arg), void *arg);
+
+/*
  * Log which limits and addresses need more descriptors than the process may have; before the
  * listening sockets are opened, and after the limit was raised.
  */

@@ -64,6 +64,9 @@ int dial(const struct dial_request *request, enum close_reason *reason)
 		*reason = dial_reason(errno);
 		return -1;
 	}
+	/* Before connect(2), which says how large a window there may ever be. */
+	if (request->buffer != 0)
+		sock_set_buffers(fd, request->buffer);
 	if (spoofed && bind_source(fd, request) < 0) {
 		*reason = bind_reason(errno);
 		return sock_fail(fd);

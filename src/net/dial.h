@@ -13,9 +13,10 @@ struct dial_request {
 	struct addr source; /* whose address to use; AF_UNSPEC: this host's own */
 	bool any_port;	    /* use the source's address, but a port that the kernel chooses */
 	struct addr target;
-	uint32_t mark;	/* SO_MARK; 0: none */
-	bool datagrams; /* UDP; connected when dial() returns */
-	bool unseen;	/* sock_hold_acknowledgement(): of TCP, to be reset as soon as connected */
+	uint32_t mark;	 /* SO_MARK; 0: none */
+	uint32_t buffer; /* sock_set_buffers(): of TCP; 0: the system's own */
+	bool datagrams;	 /* UDP; connected when dial() returns */
+	bool unseen;	 /* sock_hold_acknowledgement(): of TCP, to be reset as soon as connected */
 };
 
 /*

@@ -123,6 +123,22 @@ void sock_hold_acknowledgement(int fd)
 	(void)sock_set_int(fd, SOL_TCP, TCP_QUICKACK, 0);
 }
 
+void sock_set_buffers(int fd, uint32_t bytes)
+{
+	(void)sock_set_int(fd, SOL_SOCKET, SO_RCVBUF, (int)bytes);
+	(void)sock_set_int(fd, SOL_SOCKET, SO_SNDBUF, (int)bytes);
+}
+
+/* The loopback device's packets are as large as IP's field of their length lets them be. */
+bool sock_is_on_loopback(int fd)
+{
+	struct tcp_info info;
+	socklen_t len = sizeof(info);
+
+	return getsockopt(fd, IPPROTO_TCP, TCP_INFO, &info, &len) == 0 &&
+	       info.tcpi_pmtu >= UINT16_MAX;
+}
+
 int sock_unacknowledged(int fd)
 {
 	int queued = 0;

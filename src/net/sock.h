@@ -82,6 +82,16 @@ void sock_bind_without_port(int fd);
 void sock_hold_acknowledgement(int fd);
 
 /*
+ * Fix the room for bytes received and not read, and for bytes sent and not acknowledged (SO_RCVBUF,
+ * SO_SNDBUF), which the kernel else fits to the way's speed and delay (tcp(7)). net.core.rmem_max
+ * and wmem_max bound them.
+ */
+void sock_set_buffers(int fd, uint32_t bytes);
+
+/* Whether the connection's way leads through the loopback device, so that its delay is none. */
+bool sock_is_on_loopback(int fd);
+
+/*
  * Bytes written that the other host's kernel has not acknowledged (SIOCOUTQ); 0 when the socket
  * cannot say.
  */

@@ -14,6 +14,13 @@
 /* What an urgent byte counts as in a turn: it takes six system calls, and some are a flood. */
 #define URGENT_COST (16u * 1024)
 
+/* Bytes: what a core's cache holds beside all else. Half as much is nearly as good, twice is not.
+ */
+#define LOOPBACK_BUFFER (128u * 1024)
+
+/* Bytes one way, after which a connection is one of bulk. */
+#define BULK_MIN (256u * 1024)
+
 static bool would_block(void)
 {
 	return errno == EAGAIN || errno == EINTR;
@@ -28,6 +35,28 @@ static void give_up_pipe(struct relay_lane *lane)
 {
 	pipe_pool_put(&lane->context->pipes, lane->pipe);
 	lane->pipe = NULL;
+}
+
+/* ---- buffers of the kernel ---- */
+
+/*
+ * On loopback nothing is under way, so large buffers carry no more; what stands in them has left
+ * the processor's cache by the time that it is read.
+ */
+static void fit_buffers(struct relay_side *side)
+{
+	if (side->fit_buffers && sock_is_on_loopback(side->socket.fd))
+		sock_set_buffers(side->socket.fd, LOOPBACK_BUFFER);
+	side->fit_buffers = false;
+}
+
+/* What is small fills no buffer, and is spared the system calls. */
+static void note_bulk(struct relay_lane *lane)
+{
+	if (lane->delivered < BULK_MIN || !(lane->from->fit_buffers || lane->to->fit_buffers))
+		return;
+	fit_buffers(lane->from);
+	fit_buffers(lane->to);
 }
 
 /* ---- writing ---- */
@@ -50,6 +79,7 @@ static bool note_write(struct relay_lane *lane, ssize_t written)
 		lane->delivered += (uint64_t)written;
 		stats_add(lane->total, (uint64_t)written);
 		lane->moved_ms = clock_now_ms();
+		note_bulk(lane);
 		spend_turn(lane, (size_t)written);
 		return true;
 	}
@@ -347,6 +377,7 @@ void relay_lane_fini(struct relay_lane *lane, struct relay_end *end)
 	end->total = lane->total != &lane->no_total ? lane->total : NULL;
 	end->urgent = lane->urgent_kept;
 	end->finished = lane->finished;
+	end->fit_buffers = lane->to->fit_buffers;
 	end->reset = lane->to->reset;
 	end->lost = lane->lost;
 	if (!lane->lost && relay_lane_is_pending(lane)) {

@@ -31,6 +31,7 @@ struct relay_side {
 	bool readable;		    /* until a read finds nothing, or less than it asked for */
 	bool writable;		    /* until a write finds no room */
 	bool hung_up;		    /* FIN or reset has come, so that no further edge will */
+	bool fit_buffers;	    /* on loopback, as soon as bulk moves */
 	bool urgent;		    /* an urgent byte has come and may not have been read */
 	bool reset;		    /* what it sent before may still be read */
 };

@@ -68,11 +68,13 @@ static void on_conflict(struct session *session)
 
 static void dial_backend(struct session *session)
 {
+	uint32_t buffer = session_conf(session)->backend_buffer;
 	const struct dial_request request = {
 	    .source = session_source(session),
 	    .any_port = session->any_port,
 	    .target = session->target,
 	    .mark = session_conf(session)->mark,
+	    .buffer = buffer == CONF_BUFFER_AUTO ? 0 : buffer,
 	};
 	enum close_reason reason;
 	int fd = dial(&request, &reason);

@@ -64,7 +64,7 @@ static const char *full_config(void)
 	    "    allowed_clients = [ \"0.0.0.0/0\", \"::/0\" ];\n"
 	    "    source_port = \"fallback\"; max_connections = 321; connect_timeout = 4;\n"
 	    "    idle_timeout = \"1h\"; half_close_timeout = \"90s\"; tcp_keepalive = \"2m\";\n"
-	    "    header_max = 2048; relay = \"buffered\"; },\n"
+	    "    header_max = 2048; relay = \"buffered\"; backend_buffer = 65536; },\n"
 	    "  { name = \"two\"; listen = \"127.0.0.1:7100-7109\"; targets = { ipv4 = \"" BACKEND_V4
 	    "\"; };\n"
 	    "    allowed_subnets = [ \"127.0.0.0/8\" ]; mark = 0; listen_transparent = true;\n"

@@ -88,7 +88,8 @@ START_TEST(test_keys_are_for_their_protocol)
 		      "TCP listener\n");
 	conf_text_bad("listeners = ( { protocol = \"udp\"; " BASICS "header_timeout = 5;\n"
 		      "idle_timeout = 5;\nconnect_timeout = 5;\nhalf_close_timeout = 5;\n"
-		      "tcp_keepalive = 5;\nrelay = \"auto\";\nmax_connections = 5; } );",
+		      "tcp_keepalive = 5;\nrelay = \"auto\";\nmax_connections = 5;\n"
+		      "backend_buffer = 0; } );",
 		      "t.conf:1: listeners[0].header_timeout: it is for TCP listeners, and this is "
 		      "a UDP listener\n"
 		      "t.conf:2: listeners[0].idle_timeout: it is for TCP listeners, and this is a "
@@ -102,6 +103,8 @@ START_TEST(test_keys_are_for_their_protocol)
 		      "t.conf:6: listeners[0].relay: it is for TCP listeners, and this is a UDP "
 		      "listener\n"
 		      "t.conf:7: listeners[0].max_connections: it is for TCP listeners, and this "
+		      "is a UDP listener\n"
+		      "t.conf:8: listeners[0].backend_buffer: it is for TCP listeners, and this "
 		      "is a UDP listener\n");
 }
 END_TEST

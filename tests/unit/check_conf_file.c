@@ -80,6 +80,7 @@ START_TEST(test_every_key)
 	ck_assert_uint_eq(web->tcp_keepalive_ms, 300000);
 	ck_assert_uint_eq(web->header_max, 1024);
 	ck_assert_int_eq(web->relay, CONF_RELAY_BUFFERED);
+	ck_assert_uint_eq(web->backend_buffer, 1048576);
 	ck_assert_uint_eq(web->max_connections_per_client, 12);
 	ck_assert_uint_eq(web->connections_per_client_rate, UINT32_MAX);
 	ck_assert_int_eq(web->ipv6_clients, CONF_IPV6_REFUSE);

@@ -237,6 +237,23 @@ START_TEST(test_duration_bounds)
 }
 END_TEST
 
+START_TEST(test_buffer)
+{
+	good(CONF_SCOPE_LISTENER, "backend_buffer", "auto");
+	ck_assert_uint_eq(listener.backend_buffer, CONF_BUFFER_AUTO);
+	good(CONF_SCOPE_LISTENER, "backend_buffer", "0");
+	ck_assert_uint_eq(listener.backend_buffer, 0);
+	good(CONF_SCOPE_LISTENER, "backend_buffer", "4096");
+	ck_assert_uint_eq(listener.backend_buffer, 4096);
+	good(CONF_SCOPE_LISTENER, "backend_buffer", "67108864");
+	ck_assert_uint_eq(listener.backend_buffer, 67108864);
+	not_accepted(CONF_SCOPE_LISTENER, "backend_buffer",
+		     LIST("", "Auto", "4095", "1", "67108865", "4294967295", "128k", "-1", "00"));
+	bad(CONF_SCOPE_LISTENER, "backend_buffer", "64k",
+	    "is not \"auto\", 0 (the system's own size) or bytes from 4096 to 67108864");
+}
+END_TEST
+
 START_TEST(test_word)
 {
 	good(CONF_SCOPE_LOG, "level", "debug");
@@ -475,6 +492,7 @@ int main(void)
 	tcase_add_test(tcase, test_integer);
 	tcase_add_test(tcase, test_duration);
 	tcase_add_test(tcase, test_duration_bounds);
+	tcase_add_test(tcase, test_buffer);
 	tcase_add_test(tcase, test_word);
 	tcase_add_test(tcase, test_admin_listens_on_a_path_or_an_address);
 	tcase_add_test(tcase, test_addresses);
