@@ -9,6 +9,9 @@
 #include <sys/ioctl.h>
 #include <unistd.h>
 
+/* TCP_CA_NAME_MAX of Linux, which its headers for programs lack. */
+#define CONGESTION_NAME_MAX 16
+
 int sock_set_int(int fd, int level, int option, int value)
 {
 	return setsockopt(fd, level, option, &value, sizeof(value));
@@ -129,14 +132,13 @@ void sock_set_buffers(int fd, uint32_t bytes)
 	(void)sock_set_int(fd, SOL_SOCKET, SO_SNDBUF, (int)bytes);
 }
 
-/* The loopback device's packets are as large as IP's field of their length lets them be. */
-bool sock_is_on_loopback(int fd)
+bool sock_is_paced(int fd)
 {
-	struct tcp_info info;
-	socklen_t len = sizeof(info);
+	char name[CONGESTION_NAME_MAX + 1] = "";
+	socklen_t len = CONGESTION_NAME_MAX;
 
-	return getsockopt(fd, IPPROTO_TCP, TCP_INFO, &info, &len) == 0 &&
-	       info.tcpi_pmtu >= UINT16_MAX;
+	return getsockopt(fd, IPPROTO_TCP, TCP_CONGESTION, name, &len) == 0 &&
+	       strncmp(name, "bbr", strlen("bbr")) == 0;
 }
 
 int sock_unacknowledged(int fd)

@@ -88,8 +88,11 @@ void sock_hold_acknowledgement(int fd);
  */
 void sock_set_buffers(int fd, uint32_t bytes);
 
-/* Whether the connection's way leads through the loopback device, so that its delay is none. */
-bool sock_is_on_loopback(int fd);
+/*
+ * Whether what is sent waits for its time, so that a connection never sends faster than its way can
+ * carry: congestion control BBR (Linux 4.9) asks for that, even on loopback.
+ */
+bool sock_is_paced(int fd);
 
 /*
  * Bytes written that the other host's kernel has not acknowledged (SIOCOUTQ); 0 when the socket

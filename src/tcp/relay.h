@@ -49,7 +49,6 @@ struct relay_end {
 	struct evbuffer *undelivered; /* bytes for it that its socket has not taken; NULL: none */
 	uint64_t delivered;	      /* bytes that its socket has taken, since the first start() */
 	atomic_uint_fast64_t *total;  /* what it takes from now on is added; NULL: to nothing */
-	bool fit_buffers;	      /* the engine may fix its socket's buffers */
 	bool urgent;		      /* undelivered is one byte, an urgent one */
 	bool finished;		      /* it has been sent a FIN: the other end's stream is over */
 	bool reset; /* it has been reset, and the error taken; its last bytes may be unread */

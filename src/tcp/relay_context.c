@@ -11,7 +11,7 @@ int relay_context_init(struct relay_context *context, struct event_base *base)
 	int deliveries;
 
 	context->base = base;
-	context->read_buffer = malloc(RELAY_READ_MAX);
+	context->read_buffer = malloc(RELAY_COPY_MAX);
 	pool = pipe_pool_init(&context->pipes, base);
 	poll = relay_poll_init(&context->poll, base);
 	deliveries = relay_deliveries_init(&context->deliveries, base);

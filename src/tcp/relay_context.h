@@ -11,18 +11,20 @@
 #include "tcp/relay_poll.h"
 
 /*
- * Bytes of the buffer that sockets are read into. A read that fills it turns its direction to
- * splicing, so it is large enough for whole messages of chatty protocols and small enough to stay
- * in the processor's cache.
+ * Bytes of a read. One that comes back full turns its direction to bulk, so it is large enough for
+ * whole messages of chatty protocols and small enough to stay in the processor's cache.
  */
 #define RELAY_READ_MAX PIPE_POOL_CAPACITY_MIN
+
+/* Bytes of a read while bulk is copied: as much as a core's own cache holds beside all else. */
+#define RELAY_COPY_MAX (4 * RELAY_READ_MAX)
 
 struct relay_context {
 	struct event_base *base;
 	struct relay_poll poll;
 	struct pipe_pool pipes;
 	struct relay_deliveries deliveries;
-	unsigned char *read_buffer; /* RELAY_READ_MAX bytes; in use within one callback only */
+	unsigned char *read_buffer; /* RELAY_COPY_MAX bytes; in use within one callback only */
 };
 
 /* Returns 0, or -1 with errno, with nothing left behind. */

@@ -14,13 +14,6 @@
 /* What an urgent byte counts as in a turn: it takes six system calls, and some are a flood. */
 #define URGENT_COST (16u * 1024)
 
-/* Bytes: what a core's cache holds beside all else. Half as much is nearly as good, twice is not.
- */
-#define LOOPBACK_BUFFER (128u * 1024)
-
-/* Bytes one way, after which a connection is one of bulk. */
-#define BULK_MIN (256u * 1024)
-
 static bool would_block(void)
 {
 	return errno == EAGAIN || errno == EINTR;
@@ -35,28 +28,6 @@ static void give_up_pipe(struct relay_lane *lane)
 {
 	pipe_pool_put(&lane->context->pipes, lane->pipe);
 	lane->pipe = NULL;
-}
-
-/* ---- buffers of the kernel ---- */
-
-/*
- * On loopback nothing is under way, so large buffers carry no more; what stands in them has left
- * the processor's cache by the time that it is read.
- */
-static void fit_buffers(struct relay_side *side)
-{
-	if (side->fit_buffers && sock_is_on_loopback(side->socket.fd))
-		sock_set_buffers(side->socket.fd, LOOPBACK_BUFFER);
-	side->fit_buffers = false;
-}
-
-/* What is small fills no buffer, and is spared the system calls. */
-static void note_bulk(struct relay_lane *lane)
-{
-	if (lane->delivered < BULK_MIN || !(lane->from->fit_buffers || lane->to->fit_buffers))
-		return;
-	fit_buffers(lane->from);
-	fit_buffers(lane->to);
 }
 
 /* ---- writing ---- */
@@ -79,7 +50,6 @@ static bool note_write(struct relay_lane *lane, ssize_t written)
 		lane->delivered += (uint64_t)written;
 		stats_add(lane->total, (uint64_t)written);
 		lane->moved_ms = clock_now_ms();
-		note_bulk(lane);
 		spend_turn(lane, (size_t)written);
 		return true;
 	}
@@ -172,14 +142,24 @@ static void note_no_bytes(struct relay_lane *lane, ssize_t got)
 	lane->eof = true;
 }
 
-static void begin_splicing(struct relay_lane *lane)
+/*
+ * Splicing keeps what it moves in memory that the receiver then reads; that is the fastest way as
+ * long as it is in the processor's cache still. Pacing lets bytes wait, and leaves it to copying.
+ */
+static bool is_for_copying(struct relay_lane *lane)
 {
-	struct pipe_pool *pipes = &lane->context->pipes;
+	if (!lane->asked_pacing)
+		lane->paced = sock_is_paced(lane->to->socket.fd);
+	lane->asked_pacing = true;
+	return lane->paced || lane->context->pipes.splice_refused;
+}
 
+static void begin_bulk(struct relay_lane *lane)
+{
 	if (lane->copying || lane->from->urgent)
 		return;
-	if (!pipes->splice_refused)
-		lane->pipe = pipe_pool_get(pipes);
+	if (!is_for_copying(lane))
+		lane->pipe = pipe_pool_get(&lane->context->pipes);
 	lane->copying = lane->pipe == NULL;
 }
 
@@ -195,7 +175,10 @@ static int keep(struct relay_lane *lane, const unsigned char *bytes, size_t len)
 static enum relay_lane_state copy_once(struct relay_lane *lane)
 {
 	unsigned char *buffer = lane->context->read_buffer;
-	size_t wanted = at_most(RELAY_READ_MAX, lane->turn_left);
+	bool bulk = lane->copying || lane->paced;
+	/* What the receiver does not take is kept: from a slow one less is read. */
+	size_t most = bulk && lane->flowing ? RELAY_COPY_MAX : RELAY_READ_MAX;
+	size_t wanted = at_most(most, lane->turn_left);
 	ssize_t got = recv(lane->from->socket.fd, buffer, wanted, 0);
 	ssize_t sent = 0;
 
@@ -206,7 +189,7 @@ static enum relay_lane_state copy_once(struct relay_lane *lane)
 	if (got < (ssize_t)wanted)
 		note_short_read(lane);
 	else
-		begin_splicing(lane);
+		begin_bulk(lane);
 	if (lane->to->writable) {
 		sent = send(lane->to->socket.fd, buffer, (size_t)got, MSG_NOSIGNAL);
 		if (!note_write(lane, sent))
@@ -214,6 +197,7 @@ static enum relay_lane_state copy_once(struct relay_lane *lane)
 		else if (sent < got)
 			lane->to->writable = false;
 	}
+	lane->flowing = sent == got;
 	if (sent < got && keep(lane, buffer + sent, (size_t)(got - sent)) < 0)
 		return RELAY_LANE_NO_MEMORY;
 	return RELAY_LANE_WAITS;
@@ -377,7 +361,6 @@ void relay_lane_fini(struct relay_lane *lane, struct relay_end *end)
 	end->total = lane->total != &lane->no_total ? lane->total : NULL;
 	end->urgent = lane->urgent_kept;
 	end->finished = lane->finished;
-	end->fit_buffers = lane->to->fit_buffers;
 	end->reset = lane->to->reset;
 	end->lost = lane->lost;
 	if (!lane->lost && relay_lane_is_pending(lane)) {

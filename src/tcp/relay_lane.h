@@ -31,7 +31,6 @@ struct relay_side {
 	bool readable;		    /* until a read finds nothing, or less than it asked for */
 	bool writable;		    /* until a write finds no room */
 	bool hung_up;		    /* FIN or reset has come, so that no further edge will */
-	bool fit_buffers;	    /* on loopback, as soon as bulk moves */
 	bool urgent;		    /* an urgent byte has come and may not have been read */
 	bool reset;		    /* what it sent before may still be read */
 };
@@ -50,11 +49,14 @@ struct relay_lane {
 	uint32_t turn_left; /* bytes */
 	char urgent_byte;
 	bool urgent_kept; /* urgent_byte has been read, and not taken yet */
-	bool copying;	  /* there was no pipe: do without until from runs dry */
-	bool eof;	  /* nothing more comes from from */
-	bool finished;	  /* and to has been sent a FIN */
-	bool closed;	  /* to has been reset: nothing is read any more */
-	bool lost;	  /* there was no memory for bytes that had been read */
+	bool copying;	  /* bulk does without a pipe, until from runs dry */
+	bool flowing;	  /* to has taken all of the last copy at once */
+	bool paced;	  /* to's bytes wait for their time */
+	bool asked_pacing;
+	bool eof;      /* nothing more comes from from */
+	bool finished; /* and to has been sent a FIN */
+	bool closed;   /* to has been reset: nothing is read any more */
+	bool lost;     /* there was no memory for bytes that had been read */
 };
 
 /* What moving bytes has come to. */

@@ -169,7 +169,6 @@ static void side_init(struct relay_side *side, struct spliced *relay, struct rel
 	side->socket.fd = end->fd;
 	side->socket.on_ready = on_ready;
 	side->writable = true;
-	side->fit_buffers = end->fit_buffers;
 	side->reset = end->reset;
 
 	end->fd = -1;

@@ -105,7 +105,6 @@ static void start_engine(struct session *session, bool backend_reset)
 	    .fd = session->backend_fd,
 	    .undelivered = session->payload,
 	    .total = &bytes[STATS_UP],
-	    .fit_buffers = session_conf(session)->backend_buffer == CONF_BUFFER_AUTO,
 	    .reset = backend_reset,
 	};
 

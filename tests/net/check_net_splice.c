@@ -105,6 +105,48 @@ START_TEST(an_idle_connection_holds_two_descriptors)
 }
 END_TEST
 
+/* Splicing takes pipes; where congestion control paces, bulk is copied instead. */
+START_TEST(paced_bulk_takes_no_pipe)
+{
+	enum { ROUNDS = 20 };
+	int backend = peer_listen(BACKEND_V4);
+	struct connection connection;
+	unsigned most = 0;
+	unsigned fds;
+
+	if (_i == 1 && !harness_sysctl("net/ipv4/tcp_congestion_control", "bbr")) {
+		printf("skipped: there is no BBR here, so bulk that it paces is not tested\n");
+		return;
+	}
+	(void)harness_sysctl("net/ipv4/tcp_rmem", "4096 1048576 6291456");
+	daemon_start("");
+	fds = daemon_fd_count();
+	connection_open(&connection, backend, CONNECTION_CLIENT);
+	for (int round = 0; round < ROUNDS; round++) {
+		unsigned now;
+
+		daemon_pause();
+		for (uint64_t i = 0; i < 8; i++) {
+			peer_send(connection.client, stream_at(STREAM, i * PIECE), PIECE);
+			peer_send(connection.backend, stream_at(STREAM, i * PIECE), PIECE);
+		}
+		daemon_resume();
+		for (uint64_t i = 0; i < 8; i++) {
+			peer_expect(connection.backend, stream_at(STREAM, i * PIECE), PIECE);
+			peer_expect(connection.client, stream_at(STREAM, i * PIECE), PIECE);
+		}
+		/* Pipes stay for a second. */
+		now = daemon_fd_count();
+		most = now > most ? now : most;
+	}
+	if (_i == 1)
+		ck_assert_uint_eq(most, fds + 2);
+	else
+		ck_assert_uint_gt(most, fds + 2);
+	connection_finish(&connection);
+}
+END_TEST
+
 static Suite *splice_suite(void)
 {
 	Suite *suite = suite_create("net_splice");
@@ -112,6 +154,7 @@ static Suite *splice_suite(void)
 
 	tcase_add_loop_test(splice, bulk_arrives_where_splice_is_refused, 0, 3);
 	tcase_add_test(splice, an_idle_connection_holds_two_descriptors);
+	tcase_add_loop_test(splice, paced_bulk_takes_no_pipe, 0, 2);
 	return suite;
 }
 

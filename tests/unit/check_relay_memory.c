@@ -6,6 +6,7 @@
 #include <arpa/inet.h>
 #include <errno.h>
 #include <fcntl.h>
+#include <netinet/tcp.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/socket.h>
@@ -103,6 +104,9 @@ static void tcp_pair(int *one, int *other)
 	ck_assert_int_eq(listen(listener, 1), 0);
 	ck_assert_int_eq(getsockname(listener, (struct sockaddr *)&address, &len), 0);
 	*one = socket(AF_INET, SOCK_STREAM | SOCK_CLOEXEC, 0);
+	/* Without pacing, whatever is usual on this host. */
+	ck_assert_int_eq(setsockopt(*one, IPPROTO_TCP, TCP_CONGESTION, "reno", 4), 0);
+	ck_assert_int_eq(setsockopt(listener, IPPROTO_TCP, TCP_CONGESTION, "reno", 4), 0);
 	ck_assert_int_eq(connect(*one, (struct sockaddr *)&address, len), 0);
 	*other = accept(listener, NULL, NULL);
 	ck_assert_int_ge(*other, 0);

@@ -3,6 +3,7 @@
 #include <arpa/inet.h>
 #include <fcntl.h>
 #include <linux/sockios.h>
+#include <netinet/tcp.h>
 #include <poll.h>
 #include <string.h>
 #include <sys/ioctl.h>
@@ -61,6 +62,9 @@ static void tcp_pair(int *one, int *other)
 	ck_assert_int_eq(listen(listener, 1), 0);
 	ck_assert_int_eq(getsockname(listener, (struct sockaddr *)&address, &len), 0);
 	*one = socket(AF_INET, SOCK_STREAM | SOCK_CLOEXEC, 0);
+	/* Without pacing, whatever is usual on this host. */
+	ck_assert_int_eq(setsockopt(*one, IPPROTO_TCP, TCP_CONGESTION, "reno", 4), 0);
+	ck_assert_int_eq(setsockopt(listener, IPPROTO_TCP, TCP_CONGESTION, "reno", 4), 0);
 	ck_assert_int_eq(connect(*one, (struct sockaddr *)&address, len), 0);
 	*other = accept(listener, NULL, NULL);
 	ck_assert_int_ge(*other, 0);
