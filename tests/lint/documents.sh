@@ -13,7 +13,7 @@ cd "${top_srcdir:-$(dirname "$0")/../..}"
 work=$(mktemp -d)
 trap 'rm -rf "$work"' EXIT
 status=0
-pages=(README.md doc/moving.md doc/scale.md doc/troubleshooting.md)
+pages=(README.md doc/moving.md doc/scale.md doc/speed.md doc/troubleshooting.md)
 
 complain()
 {
