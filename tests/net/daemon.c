@@ -414,8 +414,8 @@ void daemon_follow(pid_t pid)
 }
 
 /*
- * The thread sanitizer's runtime has lost signals that came while the main thread was about to wait.
- * Soon it does wait; a daemon that is busy for longer gets its signal all the same.
+ * The thread sanitizer's runtime has lost signals that came while the main thread was about to
+ * wait. Soon it does wait; a daemon that is busy for longer gets its signal all the same.
  */
 static void let_wait(void)
 {
