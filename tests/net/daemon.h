@@ -123,8 +123,8 @@ unsigned daemon_fd_count(void);
 unsigned daemon_cpu_ms(void);
 
 /*
- * Look at its threads for so many ms: most times all of them wait. One that spins runs or is about
- * to, however little of the processor it gets.
+ * Look at its threads for so many ms: most times all of them wait, or they take less than a tenth
+ * of a processor.
  */
 void daemon_assert_rests(int ms);
 
