@@ -27,9 +27,9 @@ bool udp_table_has(const char *local, const char *remote);
 unsigned long udp_table_dropped(void);
 
 /*
- * Packets of this namespace that found no room on their way over loopback. Each processor has one
- * queue of net.core.netdev_max_backlog packets for all namespaces, which the flood of another
- * program fills.
+ * Packets that found no room on their way over loopback: of this namespace, and of all together.
+ * Each processor has one queue of net.core.netdev_max_backlog packets for all namespaces, which the
+ * flood of another program fills.
  */
 unsigned long udp_table_dropped_on_loopback(void);
 
