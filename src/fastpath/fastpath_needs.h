@@ -12,7 +12,7 @@
 #include <stdint.h>
 
 #include "base/addr.h"
-#include "fastpath/fastpath.h"
+#include "fastpath/fastpath_flow.h"
 
 /*
  * Whether the sysctls allow it for datagrams that come by this device to a target like this one.
