@@ -200,6 +200,7 @@ void intake_message(struct intake *intake, struct msghdr *message, size_t len)
 	learn_peer(intake, message->msg_name);
 	memset(&intake->path.local, 0, sizeof(intake->path.local));
 	intake->path.interface = 0;
+	intake->path.device = 0;
 	segment_len = udp_sock_read_control(message, &intake->path);
 	if (segment_len == 0 || segment_len > len)
 		segment_len = len;

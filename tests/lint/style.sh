@@ -119,14 +119,15 @@ awk '
 	BEGIN {
 		floor["base"] = 0
 		floor["proxyproto"] = floor["net"] = 1
-		floor["conf"] = 2
-		floor["service"] = 3
-		floor["tcp"] = floor["udp"] = 4
-		floor["worker"] = 5
-		floor["routing"] = 6
-		floor["doctor"] = 7
-		floor["admin"] = floor["daemon"] = 8
-		floor["main.c"] = 9
+		floor["fastpath"] = 2
+		floor["conf"] = 3
+		floor["service"] = 4
+		floor["tcp"] = floor["udp"] = 5
+		floor["worker"] = 6
+		floor["routing"] = 7
+		floor["doctor"] = 8
+		floor["admin"] = floor["daemon"] = 9
+		floor["main.c"] = 10
 	}
 	/^#include "/ {
 		split(FILENAME, from, "/")
@@ -142,7 +143,7 @@ awk '
 
 # Within these folders includes point one way too: a room knows those below it. A room is a source
 # file with its header.
-for folder in base net service udp worker doctor daemon; do
+for folder in base net fastpath service udp worker doctor daemon; do
 	awk -v folder="$folder" '
 		/^#include "/ {
 			split(FILENAME, from, "[/.]")
