@@ -4,11 +4,11 @@
 #include <string.h>
 
 #include "config.h"
+#include "fastpath/fastpath.h"
 
 #include "credentials.h"
 #include "daemon.h"
 #include "doctor.h"
-#include "fastpath/fastpath.h"
 #include "harness.h"
 #include "routes.h"
 #include "udp.h"
