@@ -45,7 +45,7 @@ struct stats {
 	atomic_uint_fast64_t carried_flows;	    /* that there are now, by the kernel */
 	atomic_uint_fast64_t carried[STATS_DIRECTIONS]; /* of datagrams, those by the kernel */
 	atomic_uint_fast64_t demoted; /* flows that the kernel carried, and nothing came back */
-	atomic_uint_fast64_t accept_pauses;	    /* of a TCP listener that was flooded */
+	atomic_uint_fast64_t accept_pauses; /* of a TCP listener that was flooded */
 	atomic_uint_fast64_t connected[STATS_CONNECT_CLASSES]; /* connections to the backend */
 	atomic_uint_fast64_t connect_us;		       /* of all of them together */
 	struct stats_answers answers[STATS_FAMILIES];

@@ -12,6 +12,7 @@
 #include "conf/conf_overlap.h"
 #include "conf/conf_protocol.h"
 #include "config.h"
+#include "fastpath/fastpath.h"
 
 /* "listener" and twenty digits */
 #define DEFAULT_NAME_MAX 32
@@ -162,15 +163,13 @@ static void check_udp_relay(const struct conf_listener *listener, const struct c
 	    listener->udp_relay != CONF_UDP_RELAY_KERNEL ||
 	    conf_draft_state(origin, CONF_SCOPE_LISTENER, "udp_relay", &place) != CONF_STATE_GIVEN)
 		return;
-#ifndef HAVE_LIBBPF
-	conf_errors_add(errors, place,
-			"\"kernel\" needs libbpf, which this mmproxy was built without");
-#else
-	if (listener->udp_header == CONF_UDP_FIRST)
+	if (!fastpath_is_built())
+		conf_errors_add(errors, place,
+				"\"kernel\" needs libbpf, which this mmproxy was built without");
+	else if (listener->udp_header == CONF_UDP_FIRST)
 		conf_errors_add(errors, place,
 				"\"kernel\" needs a header in every datagram, so udp_header has to "
 				"be \"each\" or \"spp\", not \"first\"");
-#endif
 }
 
 static void check_routing(const struct conf_draft *draft, struct conf_errors *errors)

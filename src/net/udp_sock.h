@@ -67,7 +67,8 @@ int udp_sock_set_listening_transparent(int fd, const struct addr *addr, bool tra
  * Have a socket of udp_sock_bind() with this address, which is not transparent, tell of the local
  * address and the device of every datagram, or only as udp_sock_bind() does.
  */
-int udp_sock_tell_device(int fd, const struct addr *addr, bool tell) __attribute__((warn_unused_result));
+int udp_sock_tell_device(int fd, const struct addr *addr, bool tell)
+    __attribute__((warn_unused_result));
 
 /*
  * A non-blocking, close-on-exec UDP socket for one flow, which may use any address of the host or,
