@@ -89,3 +89,43 @@ AS_IF([test "$enable_fuzzer" = yes], [
   MMPROXY_FUZZER_FLAGS=-fsanitize=fuzzer])
 AC_SUBST([MMPROXY_FUZZER_FLAGS])
 AM_CONDITIONAL([FUZZER], [test "$enable_fuzzer" = yes])])
+
+# MMPROXY_WITH_LIBBPF: programs in the kernel. They need the library, a clang that makes them, and
+# bpftool, which puts them into a header; unless asked for, they are left out where one is missing.
+AC_DEFUN([MMPROXY_WITH_LIBBPF],
+[AC_ARG_WITH([libbpf],
+  [AS_HELP_STRING([--without-libbpf], [build without UDP flows that the kernel carries])],
+  [], [with_libbpf=auto])
+AC_ARG_VAR([BPF_CLANG], [clang, which compiles programs for the kernel])
+AC_ARG_VAR([BPFTOOL], [bpftool])
+mmproxy_bpf_missing=
+AS_IF([test "$with_libbpf" != no], [
+  PKG_CHECK_MODULES([BPF], [libbpf >= 1.0], [], [mmproxy_bpf_missing="libbpf 1.0 (Debian: libbpf-dev; Fedora: libbpf-devel)"])
+  AC_PATH_PROG([BPF_CLANG], [clang])
+  AC_PATH_PROG([BPFTOOL], [bpftool], [], [$PATH:/usr/sbin:/sbin])
+  AC_C_BIGENDIAN([BPF_TARGET=bpfeb], [BPF_TARGET=bpfel], [BPF_TARGET=bpfel])
+  AC_SUBST([BPF_TARGET])
+  # Debian has <asm/types.h> where only a compiler for this machine looks.
+  BPF_CPPFLAGS=
+  mmproxy_multiarch=`$CC -print-multiarch 2>/dev/null`
+  AS_IF([test -n "$mmproxy_multiarch" && test -d "/usr/include/$mmproxy_multiarch"],
+    [BPF_CPPFLAGS="-idirafter /usr/include/$mmproxy_multiarch"])
+  AC_SUBST([BPF_CPPFLAGS])
+  AC_MSG_CHECKING([whether $BPF_CLANG compiles for the kernel])
+  AS_ECHO(["@%:@include <linux/bpf.h>
+@%:@include <bpf/bpf_helpers.h>
+int one;"]) >conftest.bpf.c
+  AS_IF([test -n "$BPF_CLANG" && "$BPF_CLANG" -target $BPF_TARGET -O2 -g $BPF_CPPFLAGS $BPF_CFLAGS -c conftest.bpf.c -o conftest.bpf.o >&AS_MESSAGE_LOG_FD 2>&1],
+    [AC_MSG_RESULT([yes])],
+    [AC_MSG_RESULT([no])
+     test -n "$mmproxy_bpf_missing" || mmproxy_bpf_missing="a clang with the target bpf (Debian: clang; Fedora: clang)"])
+  rm -f conftest.bpf.c conftest.bpf.o
+  AS_IF([test -z "$BPFTOOL"], [mmproxy_bpf_missing="${mmproxy_bpf_missing:+$mmproxy_bpf_missing, }bpftool (Debian: bpftool; Fedora: bpftool)"])
+  AS_IF([test -z "$mmproxy_bpf_missing"],
+    [with_libbpf=yes
+     AC_DEFINE([HAVE_BPF], [1], [libbpf is there])],
+    [test "$with_libbpf" = auto],
+    [with_libbpf="no, missing: $mmproxy_bpf_missing"],
+    [AC_MSG_ERROR([missing: $mmproxy_bpf_missing; --without-libbpf builds without UDP flows that the kernel carries])])])
+AS_IF([test "$with_libbpf" != yes], [BPF_CFLAGS= BPF_LIBS=])
+AM_CONDITIONAL([WITH_BPF], [test "$with_libbpf" = yes])])

@@ -28,12 +28,19 @@
 #define SECCOMP_IS "no"
 #endif
 
+#ifdef HAVE_BPF
+#define BPF_IS "yes"
+#else
+#define BPF_IS "no"
+#endif
+
 void version_print(FILE *out)
 {
 	fputs("mmproxy " PACKAGE_VERSION "\n"
 	      "libcap-ng: " CAP_NG_IS "\n"
 	      "libnl: " NL_ROUTE_IS "\n"
 	      "libnftables: " NFTABLES_IS "\n"
-	      "libseccomp: " SECCOMP_IS "\n",
+	      "libseccomp: " SECCOMP_IS "\n"
+	      "libbpf: " BPF_IS "\n",
 	      out);
 }

@@ -9,7 +9,7 @@
  * this. The programs act only while the daemon says again and again that it lives (a lease of
  * FASTPATH_LEASE_MS); without that they do nothing.
  *
- * One a process. Any thread, unless stated. Linux 5.11.
+ * One a process. Any thread, unless stated. Linux 5.10.
  */
 #ifndef MMPROXY_FASTPATH_H
 #define MMPROXY_FASTPATH_H
@@ -20,52 +20,14 @@
 
 #include "base/addr.h"
 #include "base/stats.h"
-
-/* The longest header of a flow that is carried: v2 with IPv6 addresses and no TLV. */
-#define FASTPATH_HEADER_MAX 52
+#include "fastpath/fastpath_event.h"
+#include "fastpath/fastpath_flow.h"
 
 /* How long the programs go on when nobody renews the lease, and how often it is to be renewed. */
 #define FASTPATH_LEASE_MS 2000
 #define FASTPATH_RENEW_MS 250
 
-/* Flows of the process; another one stays in user space. */
-#define FASTPATH_FLOWS_MAX 65536
-
 struct fastpath;
-
-/* A sentence for people, without its final stop, that says what is missing and what mends it. */
-#define FASTPATH_WHY_MAX 256
-
-/*
- * A flow as datagrams of it look. Addresses of one family throughout, IPv4 as IPv4; none of them is
- * unspecified.
- */
-struct fastpath_flow {
-	struct addr balancer;  /* whom datagrams come from, and replies go to */
-	struct addr listening; /* where they were sent to: an address of this host, with its port */
-	uint32_t
-	    interface; /* index of the device that they come by; that of lo for this host's own */
-	struct addr client; /* with which they go to the target */
-	struct addr
-	    destination;    /* that the header names; AF_UNSPEC: it names none (SPP does, always) */
-	struct addr target; /* of this host */
-	bool spp;	    /* replies begin with the header */
-	size_t header_len;
-	uint8_t
-	    header[FASTPATH_HEADER_MAX]; /* all of it: a datagram with another one is not carried */
-};
-
-/* What the programs have carried since the flow was installed. Bytes are of payload. */
-struct fastpath_counts {
-	uint64_t datagrams[STATS_DIRECTIONS];
-	uint64_t bytes[STATS_DIRECTIONS];
-	int64_t last_ms[STATS_DIRECTIONS]; /* clock_now_ms() of the latest; 0: none yet */
-};
-
-/* Where an installed flow is; the caller keeps it and gives it back. */
-struct fastpath_place {
-	uint64_t number; /* 0: not installed */
-};
 
 /* Whether this program was built with it, for -V and the configuration's check. */
 bool fastpath_is_built(void);
@@ -87,7 +49,10 @@ struct fastpath *fastpath_open(char why[static FASTPATH_WHY_MAX])
 /* Detach and forget everything. No thread may be in here. NULL is fine. */
 void fastpath_close(struct fastpath *fastpath);
 
-/* The daemon lives: extend the lease. Main thread, every FASTPATH_RENEW_MS. */
+/*
+ * The daemon lives: extend the lease, and go on with the tests of fastpath_try(). Main thread,
+ * every FASTPATH_RENEW_MS.
+ */
 void fastpath_renew(struct fastpath *fastpath);
 
 /*
@@ -95,10 +60,9 @@ void fastpath_renew(struct fastpath *fastpath);
  * carried: attaches the program of the device if that was not done, and the first time, and again
  * after a while when it failed, sends datagrams of its own through the programs to sockets of its
  * own. Returns FASTPATH_WORKS; FASTPATH_TESTING while that is not known yet (ask again with the
- * next datagram, it takes some milliseconds and nobody waits for it); or FASTPATH_FAILS with the
+ * next datagram: fastpath_renew() makes the test, in one to four calls); or FASTPATH_FAILS with the
  * sentence in why.
  */
-enum fastpath_verdict { FASTPATH_WORKS, FASTPATH_TESTING, FASTPATH_FAILS };
 enum fastpath_verdict fastpath_try(struct fastpath *fastpath, uint32_t interface,
 				   const struct addr *listening, const struct addr *target,
 				   char why[static FASTPATH_WHY_MAX]);
@@ -106,7 +70,15 @@ enum fastpath_verdict fastpath_try(struct fastpath *fastpath, uint32_t interface
 /*
  * From now on the programs carry the flow, which fastpath_try() found to work. Returns 0 with
  * *place filled in, or -1 with errno: ENOSPC when there are FASTPATH_FLOWS_MAX, EEXIST when another
- * flow has the same datagrams or replies, EINVAL when the flow is not of the kind that is carried.
+ * flow has the same datagrams or replies, EINVAL when the flow is not of the kind that is carried,
+ * ENODEV when its device has gone, EHOSTUNREACH when routes do not say that the target's replies
+ * come back over lo (asked unless it is on loopback), or that what goes to the balancer leaves by
+ * the device that datagrams come by. It costs some system calls that do not wait.
+ *
+ * The programs know of two things that make a flow user space's again, in that its replies go to
+ * the flow's own socket: a datagram of it from another balancer or by another device, which goes to
+ * user space as well, and with SPP one with another header. So replies that come to the socket of
+ * an installed flow say that it is to be removed and, if that is wished, installed again.
  */
 int fastpath_install(struct fastpath *fastpath, const struct fastpath_flow *flow,
 		     struct fastpath_place *place) __attribute__((warn_unused_result));
@@ -115,8 +87,15 @@ int fastpath_install(struct fastpath *fastpath, const struct fastpath_flow *flow
 void fastpath_read(struct fastpath *fastpath, const struct fastpath_place *place,
 		   struct fastpath_counts *counts);
 
-/* No more of it; returns when no program can be in the middle of it, with the final counts. */
+/*
+ * No more of it, and the final counts. A program that has found the flow at this very moment, which
+ * is one datagram a processor at most, still carries its datagram as the flow was; that one may be
+ * missing in the counts. Whatever comes to a program later is user space's.
+ */
 void fastpath_remove(struct fastpath *fastpath, struct fastpath_place *place,
 		     struct fastpath_counts *counts);
+
+/* What the programs did with datagrams, and why they left some to user space, since the start. */
+void fastpath_read_events(struct fastpath *fastpath, uint64_t counts[static FASTPATH_EVENTS]);
 
 #endif

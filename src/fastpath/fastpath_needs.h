@@ -13,7 +13,7 @@
 #include <stdint.h>
 
 #include "base/addr.h"
-#include "fastpath/fastpath.h"
+#include "fastpath/fastpath_flow.h"
 
 /* Sysctls that can be missing at a time. */
 #define FASTPATH_NEEDS_MAX 2

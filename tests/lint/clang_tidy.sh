@@ -6,9 +6,11 @@ set -euo pipefail
 
 build=$(cd "${1:-.}" && pwd)
 cd "$(dirname "$0")/../.."
-read -r -a libraries < <(pkg-config --cflags libevent_core libconfig libcap-ng libnl-route-3.0 libnftables libseccomp)
-find src -name '*.c' -print0 | sort -z |
+read -r -a libraries < <(pkg-config --cflags libevent_core libconfig libcap-ng libnl-route-3.0 libnftables libseccomp libbpf)
+# Programs for the kernel are in a C of their own.
+find src -name '*.c' ! -name '*.bpf.c' -print0 | sort -z |
 	xargs -0 -P "$(nproc)" -I '{}' clang-tidy --quiet --warnings-as-errors='*' \
 		--config-file=tests/lint/clang-tidy.yaml '{}' -- \
-		-std=gnu11 -D_GNU_SOURCE -DSYSCONFDIR='"/etc"' -I "$build" -I src "${libraries[@]}" 2>&1 |
+		-std=gnu11 -D_GNU_SOURCE -DSYSCONFDIR='"/etc"' -I "$build" -I src \
+		-isystem "$build/src/fastpath" "${libraries[@]}" 2>&1 |
 	sed -E '/^[0-9]+ warnings? generated/d'

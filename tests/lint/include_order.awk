@@ -31,7 +31,7 @@ function group_of(line, place,    name)
 	if (is_own(line, place))
 		return 1
 	if (line ~ /^#include </)
-		return name ~ /^(check|libconfig|cap-ng|seccomp|uthash|utlist)\.h$|^(event2|netlink|systemd)\// ? 3 : 2
+		return name ~ /^(check|libconfig|cap-ng|seccomp|uthash|utlist)\.h$|^(bpf|event2|netlink|systemd)\// ? 3 : 2
 	return name ~ /\// || name == "config.h" ? 4 : 5
 }
 
