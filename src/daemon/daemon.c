@@ -130,7 +130,7 @@ enum exit_code daemon_run(struct conf *conf, const struct reload_source *source,
 	if (privileges_drop(conf) < 0)
 		goto out;
 	upgrade_prepare(&daemon.loop.upgrade, origin->argv);
-	sandbox_start(conf);
+	sandbox_start(conf, serving->carrying.fastpath != NULL);
 	if (make_parts(&daemon, origin->set_up) < 0)
 		goto out_of_memory;
 	if (daemon.former < 0 && open_admin(&daemon) < 0)

@@ -136,9 +136,9 @@ int sandbox_enter(bool carries_in_kernel)
 
 #endif
 
-void sandbox_start(const struct conf *conf)
+void sandbox_start(const struct conf *conf, bool carries_in_kernel)
 {
-	if (conf->sandbox && sandbox_enter(false) < 0)
+	if (conf->sandbox && sandbox_enter(carries_in_kernel) < 0)
 		log_msg(LOG_LEVEL_WARN,
 			"sandbox: the kernel takes no filter of system calls (%s), going on "
 			"without",

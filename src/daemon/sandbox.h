@@ -21,9 +21,9 @@ int sandbox_enter(bool carries_in_kernel) __attribute__((warn_unused_result));
 
 /*
  * The same if it is configured. Where it cannot be had the daemon goes on without, with a warning.
- * Behind all that needs privileges, and behind upgrade_prepare(): the program that an upgrade
- * starts would inherit it. Main thread.
+ * Behind all that needs privileges, such as carrying_open(), and behind upgrade_prepare(): the
+ * program that an upgrade starts would inherit it. Main thread.
  */
-void sandbox_start(const struct conf *conf);
+void sandbox_start(const struct conf *conf, bool carries_in_kernel);
 
 #endif

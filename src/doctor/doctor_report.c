@@ -75,8 +75,9 @@ static const struct cause_row causes[DOCTOR_CAUSES] = {
     [DOCTOR_KERNEL_PROGRAMS] = {"kernel_programs", "The kernel takes no programs that carry UDP"},
     [DOCTOR_KERNEL_SYSCTL] = {"kernel_sysctl",
 			      "A setting of lo keeps the kernel from carrying UDP to the target"},
-    [DOCTOR_KERNEL_TARGET] = {"kernel_target",
-			      "The kernel cannot carry UDP to a target that is where this one is"},
+    [DOCTOR_KERNEL_UNFIT] = {"kernel_unfit",
+			     "The kernel does not carry UDP of such a listener, or to such a "
+			     "target"},
     [DOCTOR_NO_CAPABILITY] = {"no_capability",
 			      "Root lacks a capability that the configuration needs"},
     [DOCTOR_USER_MISSING] = {"user_missing", "The user to become does not exist"},

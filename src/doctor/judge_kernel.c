@@ -50,9 +50,21 @@ void judge_kernel_host(const struct case_host *host, const struct conf *conf,
 static bool is_public(const struct conf_listener *listener)
 {
 	for (size_t i = 0; i < listener->listen_count; i++)
-		if (listener->listen_transparent || !addr_is_loopback(&listener->listen[i]))
+		if (!addr_is_loopback(&listener->listen[i]))
 			return true;
 	return false;
+}
+
+/* Why not, whatever the target; NULL: it may be. */
+static const char *why_not(const struct conf_listener *listener)
+{
+	if (listener->listen_transparent)
+		return "with listen_transparent datagrams come to addresses that are not this "
+		       "host's";
+	if (listener->source_port == CONF_SOURCE_EPHEMERAL)
+		return "with source_port = \"ephemeral\" the server sees other ports than the "
+		       "clients'";
+	return NULL;
 }
 
 static void say_sysctls(struct judge *judge)
@@ -86,13 +98,18 @@ void judge_kernel_leg(const struct case_host *host, const struct conf_listener *
 		return;
 	(void)(leg->dynamic ? addr_format_ip(&leg->target, judge.target)
 			    : addr_format(&leg->target, judge.target));
-	if (leg->place != RETURN_PLACE_HERE)
-		judge_say(&judge, DOCTOR_WARN, DOCTOR_KERNEL_TARGET,
+	if (why_not(listener) != NULL)
+		judge_say(&judge, DOCTOR_WARN, DOCTOR_KERNEL_UNFIT,
+			  "mmproxy itself carries what is sent to %s, in spite of udp_relay = "
+			  "\"kernel\": %s",
+			  judge.target, why_not(listener));
+	else if (leg->place != RETURN_PLACE_HERE)
+		judge_say(&judge, DOCTOR_WARN, DOCTOR_KERNEL_UNFIT,
 			  "mmproxy itself carries what is sent to %s, in spite of udp_relay = "
 			  "\"kernel\": the server is not on this host",
 			  judge.target);
 	else if (leg->back.end == WAY_BACK_HERE && leg->back.mark != 0)
-		judge_say(&judge, DOCTOR_WARN, DOCTOR_KERNEL_TARGET,
+		judge_say(&judge, DOCTOR_WARN, DOCTOR_KERNEL_UNFIT,
 			  "mmproxy itself carries what is sent to %s, in spite of udp_relay = "
 			  "\"kernel\": its answers come back by the mark %u of connection "
 			  "tracking, which does not see what the kernel carries; have the server "

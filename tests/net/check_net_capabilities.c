@@ -9,7 +9,7 @@
 #include <sys/utsname.h>
 #include <unistd.h>
 
-#include "config.h"
+#include "fastpath/fastpath.h"
 
 #include "balancer.h"
 #include "connection.h"
@@ -227,7 +227,6 @@ START_TEST(flows_in_user_space_keep_no_cap_bpf)
 }
 END_TEST
 
-#ifdef HAVE_LIBBPF
 START_TEST(flows_in_the_kernel_keep_it)
 {
 	start_with(NET_RAW | NET_ADMIN | BPF, RELAY("kernel"));
@@ -246,7 +245,6 @@ START_TEST(without_it_they_stay_in_user_space)
 	(void)udp_receive(backend);
 }
 END_TEST
-#endif
 
 /* ---- ports ---- */
 
@@ -428,12 +426,12 @@ static Suite *capabilities_suite(void)
 		tcase_add_test(rows, large_udp_buffers_need_admin);
 	tcase_add_test(rows, large_udp_buffers_are_not_missed_where_they_are_not_cut);
 	tcase_add_test(rows, flows_in_user_space_keep_no_cap_bpf);
-#ifdef HAVE_LIBBPF
-	tcase_add_test(rows, flows_in_the_kernel_keep_it);
-	tcase_add_test(rows, without_it_they_stay_in_user_space);
-#else
-	printf("skipped: built without libbpf\n");
-#endif
+	if (fastpath_is_built()) {
+		tcase_add_test(rows, flows_in_the_kernel_keep_it);
+		tcase_add_test(rows, without_it_they_stay_in_user_space);
+	} else {
+		printf("skipped: built without libbpf\n");
+	}
 	tcase_add_test(rows, low_ports_need_bind_service);
 	tcase_add_loop_test(rows, low_ports_of_clients_need_bind_service, 0, 2);
 	tcase_add_test(rows, where_no_port_is_privileged_it_is_not_needed);

@@ -136,9 +136,6 @@ START_TEST(sysctls_that_nobody_here_needs)
 	leg.sysctls[leg.sysctls_count++] = LOCALNET;
 	listener.listen_count = 1;
 	(void)says(DOCTOR_OK, DOCTOR_FINE, "the kernel can carry", "");
-	/* A rule of the firewall sends what is meant for any address. */
-	listener.listen_transparent = true;
-	(void)says(DOCTOR_WARN, DOCTOR_KERNEL_SYSCTL, LOCALNET, "sysctl -w " LOCALNET "=1");
 }
 END_TEST
 
@@ -146,13 +143,24 @@ START_TEST(targets_that_it_is_not_for)
 {
 	leg.target = address("192.0.2.9:8000");
 	leg.place = RETURN_PLACE_GUEST;
-	(void)says(DOCTOR_WARN, DOCTOR_KERNEL_TARGET, "192.0.2.9:8000", "");
+	(void)says(DOCTOR_WARN, DOCTOR_KERNEL_UNFIT, "192.0.2.9:8000", "");
 	leg.place = RETURN_PLACE_OTHER;
-	(void)says(DOCTOR_WARN, DOCTOR_KERNEL_TARGET, "not on this host", "");
+	(void)says(DOCTOR_WARN, DOCTOR_KERNEL_UNFIT, "not on this host", "");
 	leg.place = RETURN_PLACE_HERE;
 	(void)says(DOCTOR_OK, DOCTOR_FINE, "the kernel can carry", "");
 	leg.back.mark = 124;
-	(void)says(DOCTOR_WARN, DOCTOR_KERNEL_TARGET, "mark 124", "");
+	(void)says(DOCTOR_WARN, DOCTOR_KERNEL_UNFIT, "mark 124", "");
+}
+END_TEST
+
+START_TEST(listeners_that_it_is_not_for)
+{
+	listener.source_port = CONF_SOURCE_EPHEMERAL;
+	(void)says(DOCTOR_WARN, DOCTOR_KERNEL_UNFIT, "source_port", "");
+	listener.source_port = CONF_SOURCE_FALLBACK;
+	(void)says(DOCTOR_OK, DOCTOR_FINE, "the kernel can carry", "");
+	listener.listen_transparent = true;
+	(void)says(DOCTOR_WARN, DOCTOR_KERNEL_UNFIT, "listen_transparent", "");
 }
 END_TEST
 
@@ -179,6 +187,7 @@ int main(void)
 	tcase_add_test(tcase, sysctls_that_are_missing);
 	tcase_add_test(tcase, sysctls_that_nobody_here_needs);
 	tcase_add_test(tcase, targets_that_it_is_not_for);
+	tcase_add_test(tcase, listeners_that_it_is_not_for);
 	tcase_add_test(tcase, destinations_of_headers);
 	suite_add_tcase(suite, tcase);
 	runner = srunner_create(suite);
