@@ -34,10 +34,13 @@ void stats_sum(struct stats *sum, const struct stats *part)
 	for (size_t i = 0; i < STATS_DIRECTIONS; i++) {
 		stats_add(&sum->bytes[i], stats_get(&part->bytes[i]));
 		stats_add(&sum->datagrams[i], stats_get(&part->datagrams[i]));
+		stats_add(&sum->carried[i], stats_get(&part->carried[i]));
 	}
 	stats_add(&sum->displaced, stats_get(&part->displaced));
 	stats_add(&sum->icmp_errors, stats_get(&part->icmp_errors));
 	stats_add(&sum->source_fallbacks, stats_get(&part->source_fallbacks));
+	stats_add(&sum->carried_flows, stats_get(&part->carried_flows));
+	stats_add(&sum->demoted, stats_get(&part->demoted));
 	stats_add(&sum->accept_pauses, stats_get(&part->accept_pauses));
 	for (size_t i = 0; i < STATS_CONNECT_CLASSES; i++)
 		stats_add(&sum->connected[i], stats_get(&part->connected[i]));

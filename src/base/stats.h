@@ -42,7 +42,10 @@ struct stats {
 	atomic_uint_fast64_t displaced;		    /* flows that ended to make room for another */
 	atomic_uint_fast64_t icmp_errors;	    /* each is counted in dropped as well */
 	atomic_uint_fast64_t source_fallbacks;	    /* connections and flows whose port was taken */
-	atomic_uint_fast64_t accept_pauses;	    /* of a TCP listener that was flooded */
+	atomic_uint_fast64_t carried_flows;	    /* that there are now, by the kernel */
+	atomic_uint_fast64_t carried[STATS_DIRECTIONS]; /* of datagrams, those by the kernel */
+	atomic_uint_fast64_t demoted; /* flows that the kernel carried, and nothing came back */
+	atomic_uint_fast64_t accept_pauses; /* of a TCP listener that was flooded */
 	atomic_uint_fast64_t connected[STATS_CONNECT_CLASSES]; /* connections to the backend */
 	atomic_uint_fast64_t connect_us;		       /* of all of them together */
 	struct stats_answers answers[STATS_FAMILIES];
@@ -55,6 +58,12 @@ static inline void stats_add(atomic_uint_fast64_t *counter, uint64_t amount)
 	uint_fast64_t value = atomic_load_explicit(counter, memory_order_relaxed);
 
 	atomic_store_explicit(counter, value + amount, memory_order_relaxed);
+}
+
+/* Take from a counter of this thread's own, which has as much. */
+static inline void stats_take(atomic_uint_fast64_t *counter, uint64_t amount)
+{
+	stats_add(counter, -amount);
 }
 
 static inline uint64_t stats_get(const atomic_uint_fast64_t *counter)

@@ -26,6 +26,9 @@ enum conf_source_port { CONF_SOURCE_PRESERVE, CONF_SOURCE_FALLBACK, CONF_SOURCE_
 /* Where a UDP listener's datagrams carry the client's address (man page: udp_header). */
 enum conf_udp_header { CONF_UDP_EACH, CONF_UDP_FIRST, CONF_UDP_SPP };
 
+/* Who passes the datagrams of UDP flows on, once they are open (man page: udp_relay). */
+enum conf_udp_relay { CONF_UDP_RELAY_USER, CONF_UDP_RELAY_KERNEL };
+
 /* What becomes of IPv6 clients where there is only an IPv4 target (man page: ipv6_clients). */
 enum conf_ipv6_clients { CONF_IPV6_REFUSE, CONF_IPV6_PLAIN, CONF_IPV6_PSEUDO_IPV4 };
 
@@ -73,6 +76,7 @@ struct conf_listener {
 	enum conf_relay relay;
 	uint32_t backend_buffer; /* bytes; 0: the system's; or CONF_BUFFER_AUTO */
 	enum conf_udp_header udp_header;
+	enum conf_udp_relay udp_relay;
 	uint32_t close_after_ms; /* of a UDP flow without a datagram; 0: never */
 	uint32_t max_flows;
 };

@@ -12,6 +12,7 @@
 #include "conf/conf_overlap.h"
 #include "conf/conf_protocol.h"
 #include "config.h"
+#include "fastpath/fastpath.h"
 
 /* "listener" and twenty digits */
 #define DEFAULT_NAME_MAX 32
@@ -152,6 +153,25 @@ static void check_health(const struct conf_listener *listener, const struct conf
 				"dynamic_destination = true the listener may have targets too");
 }
 
+/* What the kernel is to carry has to be built in, and begins with a header that can be compared. */
+static void check_udp_relay(const struct conf_listener *listener, const struct conf_origin *origin,
+			    struct conf_errors *errors)
+{
+	const struct conf_place *place;
+
+	if (listener->protocol != CONF_PROTOCOL_UDP ||
+	    listener->udp_relay != CONF_UDP_RELAY_KERNEL ||
+	    conf_draft_state(origin, CONF_SCOPE_LISTENER, "udp_relay", &place) != CONF_STATE_GIVEN)
+		return;
+	if (!fastpath_is_built())
+		conf_errors_add(errors, place,
+				"\"kernel\" needs libbpf, which this mmproxy was built without");
+	else if (listener->udp_header == CONF_UDP_FIRST)
+		conf_errors_add(errors, place,
+				"\"kernel\" needs a header in every datagram, so udp_header has to "
+				"be \"each\" or \"spp\", not \"first\"");
+}
+
 static void check_routing(const struct conf_draft *draft, struct conf_errors *errors)
 {
 	const struct conf_place *place;
@@ -236,6 +256,7 @@ static void check_listeners(const struct conf_draft *draft, struct conf_errors *
 		check_needed(listener, &draft->listeners[i], errors);
 		if (listener->protocol == CONF_PROTOCOL_TCP)
 			check_health(listener, &draft->listeners[i], errors);
+		check_udp_relay(listener, &draft->listeners[i], errors);
 		check_loop(draft, i, &listener->target_ipv4, "ipv4", "ipv6", routes, errors);
 		check_loop(draft, i, &listener->target_ipv6, "ipv6", "ipv4", routes, errors);
 		conf_access_check(draft, i, errors);

@@ -42,6 +42,7 @@ static const char *const log_formats[] = {"text", "json", NULL};
 static const char *const protocols[] = {"tcp", "udp", NULL};
 static const char *const source_ports[] = {"preserve", "fallback", "ephemeral", NULL};
 static const char *const udp_headers[] = {"each", "first", "spp", NULL};
+static const char *const udp_relays[] = {"user", "kernel", NULL};
 static const char *const ipv6_clients[] = {"refuse", "plain", "pseudo_ipv4", NULL};
 static const char *const relays[] = {"auto", "splice", "buffered", NULL};
 
@@ -170,6 +171,8 @@ const struct conf_key conf_keys[] = {
 
 	{.scope = CONF_SCOPE_LISTENER, .name = "udp_header", .type = CONF_TYPE_WORD,
 	 .offset = IN_LISTENER(udp_header), .fallback = "each", .words = udp_headers, .only = CONF_ONLY_UDP},
+	{.scope = CONF_SCOPE_LISTENER, .name = "udp_relay", .type = CONF_TYPE_WORD,
+	 .offset = IN_LISTENER(udp_relay), .fallback = "user", .words = udp_relays, .only = CONF_ONLY_UDP},
 	{.scope = CONF_SCOPE_LISTENER, .name = "close_after", .type = CONF_TYPE_DURATION,
 	 .offset = IN_LISTENER(close_after_ms), .fallback = "60s", .min = 1, .max = 30 * DAY_MS,
 	 .or_never = true, .only = CONF_ONLY_UDP},

@@ -23,6 +23,7 @@ static const struct {
     {CAP_NET_BIND_SERVICE, "CAP_NET_BIND_SERVICE"},
     {CAP_NET_ADMIN, "CAP_NET_ADMIN"},
     {CAP_NET_RAW, "CAP_NET_RAW"},
+    {CAP_BPF, "CAP_BPF"},
 };
 
 struct sets {
@@ -89,6 +90,15 @@ static bool binds_below(const struct conf *conf, unsigned start)
 	return false;
 }
 
+static bool carries_in_kernel(const struct conf *conf)
+{
+	for (size_t i = 0; i < conf->listeners_count; i++)
+		if (conf->listeners[i].protocol == CONF_PROTOCOL_UDP &&
+		    conf->listeners[i].udp_relay == CONF_UDP_RELAY_KERNEL)
+			return true;
+	return false;
+}
+
 uint64_t capabilities_used(const struct conf *conf)
 {
 	/*
@@ -97,6 +107,9 @@ uint64_t capabilities_used(const struct conf *conf)
 	 */
 	uint64_t used = CAPABILITIES_BIT(CAP_NET_RAW) | CAPABILITIES_BIT(CAP_NET_ADMIN);
 
+	/* With CAP_NET_ADMIN, for the programs that carry the flows and for their maps. */
+	if (carries_in_kernel(conf))
+		used |= CAPABILITIES_BIT(CAP_BPF);
 	if (binds_below(conf, capabilities_port_start()))
 		used |= CAPABILITIES_BIT(CAP_NET_BIND_SERVICE);
 	return used;

@@ -20,7 +20,8 @@ uint64_t capabilities_own(void);
 
 /*
  * Those that the configuration has a use for, which mmproxy(8) lists: CAP_NET_RAW and CAP_NET_ADMIN
- * always, CAP_NET_BIND_SERVICE where a port that it listens on, or may connect from, needs it.
+ * always, CAP_NET_BIND_SERVICE where a port that it listens on, or may connect from, needs it, and
+ * CAP_BPF where flows are to be carried in the kernel.
  */
 uint64_t capabilities_used(const struct conf *conf);
 

@@ -28,6 +28,8 @@ static int make_parts(struct daemon *daemon, const char *set_up)
 	if (main_loop_init(&daemon->loop) < 0 ||
 	    serving_make_workers(&daemon->serving, base, &daemon->loop.mailbox) < 0)
 		return -1;
+	if (carrying_begin(&daemon->serving.carrying, base) < 0)
+		return -1;
 	daemon->loop.admin = admin_new(base, &daemon->serving);
 	daemon->loop.checkup = checkup_new(&daemon->serving, &daemon->loop.mailbox, set_up);
 	return daemon->loop.admin != NULL && daemon->loop.checkup != NULL ? 0 : -1;
@@ -122,11 +124,13 @@ enum exit_code daemon_run(struct conf *conf, const struct reload_source *source,
 	privileges_raise_descriptors();
 	report_descriptors(conf, serving->workers_count);
 	if (privileges_check(conf) < 0 ||
-	    serving_open(serving, daemon.loop.base, daemon.former >= 0) < 0 ||
-	    privileges_drop(conf) < 0)
+	    serving_open(serving, daemon.loop.base, daemon.former >= 0) < 0)
+		goto out;
+	carrying_open(&serving->carrying, conf, serving->flows);
+	if (privileges_drop(conf) < 0)
 		goto out;
 	upgrade_prepare(&daemon.loop.upgrade, origin->argv);
-	sandbox_start(conf);
+	sandbox_start(conf, serving->carrying.fastpath != NULL);
 	if (make_parts(&daemon, origin->set_up) < 0)
 		goto out_of_memory;
 	if (daemon.former < 0 && open_admin(&daemon) < 0)

@@ -39,6 +39,8 @@ int leave_fork(struct serving *serving)
 	/* Of several threads only the one that forks would be in the child. */
 	for (size_t i = 0; i < serving->workers_count; i++)
 		worker_join(serving->workers[i]);
+	/* Their threads have ended every flow, and the child opens none. */
+	carrying_close(&serving->carrying, serving->flows);
 	log_stop_writer();
 	listen_close_all(&serving->room);
 	child = fork();

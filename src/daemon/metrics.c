@@ -38,7 +38,7 @@ struct metric {
 	/* Of the process, subject is NULL. */
 	void (*write)(struct writer *writer, const struct metric *metric,
 		      const struct subject *subject);
-	size_t offset; /* of the counter in struct stats, for write_counter() */
+	size_t offset; /* of the counter or counters in struct stats */
 };
 
 /* ---- samples ---- */
@@ -162,9 +162,9 @@ static void write_reasons(struct writer *writer, const struct metric *metric,
 static void write_directions(struct writer *writer, const struct metric *metric,
 			     const struct subject *subject)
 {
-	const atomic_uint_fast64_t *counters = metric->offset == offsetof(struct stats, bytes)
-						   ? subject->sum.stats.bytes
-						   : subject->sum.stats.datagrams;
+	const char *stats = (const char *)&subject->sum.stats;
+	const atomic_uint_fast64_t *counters =
+	    (const atomic_uint_fast64_t *)(const void *)(stats + metric->offset);
 
 	put_sample(writer, metric, subject, "direction", "up", stats_get(&counters[STATS_UP]));
 	put_sample(writer, metric, subject, "direction", "down", stats_get(&counters[STATS_DOWN]));
@@ -274,6 +274,14 @@ static const struct metric metrics[] = {
     {"mmproxy_udp_datagrams_total", "counter",
      "Datagrams sent to the backend (up) and to the load balancer (down).", UDP_LISTENER,
      write_directions, offsetof(struct stats, datagrams)},
+    {"mmproxy_udp_carried_flows", "gauge", "UDP flows that the kernel carries.", UDP_LISTENER,
+     COUNTER(carried_flows)},
+    {"mmproxy_udp_carried_datagrams_total", "counter",
+     "Of the datagrams sent, those that the kernel has carried.", UDP_LISTENER, write_directions,
+     offsetof(struct stats, carried)},
+    {"mmproxy_udp_demoted_total", "counter",
+     "UDP flows taken back from the kernel because nothing came back.", UDP_LISTENER,
+     COUNTER(demoted)},
     {"mmproxy_udp_dropped_total", "counter", "Datagrams dropped, by reason.", UDP_LISTENER,
      write_reasons, offsetof(struct stats, dropped)},
     {"mmproxy_udp_icmp_errors_total", "counter",

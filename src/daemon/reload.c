@@ -67,6 +67,7 @@ static int use(struct serving *serving, struct admin *admin, struct conf *conf)
 		admin_commit(admin);
 		log_commit(conf->log_level, conf->log_format);
 		(void)conf_change_restarts(serving->started, conf, warn, NULL);
+		carrying_note(&serving->carrying, conf);
 		log_msg(LOG_LEVEL_INFO, "reloaded: %s", conf_change_text(&change, text));
 		privileges_report(conf);
 	}

@@ -70,7 +70,7 @@ static int refuse_unheard_of(scmp_filter_ctx filter)
 	return result;
 }
 
-static int add_all(scmp_filter_ctx filter)
+static int add_all(scmp_filter_ctx filter, bool carries_in_kernel)
 {
 	int result = 0;
 
@@ -78,6 +78,8 @@ static int add_all(scmp_filter_ctx filter)
 		result = add(filter, SCMP_ACT_ALLOW, sandbox_calls[i], 0, NULL);
 	for (size_t i = 0; i < sandbox_rules_count && result == 0; i++)
 		result = allow_with_args(filter, &sandbox_rules[i]);
+	for (size_t i = 0; i < sandbox_kernel_rules_count && result == 0 && carries_in_kernel; i++)
+		result = allow_with_args(filter, &sandbox_kernel_rules[i]);
 	for (size_t i = 0; i < sandbox_absent_count && result == 0; i++)
 		result = add(filter, REFUSE_AS_NEW, sandbox_absent[i], 0, NULL);
 	return result == 0 ? refuse_unheard_of(filter) : result;
@@ -102,7 +104,7 @@ static int set_attributes(scmp_filter_ctx filter)
 	return result;
 }
 
-int sandbox_enter(void)
+int sandbox_enter(bool carries_in_kernel)
 {
 	scmp_filter_ctx filter = seccomp_init(REFUSE);
 	int result;
@@ -113,7 +115,7 @@ int sandbox_enter(void)
 	}
 	result = set_attributes(filter);
 	if (result == 0)
-		result = add_all(filter);
+		result = add_all(filter, carries_in_kernel);
 	if (result == 0)
 		result = seccomp_load(filter);
 	seccomp_release(filter);
@@ -125,17 +127,18 @@ int sandbox_enter(void)
 
 #else
 
-int sandbox_enter(void)
+int sandbox_enter(bool carries_in_kernel)
 {
+	(void)carries_in_kernel;
 	errno = ENOSYS;
 	return -1;
 }
 
 #endif
 
-void sandbox_start(const struct conf *conf)
+void sandbox_start(const struct conf *conf, bool carries_in_kernel)
 {
-	if (conf->sandbox && sandbox_enter() < 0)
+	if (conf->sandbox && sandbox_enter(carries_in_kernel) < 0)
 		log_msg(LOG_LEVEL_WARN,
 			"sandbox: the kernel takes no filter of system calls (%s), going on "
 			"without",

@@ -2,6 +2,7 @@
 /* The system calls that the daemon is left with, by what they are for. */
 #include "daemon/sandbox_rules.h"
 
+#include <linux/bpf.h>
 #include <linux/netlink.h>
 #include <linux/sched.h>
 #include <linux/sockios.h>
@@ -135,6 +136,18 @@ const struct sandbox_rule sandbox_rules[] = {
     {"prlimit64", {IS(0, 0)}},
 };
 const size_t sandbox_rules_count = sizeof(sandbox_rules) / sizeof(sandbox_rules[0]);
+
+/*
+ * Programs and maps are there before the filter is, so neither can be made any more: flows come and
+ * go, and a loaded program is attached to the device that datagrams come by.
+ */
+const struct sandbox_rule sandbox_kernel_rules[] = {
+    {"bpf", {IS(0, BPF_MAP_LOOKUP_ELEM)}}, {"bpf", {IS(0, BPF_MAP_UPDATE_ELEM)}},
+    {"bpf", {IS(0, BPF_MAP_DELETE_ELEM)}}, {"bpf", {IS(0, BPF_OBJ_GET_INFO_BY_FD)}},
+    {"bpf", {IS(0, BPF_LINK_CREATE)}},
+};
+const size_t sandbox_kernel_rules_count =
+    sizeof(sandbox_kernel_rules) / sizeof(sandbox_kernel_rules[0]);
 
 const char *const sandbox_absent[] = {"clone3", "faccessat2"};
 const size_t sandbox_absent_count = sizeof(sandbox_absent) / sizeof(sandbox_absent[0]);

@@ -26,6 +26,10 @@ struct sandbox_rule {
 extern const struct sandbox_rule sandbox_rules[];
 extern const size_t sandbox_rules_count;
 
+/* The same, for a process whose flows are carried by programs in the kernel. */
+extern const struct sandbox_rule sandbox_kernel_rules[];
+extern const size_t sandbox_kernel_rules_count;
+
 /*
  * Refused as a kernel would that does not have them, upon which libc does the same by an older
  * call: the arguments are in memory, where a filter cannot look.

@@ -61,6 +61,7 @@ void serving_fini(struct serving *serving)
 	plan_free(serving->farewell);
 	cutting_fini(&serving->cutting);
 	health_free(serving->health);
+	carrying_close(&serving->carrying, serving->flows);
 	listen_fini(&serving->room);
 	roster_fini(&serving->roster);
 	deny_list_free(serving->denied);

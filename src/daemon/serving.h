@@ -12,6 +12,7 @@
 
 #include <event2/event.h>
 
+#include "daemon/carrying.h"
 #include "daemon/cutting.h"
 #include "daemon/health.h"
 #include "daemon/listen.h"
@@ -26,6 +27,7 @@ struct serving {
 	struct conf *conf;    /* in use; a reference */
 	struct conf *started; /* what the process was started with; a reference */
 	struct flow_registry *flows;
+	struct carrying carrying;
 	struct reload_history reloads;
 	struct deny_list *denied; /* of clients, at run time; no configuration changes it */
 	struct return_routes *routes;

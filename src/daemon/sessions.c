@@ -119,6 +119,7 @@ static void fill_in(struct sessions_row *row, const struct listener_view *view, 
 	    .idle_ms = since(view->active_ms, now_ms),
 	    .rank = rank,
 	    .relaying = view->relaying,
+	    .carried = view->carried,
 	};
 }
 

@@ -34,6 +34,7 @@ struct sessions_row {
 	uint64_t idle_ms;
 	uint64_t rank; /* by which it was chosen */
 	bool relaying;
+	bool carried; /* by the kernel */
 };
 
 struct sessions;

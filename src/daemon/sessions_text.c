@@ -27,6 +27,8 @@ static void put_row(struct json *json, const struct sessions_row *row)
 	json_addr(json, "peer", &row->peer);
 	json_addr(json, "backend", &row->target);
 	json_str(json, "state", state_name(row));
+	if (row->ledger->protocol == CONF_PROTOCOL_UDP)
+		json_str(json, "relay", row->carried ? "kernel" : "user");
 	json_u64(json, "bytes_up", row->bytes[STATS_UP]);
 	json_u64(json, "bytes_down", row->bytes[STATS_DOWN]);
 	json_u64(json, "age_ms", row->age_ms);
@@ -62,7 +64,7 @@ int sessions_write_table(const struct sessions_row *rows, size_t count, struct e
 		table_addr(table, &row->client);
 		table_text(table, row->ledger->name);
 		table_text(table, protocol_name(row));
-		table_text(table, state_name(row));
+		table_text(table, row->carried ? "kernel" : state_name(row));
 		table_bytes(table, row->bytes[STATS_UP]);
 		table_bytes(table, row->bytes[STATS_DOWN]);
 		table_duration(table, row->age_ms);

@@ -13,6 +13,8 @@
 #include "doctor/probe.h"
 #include "doctor/tracked_flow.h"
 #include "doctor/way_back.h"
+#include "fastpath/fastpath.h"
+#include "fastpath/fastpath_needs.h"
 #include "routing/return_plan.h"
 
 enum case_user {
@@ -21,6 +23,9 @@ enum case_user {
 	CASE_USER_DEFAULT_MISSING, /* root stays root */
 	CASE_USER_MISSING
 };
+
+/* Whether the kernel takes the programs that udp_relay asks for. */
+enum case_kernel { CASE_KERNEL_NOT_TRIED, CASE_KERNEL_TAKES, CASE_KERNEL_REFUSES };
 
 /* What holds for all listeners. */
 struct case_host {
@@ -41,6 +46,8 @@ struct case_host {
 	uint32_t table;
 	const char *set_up;	 /* the command */
 	char localnet[IFNAMSIZ]; /* an interface with route_localnet, or "all"; "": none */
+	enum case_kernel kernel;
+	char kernel_why[FASTPATH_WHY_MAX];
 	uint16_t clash_port; /* a TCP port of a wildcard socket that clients are likely to have */
 };
 
@@ -57,6 +64,9 @@ struct case_leg {
 	uint8_t rp_filter;	  /* of that interface: 1 is strict */
 	bool caught; /* with its mark it seems to be this host, and without it is not */
 	enum case_socket socket;
+	/* Sysctls without which the kernel carries to it nothing that comes by a device. */
+	const char *sysctls[FASTPATH_NEEDS_MAX];
+	size_t sysctls_count;
 	struct addr elsewhere; /* on this host, where there is a socket with the port instead */
 	bool in_proxy;	       /* a program for containers has the socket */
 	bool maybe_proxy;      /* root's, and there is a bridge of Docker's */

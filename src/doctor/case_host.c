@@ -108,6 +108,18 @@ static enum case_user find_user(const struct conf *conf)
 #endif
 }
 
+static void try_kernel(struct case_host *host, const struct conf *conf)
+{
+	bool wanted = false;
+
+	for (size_t i = 0; i < conf->listeners_count; i++)
+		wanted = wanted || conf->listeners[i].udp_relay == CONF_UDP_RELAY_KERNEL;
+	if (!wanted)
+		return;
+	host->kernel =
+	    fastpath_can_load(host->kernel_why) ? CASE_KERNEL_TAKES : CASE_KERNEL_REFUSES;
+}
+
 void case_host_read(struct case_host *host, const struct conf *conf, const char *set_up,
 		    bool thorough)
 {
@@ -129,6 +141,9 @@ void case_host_read(struct case_host *host, const struct conf *conf, const char 
 	host->table = conf->routing_table;
 	host->set_up = set_up != NULL ? set_up : "mmproxy --setup-routing";
 	find_localnet(host);
+	/* A daemon that serves has tried, and could not again. */
+	if (thorough)
+		try_kernel(host, conf);
 }
 
 static bool is_likely(const struct addr *addr, const long range[static 2])

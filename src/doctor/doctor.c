@@ -9,6 +9,7 @@
 #include "doctor/case_host.h"
 #include "doctor/judge.h"
 #include "doctor/judge_host.h"
+#include "doctor/judge_kernel.h"
 #include "doctor/leg_list.h"
 #include "doctor/surroundings.h"
 
@@ -97,15 +98,19 @@ static bool is_here(const struct examination *examination, size_t listener)
 static void judge_all(const struct examination *examination, struct doctor_report *report)
 {
 	judge_host(&examination->host, examination->conf, report);
+	judge_kernel_host(&examination->host, examination->conf, report);
 	for (size_t i = 0; i < examination->conf->listeners_count; i++) {
 		const struct conf_listener *listener = &examination->conf->listeners[i];
 
 		for (size_t j = 0; j < LEG_LIST_EACH; j++) {
 			size_t leg = examination->legs.of[i * LEG_LIST_EACH + j];
 
-			if (leg != SIZE_MAX)
-				judge_leg(&examination->host, listener,
-					  &examination->legs.legs[leg], report);
+			if (leg == SIZE_MAX)
+				continue;
+			judge_leg(&examination->host, listener, &examination->legs.legs[leg],
+				  report);
+			judge_kernel_leg(&examination->host, listener, &examination->legs.legs[leg],
+					 report);
 		}
 		judge_listener(&examination->host, listener, is_here(examination, i), report);
 	}

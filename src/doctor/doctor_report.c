@@ -72,6 +72,12 @@ static const struct cause_row causes[DOCTOR_CAUSES] = {
     [DOCTOR_ROUTES_AT_START] = {"routes_at_start",
 				"The return routes are not there, and the daemon, which does not "
 				"run, sets them up"},
+    [DOCTOR_KERNEL_PROGRAMS] = {"kernel_programs", "The kernel takes no programs that carry UDP"},
+    [DOCTOR_KERNEL_SYSCTL] = {"kernel_sysctl",
+			      "A setting of lo keeps the kernel from carrying UDP to the target"},
+    [DOCTOR_KERNEL_UNFIT] = {"kernel_unfit",
+			     "The kernel does not carry UDP of such a listener, or to such a "
+			     "target"},
     [DOCTOR_NO_CAPABILITY] = {"no_capability",
 			      "Root lacks a capability that the configuration needs"},
     [DOCTOR_USER_MISSING] = {"user_missing", "The user to become does not exist"},

@@ -24,6 +24,9 @@
 /* Marks that answers may have by rules that are there. */
 #define MARKS_MAX 16
 
+/* No device has this index, so that it is not lo. */
+#define SOME_DEVICE 0
+
 /* The port of clients, where no probe has had one. */
 #define CLIENT_PORT 40000
 
@@ -201,6 +204,8 @@ void surroundings_place(const struct surroundings *around, struct case_leg *leg,
 			int64_t deadline_ms)
 {
 	leg->place = RETURN_PLACE_HERE;
+	if (leg->protocol == CONF_PROTOCOL_UDP)
+		leg->sysctls_count = fastpath_needs_find(SOME_DEVICE, &leg->target, leg->sysctls);
 	if (addr_is_loopback(&leg->target)) {
 		find_socket(around, leg);
 		return;

@@ -38,6 +38,16 @@ bool fastpath_is_built(void)
 	return true;
 }
 
+bool fastpath_can_load(char why[static FASTPATH_WHY_MAX])
+{
+	struct fastpath_programs programs;
+
+	if (fastpath_programs_load(&programs, why) < 0)
+		return false;
+	fastpath_programs_unload(&programs);
+	return true;
+}
+
 struct fastpath *fastpath_open(char why[static FASTPATH_WHY_MAX])
 {
 	struct fastpath *fastpath = calloc(1, sizeof(*fastpath));

@@ -33,6 +33,12 @@ struct fastpath;
 bool fastpath_is_built(void);
 
 /*
+ * Whether fastpath_open() would find all that it needs, for --check-routing: load the programs, and
+ * forget them again without having attached any. Otherwise a sentence is in why.
+ */
+bool fastpath_can_load(char why[static FASTPATH_WHY_MAX]);
+
+/*
  * Load the programs and attach the one at lo; needs CAP_BPF and CAP_NET_ADMIN (CAP_SYS_ADMIN before
  * Linux 5.8). Returns NULL with a sentence in why. Main thread, before capabilities are given up
  * and before the filter of system calls.

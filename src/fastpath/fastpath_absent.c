@@ -16,6 +16,12 @@ bool fastpath_is_built(void)
 	return false;
 }
 
+bool fastpath_can_load(char why[static FASTPATH_WHY_MAX])
+{
+	say_absent(why);
+	return false;
+}
+
 struct fastpath *fastpath_open(char why[static FASTPATH_WHY_MAX])
 {
 	say_absent(why);

@@ -9,16 +9,25 @@
 #define MMPROXY_FASTPATH_NEEDS_H
 
 #include <stdbool.h>
+#include <stddef.h>
 #include <stdint.h>
 
 #include "base/addr.h"
 #include "fastpath/fastpath_flow.h"
 
+/* Sysctls that can be missing at a time. */
+#define FASTPATH_NEEDS_MAX 2
+
 /*
- * Whether the sysctls allow it for datagrams that come by this device to a target like this one.
- * If not, why names the sysctl that is to be set. Those of this host's own (interface is that of
- * lo), and IPv6, need nothing.
+ * Write the names of the sysctls that are to be set to 1, such as
+ * "net.ipv4.conf.lo.accept_local", for datagrams that come by this device to a target like this
+ * one; returns how many there are. Those of this host's own (interface is that of lo), and IPv6,
+ * need none.
  */
+size_t fastpath_needs_find(uint32_t interface, const struct addr *target,
+			   const char *missing[static FASTPATH_NEEDS_MAX]);
+
+/* Whether none is missing. If one is, why says so and names the first. */
 bool fastpath_needs_met(uint32_t interface, const struct addr *target,
 			char why[static FASTPATH_WHY_MAX]);
 

@@ -231,7 +231,7 @@ enum route_answer route_lookup_ask(struct route_lookup *lookup,
 
 	if (lookup == NULL)
 		return ROUTE_UNKNOWN;
-	if (!addr_is_loopback(&asked.source) ||
+	if ((!addr_is_loopback(&asked.source) && !asked.source_is_own) ||
 	    addr_family(&asked.source) != addr_family(&asked.destination))
 		memset(&asked.source, 0, sizeof(asked.source));
 	pthread_mutex_lock(&lookup->lock);

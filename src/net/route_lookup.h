@@ -15,6 +15,7 @@
 #ifndef MMPROXY_ROUTE_LOOKUP_H
 #define MMPROXY_ROUTE_LOOKUP_H
 
+#include <stdbool.h>
 #include <stdint.h>
 
 #include "base/addr.h"
@@ -22,12 +23,14 @@
 struct route_question {
 	struct addr destination; /* its port does not matter */
 	/*
-	 * AF_UNSPEC, or the address to send from. Only a loopback address is told to the kernel: it
-	 * takes no other source that is not its own (EINVAL), and rules for backends on loopback,
-	 * "from 127.0.0.0/8", hold for clients with such an address too.
+	 * AF_UNSPEC, or the address to send from. Only a loopback address, or one that the caller
+	 * knows to be this host's, is told to the kernel: it takes no other source that is not its
+	 * own (EINVAL), and rules for backends on loopback, "from 127.0.0.0/8", hold for clients
+	 * with such an address too.
 	 */
 	struct addr source;
-	uint32_t mark; /* 0: none */
+	bool source_is_own; /* an address of this host */
+	uint32_t mark;	    /* 0: none */
 };
 
 enum route_answer {

@@ -76,6 +76,15 @@ int udp_sock_set_listening_transparent(int fd, const struct addr *addr, bool tra
 	return transparent || addr_is_wildcard(addr) ? report_local(fd, family, transparent) : 0;
 }
 
+int udp_sock_tell_device(int fd, const struct addr *addr, bool tell)
+{
+	if (tell || addr_is_wildcard(addr))
+		return report_local(fd, addr_family(addr), false);
+	if (addr_family(addr) == AF_INET)
+		return sock_set_int(fd, SOL_IP, IP_PKTINFO, 0);
+	return sock_set_int(fd, SOL_IPV6, IPV6_RECVPKTINFO, 0);
+}
+
 int udp_sock_adopt(int fd, const struct addr *addr, const struct sock_listen_options *options)
 {
 	if (sock_check_v6only(fd, addr_family(addr), options) < 0)
@@ -125,9 +134,9 @@ int udp_sock_bind_reply(const struct addr *addr)
 	return fd;
 }
 
-int udp_sock_set_gro(int fd)
+int udp_sock_set_gro(int fd, bool join)
 {
-	return sock_set_int(fd, SOL_UDP, UDP_GRO, 1);
+	return sock_set_int(fd, SOL_UDP, UDP_GRO, join);
 }
 
 void udp_sock_set_buffers(int fd, int receive, int send)
@@ -142,12 +151,14 @@ void udp_sock_set_buffers(int fd, int receive, int send)
 static void read_ipv4_local(struct udp_path *path, const struct in_pktinfo *info)
 {
 	addr_from_ipv4(&path->local, &info->ipi_spec_dst, 0);
+	path->device = (uint32_t)info->ipi_ifindex;
 }
 
 static void read_ipv6_local(struct udp_path *path, const struct in6_pktinfo *info)
 {
 	addr_from_ipv6(&path->local, &info->ipi6_addr, 0);
 	path->interface = IN6_IS_ADDR_LINKLOCAL(&info->ipi6_addr) ? info->ipi6_ifindex : 0;
+	path->device = info->ipi6_ifindex;
 }
 
 static void read_original(struct udp_path *path, const void *sockaddr, int family)

@@ -30,9 +30,13 @@ struct udp_path {
 	struct addr peer;
 	struct addr local;
 	uint32_t interface; /* of a link-local local address; 0: any */
+	uint32_t device;    /* that it came by, as the kernel tells it; 0: not told */
 };
 
-/* Whether they are the same in every part. Either may be NULL, which equals only NULL. */
+/*
+ * Whether they are the same in every part that a reply needs: all but the device. Either may be
+ * NULL, which equals only NULL.
+ */
 bool udp_path_equal(const struct udp_path *a, const struct udp_path *b);
 
 /*
@@ -60,6 +64,13 @@ int udp_sock_set_listening_transparent(int fd, const struct addr *addr, bool tra
     __attribute__((warn_unused_result));
 
 /*
+ * Have a socket of udp_sock_bind() with this address, which is not transparent, tell of the local
+ * address and the device of every datagram, or only as udp_sock_bind() does.
+ */
+int udp_sock_tell_device(int fd, const struct addr *addr, bool tell)
+    __attribute__((warn_unused_result));
+
+/*
  * A non-blocking, close-on-exec UDP socket for one flow, which may use any address of the host or,
  * with transparent, of anybody (needs what sock_new_tcp() needs), with SO_MARK unless mark is 0. It
  * queues ICMP errors (IP_RECVERR).
@@ -77,8 +88,8 @@ int udp_sock_new(int family, bool transparent, bool share, uint32_t mark)
  */
 int udp_sock_bind_reply(const struct addr *addr) __attribute__((warn_unused_result));
 
-/* Have the kernel hand over runs of equal datagrams as one (UDP_GRO, Linux 5.0). */
-int udp_sock_set_gro(int fd) __attribute__((warn_unused_result));
+/* Whether the kernel may hand over runs of equal datagrams as one (UDP_GRO, Linux 5.0). */
+int udp_sock_set_gro(int fd, bool join) __attribute__((warn_unused_result));
 
 /* Ask for a receive and send buffer of this many bytes each (0: as it is); takes what the system
  * allows. */

@@ -12,10 +12,13 @@
 #include "service/descriptor_share.h"
 #include "service/flow_quota.h"
 
+struct fastpath;
+
 struct flow_registry {
 	struct client_path_table paths;
 	struct descriptor_share descriptors;
-	struct flow_quota quota; /* of descriptors */
+	struct flow_quota quota;   /* of descriptors */
+	struct fastpath *fastpath; /* NULL: the kernel carries nothing; set while no worker runs */
 };
 
 /* NULL when memory is out. */

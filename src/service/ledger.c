@@ -28,6 +28,7 @@ struct ledger *ledger_new(const struct conf_listener *conf, size_t workers)
 	ledger->workers_count = workers;
 	atomic_init(&ledger->refs, 1);
 	atomic_init(&ledger->logs_ends, true);
+	carry_ways_init(&ledger->carry_ways);
 	ledger->protocol = conf->protocol;
 	ledger->first_address = conf->listen[0];
 	for (size_t i = 0; i < REASON_COUNT; i++)
@@ -49,6 +50,7 @@ void ledger_unref(struct ledger *ledger)
 	for (size_t i = 0; i < REASON_COUNT; i++)
 		log_limit_fini(&ledger->limits[i]);
 	client_limits_free(ledger->clients);
+	carry_ways_fini(&ledger->carry_ways);
 	flow_quota_fini(&ledger->quota);
 	free(ledger->workers);
 	free(ledger->name);

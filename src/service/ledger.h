@@ -20,6 +20,7 @@
 #include "base/stats.h"
 #include "conf/conf.h"
 #include "proxyproto/proxy_header.h"
+#include "service/carry_ways.h"
 #include "service/client_limits.h"
 #include "service/flow_quota.h"
 
@@ -44,6 +45,7 @@ struct ledger {
 	 */
 	atomic_uint active;
 	struct flow_quota quota; /* of max_flows */
+	struct carry_ways carry_ways;
 	/* NULL until a configuration limits clients; any service that does was made behind that. */
 	struct client_limits *clients;
 	atomic_bool logs_ends; /* of connections or flows: log.connections; at first it does */

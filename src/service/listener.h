@@ -59,6 +59,7 @@ struct listener_view {
 	uint64_t bytes[STATS_DIRECTIONS];
 	int64_t opened_ms; /* CLOCK_MONOTONIC, as in base/clock.h */
 	int64_t active_ms; /* the last byte or datagram */
+	bool carried;	   /* by the kernel */
 	bool relaying;	   /* false: it waits for its header or its backend */
 };
 

@@ -33,9 +33,9 @@ struct service *service_new(struct conf *snapshot, const struct conf_listener *c
 	atomic_fetch_add_explicit(&snapshot->services, 1, memory_order_relaxed);
 	service->conf = conf;
 	service->ledger = ledger_ref(ledger);
-	if (conf->dynamic_destination) {
+	if (conf->dynamic_destination || conf->udp_relay == CONF_UDP_RELAY_KERNEL) {
 		service->routes = route_lookup_new();
-		if (service->routes == NULL)
+		if (service->routes == NULL && conf->dynamic_destination)
 			log_msg(
 			    LOG_LEVEL_WARN,
 			    "listener %s: routes cannot be asked for (%s), so that every "

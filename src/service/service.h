@@ -25,7 +25,8 @@ struct service {
 	const struct conf_listener *conf;
 	struct ledger *ledger;	     /* a reference */
 	struct deny_list *denied;    /* of the process, which outlives the service; NULL: none */
-	struct route_lookup *routes; /* of a listener with dynamic_destination; NULL: none */
+	struct route_lookup *routes; /* of a listener with dynamic_destination, or udp_relay =
+				      * "kernel"; NULL: none */
 	struct pseudo_ipv4_table *pseudo_ipv4; /* of one with that for ipv6_clients; NULL: none */
 };
 

@@ -2,6 +2,7 @@
 /* Whether a datagram begins a flow, and which. */
 #include "udp/admission.h"
 
+#include "udp/flow_carry.h"
 #include "udp/flow_life.h"
 
 /* Times that other workers are asked to make room for one datagram. */
@@ -29,7 +30,7 @@ static enum room displace(const struct intake *intake, const struct arrival *arr
 	bool flows = shortage == SHORTAGE_FLOWS;
 	struct flow_quota *quota = flows ? &group->service->ledger->quota : &group->registry->quota;
 	struct flow_quota_slot *slot = flows ? group->flows_slot : group->descriptors_slot;
-	struct flow_links *oldest = flow_table_oldest(&group->table);
+	struct flow_links *oldest = flow_carry_oldest(group, intake->now_ms);
 
 	if (intake->attempts < ATTEMPTS_MAX &&
 	    flow_quota_ask(quota, slot, oldest != NULL ? oldest->active_ms : INT64_MAX) == 0)

@@ -111,7 +111,7 @@ struct flow *flow_dial(struct flow_group *group, const struct flow_key *key,
 		return NULL;
 	}
 	udp_sock_set_buffers(flow->fd, RECEIVE_BUFFER, 0);
-	if (group->joins_replies && udp_sock_set_gro(flow->fd) < 0)
+	if (group->joins_replies && udp_sock_set_gro(flow->fd, true) < 0)
 		flow_group_cannot_join(group);
 	return flow;
 }

@@ -53,6 +53,7 @@ struct flow {
 	uint64_t bytes[2];
 	uint64_t dropped;
 	uint64_t icmp_errors;
+	struct flow_carry *carry;	 /* NULL: the kernel has never carried it */
 	struct pseudo_ipv4 *pseudo_ipv4; /* whose address the source is; NULL: nobody else's */
 	struct tlv_copy *tlvs;		 /* or NULL */
 };

@@ -32,6 +32,16 @@ struct udp_socket {
 	struct event *readable;
 };
 
+struct flow_carry;
+
+/* The group's flows that the kernel carries. */
+struct flow_carries {
+	TAILQ_HEAD(, flow_carry) carried; /* looked at longest ago first */
+	STAILQ_HEAD(, flow_carry) wanted; /* to be given when the batch has been sent */
+	unsigned version;		  /* what was given under a former one is taken back */
+	struct event *round;		  /* of looking at them */
+};
+
 /* Embedded in udp_listener, which makes it; the rooms between them read and write its fields. */
 struct flow_group {
 	struct service *service;	     /* of new flows; the listener has a reference */
@@ -53,6 +63,7 @@ struct flow_group {
 	struct flow_quota_slot *descriptors_slot; /* in registry->quota */
 	struct refused_clients refused;
 	struct deferred_list deferred;
+	struct flow_carries carries;
 	struct reply_sockets reply_sockets;
 };
 

@@ -5,6 +5,7 @@
 #include <sys/epoll.h>
 
 #include "base/clock.h"
+#include "udp/flow_carry.h"
 #include "udp/flow_log.h"
 #include "udp/flow_up.h"
 
@@ -74,6 +75,7 @@ static void leave(struct flow *flow)
 	/* Closing does that only where no other process has the same open socket. */
 	if (flow->shared)
 		(void)epoll_ctl(group->epoll_fd, EPOLL_CTL_DEL, flow->fd, NULL);
+	flow_carry_free(flow);
 	flow_table_remove(&group->table, &flow->links);
 	flow_group_publish(group);
 	client_limits_leave(flow->client_place, clock_now_ms());
@@ -94,6 +96,7 @@ void flow_life_end(struct flow *flow, enum close_reason reason)
 	/* What came just now still goes out. */
 	if (flow->first_segment != UDP_SEGMENT_NONE)
 		flow_up_send(group);
+	flow_carry_stop(flow);
 	if (is_healthy_check(flow))
 		reason = reason_of_check(reason);
 	flow_log_end(flow, reason);

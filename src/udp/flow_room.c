@@ -6,6 +6,7 @@
 #include <stdlib.h>
 
 #include "base/clock.h"
+#include "udp/flow_carry.h"
 #include "udp/flow_life.h"
 #include "udp/flow_up.h"
 #include "udp/intake.h"
@@ -13,7 +14,7 @@
 /* Ends the flow idle longest; false when there is none. */
 static bool displace_oldest(struct flow_group *group, enum close_reason reason)
 {
-	struct flow_links *oldest = flow_table_oldest(&group->table);
+	struct flow_links *oldest = flow_carry_oldest(group, clock_now_ms());
 
 	if (oldest != NULL)
 		flow_life_displace(flow_of(oldest), reason);

@@ -8,6 +8,7 @@
 
 #include "base/clock.h"
 #include "net/sock.h"
+#include "udp/flow_carry.h"
 #include "udp/flow_life.h"
 #include "udp/flow_log.h"
 #include "udp/flow_record.h"
@@ -46,6 +47,8 @@ bool flow_transfer_give(struct flow_group *group, struct flow_batch *batch)
 		flow_update_reply(flow);
 		if (!answers_from_one_of(flow, batch))
 			continue;
+		/* What comes from now on waits for the process that is to go on with it. */
+		flow_carry_stop(flow);
 		batch->len += flow_record_write(flow, batch->bytes + batch->len);
 		batch->fds[batch->count++] = flow->fd;
 		flow->given = true;

@@ -7,6 +7,7 @@
 #include "proxyproto/proxy_datagram.h"
 #include "proxyproto/proxy_spp.h"
 #include "udp/admission.h"
+#include "udp/flow_carry.h"
 #include "udp/flow_life.h"
 #include "udp/flow_up.h"
 
@@ -130,6 +131,7 @@ static void accept_datagram(const struct intake *intake, const struct arrival *a
 	if (conf_of(intake)->udp_header == CONF_UDP_FIRST && header_len != 0 &&
 	    header_len == arrival->len)
 		return;
+	flow_carry_note(flow, intake, arrival);
 	flow_up_gather(flow, arrival->bytes + header_len, arrival->len - header_len);
 }
 
@@ -200,6 +202,7 @@ void intake_message(struct intake *intake, struct msghdr *message, size_t len)
 	learn_peer(intake, message->msg_name);
 	memset(&intake->path.local, 0, sizeof(intake->path.local));
 	intake->path.interface = 0;
+	intake->path.device = 0;
 	segment_len = udp_sock_read_control(message, &intake->path);
 	if (segment_len == 0 || segment_len > len)
 		segment_len = len;

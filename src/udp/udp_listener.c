@@ -6,6 +6,8 @@
 
 #include "base/clock.h"
 #include "net/sock.h"
+#include "udp/carry_round.h"
+#include "udp/flow_carry.h"
 #include "udp/flow_down.h"
 #include "udp/flow_life.h"
 #include "udp/flow_room.h"
@@ -73,6 +75,7 @@ static void on_readable(evutil_socket_t fd, short what, void *arg)
 		intake_message(&intake, message, context->in[i].msg_len);
 	}
 	flow_up_send(socket->group);
+	carry_round_give(socket->group, intake.now_ms);
 	flow_group_publish(socket->group);
 	watch_idle(listener_of_group(socket->group));
 }
@@ -86,6 +89,7 @@ static void handle_room(struct listener *common)
 		return;
 	flow_room_make(&listener->group);
 	flow_room_take_waiting(&listener->group);
+	carry_round_give(&listener->group, clock_now_ms());
 	flow_group_publish(&listener->group);
 	watch_idle(listener);
 }
@@ -146,6 +150,7 @@ static void resume(struct listener *common)
 	flow_transfer_undo(group);
 	listener->unread = start_reading(listener) < 0;
 	arm_expiry(listener, listener->unread ? RETRY_MS : 0);
+	carry_round_resume(group);
 	handle_room(common);
 }
 
@@ -190,7 +195,7 @@ static void on_expiry(evutil_socket_t fd, short what, void *arg)
 		}
 	}
 	for (int i = 0; i < EXPIRE_MAX && limit_ms != 0; i++) {
-		oldest = flow_table_oldest(&listener->group.table);
+		oldest = flow_carry_oldest(&listener->group, now);
 		if (oldest == NULL || now - oldest->active_ms < limit_ms)
 			break;
 		flow_life_end(flow_of(oldest), REASON_IDLE_TIMEOUT);
@@ -222,6 +227,8 @@ static int configure(struct listener *common, const struct listener_setup *setup
 	group->draining = false;
 	/* Whom the service as it was refused. */
 	refused_clients_fini(&group->refused);
+	/* Their load balancers may not be allowed any more. */
+	carry_round_take_back(group);
 	/* The limit may be a nearer one now. */
 	if (group->table.count > 0 && !group->paused)
 		arm_expiry(listener, 0);
@@ -262,7 +269,9 @@ static bool visit(struct listener *common, bool restart, size_t max, listener_vi
 
 		if (links == NULL)
 			break;
+		flow_carry_look(flow_of(links), clock_now_ms());
 		flow_describe(flow_of(links), &view, &peer);
+		view.carried = flow_carry_is_on(flow_of(links));
 		reason = visitor(&view, arg);
 		if (reason != REASON_COUNT)
 			flow_life_end(flow_of(links), reason);
@@ -276,7 +285,10 @@ static bool visit(struct listener *common, bool restart, size_t max, listener_vi
 
 static void drain(struct listener *common)
 {
-	udp_listener_of(common)->group.draining = true;
+	struct flow_group *group = &udp_listener_of(common)->group;
+
+	group->draining = true;
+	carry_round_take_back(group);
 }
 
 static void free_listener(struct listener *common)
@@ -290,6 +302,7 @@ static void free_listener(struct listener *common)
 		event_free(group->flows_readable);
 	if (listener->expiry != NULL)
 		event_free(listener->expiry);
+	carry_round_fini(group);
 	sock_close(group->epoll_fd);
 	flow_table_fini(&group->table);
 	deferred_fini(&group->deferred);
@@ -324,6 +337,8 @@ static int make_events(struct udp_listener *listener)
 
 	group->epoll_fd = epoll_create1(EPOLL_CLOEXEC);
 	listener->expiry = evtimer_new(listener->base, on_expiry, listener);
+	if (carry_round_init(group, listener->base) < 0)
+		return -1;
 	if (group->epoll_fd < 0 || listener->expiry == NULL)
 		return -1;
 	group->flows_readable =

@@ -70,17 +70,36 @@ static struct table_socket *add_socket(void *arg, const struct listener_socket *
 		return NULL;
 	}
 	udp_sock_set_buffers(lent->fd, REPLY_SOCKETS_BUFFER, REPLY_SOCKETS_BUFFER);
-	if (udp_sock_set_gro(lent->fd) < 0)
-		flow_group_cannot_join(group);
 	return &socket->entry;
 }
 
 static const struct socket_table_kind kind = {
     .before_leaving = end_flows_of_leaving, .drop = drop_socket, .add = add_socket};
 
+/*
+ * The kernel carries single datagrams, not runs that it has joined, and who gives it a flow has to
+ * name the device. A socket keeps its options when it goes to another listener.
+ */
+static void tune(struct udp_socket *socket, const struct conf_listener *conf)
+{
+	bool by_kernel = conf->udp_relay == CONF_UDP_RELAY_KERNEL && !conf->listen_transparent;
+	const struct listener_socket *lent = &socket->entry.lent;
+
+	if (udp_sock_set_gro(lent->fd, !by_kernel) < 0 && !by_kernel)
+		flow_group_cannot_join(socket->group);
+	/* Without the device the flow stays in user space. */
+	if (!conf->listen_transparent)
+		(void)!udp_sock_tell_device(lent->fd, &lent->addr, by_kernel);
+}
+
 int udp_sockets_apply(struct udp_sockets_owner *owner, const struct listener_setup *setup)
 {
-	return socket_table_apply(&owner->group->sockets, setup, &kind, owner);
+	struct udp_socket *socket;
+	int result = socket_table_apply(&owner->group->sockets, setup, &kind, owner);
+
+	for (size_t at = 0; (socket = flow_group_next_socket(owner->group, &at)) != NULL;)
+		tune(socket, setup->service->conf);
+	return result;
 }
 
 void udp_sockets_clear(struct udp_sockets_owner *owner)

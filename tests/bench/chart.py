@@ -44,7 +44,8 @@ LETTER_WIDTH = 0.66  # of a bold one of size 1, on an average
 
 FONT = "'DejaVu Sans', Verdana, Arial, sans-serif"
 BACKGROUND, TEXT, FAINT = "#ffffff", "#222222", "#6b6b6b"
-COLORS = {OWN: "#1b7837", "mmproxy (buffered)": "#93c9a1", DIRECT: "#d0d0d0"}
+COLORS = {OWN: "#1b7837", "mmproxy (kernel)": "#5aae61", "mmproxy (buffered)": "#93c9a1",
+          DIRECT: "#d0d0d0"}
 PEER_COLOR = "#9db4d3"
 
 

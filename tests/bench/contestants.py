@@ -73,7 +73,8 @@ def debian_version(package):
 
 # --- The contestants ------------------------------------------------------------------------------
 # command(setup, protocol) is what to run, version(setup) is None where it is missing, protocols are
-# those that a PROXY header can come by. Who is not packaged is of the directory of peers.
+# those that a PROXY header can come by. Who is not packaged is of the directory of peers, or a part
+# of mmproxy that it can be built without.
 
 
 class Direct:
@@ -91,6 +92,26 @@ class Direct:
         return None
 
 
+def own_command(setup, protocol, keys):
+    path = setup.write("mmproxy.conf", f"""
+            workers = {setup.threads};
+            user = "root";
+            group = "root";
+            drain_timeout = "1s";
+            log = {{ level = "warn"; connections = false; }};
+            listeners = (
+              {{ name = "bench";
+                listen = "{setup.proxy}";
+                protocol = "{protocol}";
+                targets = {{ ipv4 = "{setup.backend}"; }};
+                allowed_subnets = [ "{setup.peers}" ];
+                {keys}
+              }}
+            );
+            """)
+    return [setup.mmproxy, "-c", path]
+
+
 class Mmproxy:
     peer = False
     packaged = True
@@ -104,23 +125,25 @@ class Mmproxy:
 
     def command(self, setup, protocol):
         relay = f'relay = "{self.relay}";' if protocol == "tcp" else ""
-        path = setup.write("mmproxy.conf", f"""
-            workers = {setup.threads};
-            user = "root";
-            group = "root";
-            drain_timeout = "1s";
-            log = {{ level = "warn"; connections = false; }};
-            listeners = (
-              {{ name = "bench";
-                listen = "{setup.proxy}";
-                protocol = "{protocol}";
-                targets = {{ ipv4 = "{setup.backend}"; }};
-                allowed_subnets = [ "{setup.peers}" ];
-                {relay}
-              }}
-            );
-            """)
-        return [setup.mmproxy, "-c", path]
+        return own_command(setup, protocol, relay)
+
+
+class KernelMmproxy:
+    """Datagrams of flows that it has opened are carried by programs in the kernel."""
+
+    name = "mmproxy (kernel)"
+    peer = False
+    packaged = False
+    protocols = ("udp",)
+
+    def version(self, setup):
+        if not find(setup.mmproxy):
+            return None
+        said = subprocess.run([setup.mmproxy, "-V"], capture_output=True, text=True, check=False)
+        return first_number(setup.mmproxy, "-V") if "libbpf: yes" in said.stdout else None
+
+    def command(self, setup, protocol):
+        return own_command(setup, protocol, 'udp_relay = "kernel";')
 
 
 class GoMmproxy:
@@ -253,5 +276,5 @@ class NginxStream:
         return [find("nginx"), "-e", "stderr", "-c", path]
 
 
-ALL = [Direct(), Mmproxy("splice", ("tcp", "udp")), Mmproxy("buffered", ("tcp",)), GoMmproxy(),
-       KzemekGoMmproxy(), MmproxyRs(), Haproxy(), NginxStream()]
+ALL = [Direct(), Mmproxy("splice", ("tcp", "udp")), Mmproxy("buffered", ("tcp",)), KernelMmproxy(),
+       GoMmproxy(), KzemekGoMmproxy(), MmproxyRs(), Haproxy(), NginxStream()]

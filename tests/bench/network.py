@@ -102,6 +102,13 @@ class Network:
             host.close()
 
 
+def let_kernel_carry(host):
+    """What mmproxy's udp_relay = "kernel" needs for datagrams that come by a device."""
+    for name in ("route_localnet", "accept_local"):
+        setting = f"echo 1 >/proc/sys/net/ipv4/conf/lo/{name}"
+        subprocess.run([*host.prefix, "sh", "-c", setting], check=True)
+
+
 def build_loopback(network):
     here = Host()
     here.set_up()
@@ -148,6 +155,7 @@ def build_veth(network, link=link_veth):
     near, far = build_pair(network, link)
     near.run(RETURN_RULE.format("127.0.0.0/8", "lo"), RETURN_ROUTE)
     far.run(f"ip route add local {REMOTE_NET}.0.0.0/8 dev lo")
+    let_kernel_carry(near)
     network.load_host, network.proxy_host, network.backend_host = far, near, near
     network.proxy = f"{NEAR}:{PROXY_PORT}"
     network.direct = f"{NEAR}:{BACKEND_PORT}"

@@ -85,6 +85,13 @@ if grep -q '^skipped: network delay: .*sch_netem' "$work/log"; then
 fi
 measured "$count" 'rows["bulk:upload:1024:2"]["mmproxy (splice)"]["median"]["gb_s"] > 0' \
 	'0 < rows["tcpkali50"]["mmproxy (splice)"]["median"]["gbit_s"]'
+if "$mmproxy" -V | grep -q -x 'libbpf: yes'; then
+	bench --only "mmproxy (kernel)" --rows udp1x64,udp100x64@veth ||
+		{ cat "$work/log" && fail "the bench of the kernel's flows ended with $?"; }
+	measured 2 'rows["udp100x64@veth"]["mmproxy (kernel)"]["median"]["a_s"] > 0'
+else
+	echo "skipped: mmproxy is built without libbpf, so rows of flows in the kernel are not measured"
+fi
 python3 -c 'import sys, xml.etree.ElementTree as tree; tree.parse(sys.argv[1])' "$work/rows.svg"
 
 # Peers of a directory. The first two take mmproxy's place, since it knows their flags.

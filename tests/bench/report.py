@@ -168,9 +168,9 @@ class Outcome:
         print_table(lines)
 
     def print_goals(self):
-        lines = [[f"{goals.OWN} to", "whom", "measured", "goal", "reached"]]
+        lines = [["goal", "whose", "whom", "measured", "to reach", "reached"]]
         for goal in goals.look(self, self.options.rows):
-            lines.append([goal.title, goal.whom, f"{goal.measured:.3f}",
+            lines.append([goal.title, goal.own, goal.whom, f"{goal.measured:.3f}",
                           f"{'>=' if goal.more_is_better else '<='} {goal.aim:g}",
                           "yes" if goal.reached() else "NO"])
         if len(lines) > 1:

@@ -216,9 +216,10 @@ ROWS = [
 
 # What is measured where --rows does not say. On a network with a delay, bulk is what suffers.
 BULK_ONE_WAY = ["bulk1", "bulk10", "upload1", "upload10"]
+UDP_ECHOES = [row.name for row in ROWS if row.mode == "udp-echo"]
 DEFAULT_ROWS = {
     LOOPBACK: [row.name for row in ROWS if row.name not in ("upload10", "bulk1", "upload1")],
-    "veth": [*BULK_ONE_WAY, "stream50", "pingpong50", "connect50"],
+    "veth": [*BULK_ONE_WAY, "stream50", "pingpong50", "connect50", *UDP_ECHOES],
     "delay": BULK_ONE_WAY,
     "backend-veth": [*BULK_ONE_WAY, "pingpong50"],
 }

@@ -353,6 +353,50 @@ touch "$work/load/go"
 sleep 0.5
 end_load "routes of their own again" 0
 
+# --- Flows in the kernel take the drop-in, without which they stay in user space -----------------------
+
+# complaints: how often the log has said that the kernel carries nothing.
+complaints()
+{
+	grep -c 'udp_relay = "kernel": the kernel carries nothing' "/proc/$pid1/root/run/mmproxy.log" || true
+}
+
+# may_load: whether the main process has CAP_BPF, which is number 39.
+may_load()
+{
+	[ "$((0x$(status_of CapEff) >> 39 & 1))" = 1 ]
+}
+
+if ! "$program" -V | grep -q '^libbpf: yes$'; then
+	echo "skipped: mmproxy is built without libbpf, so flows in the kernel are not tested"
+else
+	sed 's|^listeners = (|& { name = "u"; protocol = "udp"; udp_relay = "kernel"; listen = "127.0.0.1:7001"; targets = { ipv4 = "127.0.0.1:8001"; }; },|' \
+		"$work/run/mmproxy.conf" >"/proc/$pid1/root/run/mmproxy.conf"
+	control restart mmproxy.service || fail "it does not start without CAP_BPF"
+	connects || fail "it does not serve without CAP_BPF"
+	! may_load || fail "the unit grants CAP_BPF"
+	[ "$(complaints)" = 1 ] || fail "without CAP_BPF it complains $(complaints) times"
+	inside cp "$top/contrib/udp-kernel.conf" /run/units/mmproxy.service.d/
+	control daemon-reload
+	control restart mmproxy.service || fail "it does not start with CAP_BPF"
+	connects || fail "it does not serve with CAP_BPF"
+	may_load || fail "the drop-in does not grant CAP_BPF"
+	if inside /run/bin/mmproxy -c /run/mmproxy.conf --check-routing | grep -q '(kernel_programs)'; then
+		echo "skipped: this kernel takes no programs, so none are loaded from the unit"
+	else
+		[ "$(complaints)" = 1 ] || fail "the drop-in does not let it load programs"
+		before=$(property MainPID)
+		control kill --signal=SIGUSR2 --kill-whom=main mmproxy.service
+		await is_other "$before"
+		await says SubState running
+		[ "$(complaints)" = 1 ] || fail "what was upgraded cannot load programs"
+	fi
+	inside rm /run/units/mmproxy.service.d/udp-kernel.conf
+	control daemon-reload
+	configure ''
+	control restart mmproxy.service || fail "it does not restart without flows in the kernel"
+fi
+
 # --- A crash: those in hand are lost, one of each client at most --------------------------------------
 
 start_load

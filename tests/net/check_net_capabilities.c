@@ -9,6 +9,8 @@
 #include <sys/utsname.h>
 #include <unistd.h>
 
+#include "fastpath/fastpath.h"
+
 #include "balancer.h"
 #include "connection.h"
 #include "credentials.h"
@@ -206,6 +208,44 @@ START_TEST(large_udp_buffers_are_not_missed_where_they_are_not_cut)
 }
 END_TEST
 
+/* ---- flows in the kernel ---- */
+
+#define RELAY(relay) \
+	CONFIG("protocol = \"udp\"; source_port = \"ephemeral\"; udp_relay = \"" relay "\";")
+
+START_TEST(flows_in_user_space_keep_no_cap_bpf)
+{
+	int backend = udp_open(BACKEND_V4);
+	int balancer = balancer_open();
+	struct command command;
+
+	make(&command, NET_RAW | NET_ADMIN | BPF, RELAY("user"));
+	daemon_start_command(&command);
+	credentials_expect(NET_RAW | NET_ADMIN);
+	balancer_send(balancer, BALANCER_CLIENT, "a", 1);
+	(void)udp_receive(backend);
+}
+END_TEST
+
+START_TEST(flows_in_the_kernel_keep_it)
+{
+	start_with(NET_RAW | NET_ADMIN | BPF, RELAY("kernel"));
+}
+END_TEST
+
+/* It starts all the same, and carries them itself. */
+START_TEST(without_it_they_stay_in_user_space)
+{
+	int backend = udp_open(BACKEND_V4);
+	int balancer = balancer_open();
+
+	start_with(NET_RAW | NET_ADMIN, RELAY("kernel"));
+	(void)daemon_log_await("warn ", "CAP_BPF", NULL);
+	balancer_send(balancer, BALANCER_CLIENT, "a", 1);
+	(void)udp_receive(backend);
+}
+END_TEST
+
 /* ---- ports ---- */
 
 #define LOW                                                                                   \
@@ -385,6 +425,13 @@ static Suite *capabilities_suite(void)
 	if (harness_has_tool("ss"))
 		tcase_add_test(rows, large_udp_buffers_need_admin);
 	tcase_add_test(rows, large_udp_buffers_are_not_missed_where_they_are_not_cut);
+	tcase_add_test(rows, flows_in_user_space_keep_no_cap_bpf);
+	if (fastpath_is_built()) {
+		tcase_add_test(rows, flows_in_the_kernel_keep_it);
+		tcase_add_test(rows, without_it_they_stay_in_user_space);
+	} else {
+		printf("skipped: built without libbpf\n");
+	}
 	tcase_add_test(rows, low_ports_need_bind_service);
 	tcase_add_loop_test(rows, low_ports_of_clients_need_bind_service, 0, 2);
 	tcase_add_test(rows, where_no_port_is_privileged_it_is_not_needed);

@@ -59,6 +59,7 @@ static const struct {
     {CONF_SCOPE_LISTENER, "relay", "auto", "splice"},
     {CONF_SCOPE_LISTENER, "backend_buffer", "auto", "0"},
     {CONF_SCOPE_LISTENER, "udp_header", "each", "spp"},
+    {CONF_SCOPE_LISTENER, "udp_relay", "user", "kernel"},
     {CONF_SCOPE_LISTENER, "close_after", "1s", "2s"},
     {CONF_SCOPE_LISTENER, "max_flows", "1", "2"},
 };

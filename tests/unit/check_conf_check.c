@@ -3,6 +3,7 @@
 #include "conf/conf.h"
 
 #include "config.h"
+#include "fastpath/fastpath.h"
 
 #include "check_conf.h"
 
@@ -154,6 +155,34 @@ START_TEST(test_udp_first_needs_peers)
 				  "listeners = ( { " BASICS "},\n"
 				  "{ protocol = \"udp\"; allowed_subnets = \"10.0.0.0/8\"; " BASICS
 				  "} );"));
+}
+END_TEST
+
+START_TEST(test_udp_relay)
+{
+	conf_unref(conf_text_good("listeners = ( { " BASICS "protocol = \"udp\"; "
+				  "udp_relay = \"user\"; } );"));
+	conf_text_bad("listeners = ( { " BASICS "\nudp_relay = \"user\"; } );",
+		      "t.conf:2: listeners[0].udp_relay: it is for UDP listeners, and this is a "
+		      "TCP listener\n");
+	conf_text_bad("listeners = ( { " BASICS "protocol = \"udp\";\n"
+		      "udp_relay = \"splice\"; } );",
+		      "t.conf:2: listeners[0].udp_relay: \"splice\" is not one of \"user\", "
+		      "\"kernel\"\n");
+	if (!fastpath_is_built()) {
+		conf_text_bad("listeners = ( { " BASICS "protocol = \"udp\";\n"
+			      "udp_relay = \"kernel\"; } );",
+			      "t.conf:2: listeners[0].udp_relay: \"kernel\" needs libbpf, which "
+			      "this mmproxy was built without\n");
+		return;
+	}
+	conf_unref(conf_text_good("listeners = ( { " BASICS "protocol = \"udp\"; "
+				  "udp_header = \"spp\"; udp_relay = \"kernel\"; } );"));
+	conf_text_bad("defaults = { udp_relay = \"kernel\"; };\n"
+		      "listeners = ( { " BASICS "protocol = \"udp\"; udp_header = \"first\"; "
+		      "allowed_subnets = \"10.0.0.0/8\"; } );",
+		      "t.conf:1: defaults.udp_relay: \"kernel\" needs a header in every datagram, "
+		      "so udp_header has to be \"each\" or \"spp\", not \"first\"\n");
 }
 END_TEST
 
@@ -446,6 +475,7 @@ int main(void)
 	tcase_add_test(tcase, test_keys_are_for_their_protocol);
 	tcase_add_test(tcase, test_inherited_keys_suit_some_listener);
 	tcase_add_test(tcase, test_udp_first_needs_peers);
+	tcase_add_test(tcase, test_udp_relay);
 	tcase_add_test(tcase, test_allowed_clients_need_peers);
 	tcase_add_test(tcase, test_allowed_clients_with_peers);
 	tcase_add_test(tcase, test_link_local_addresses);

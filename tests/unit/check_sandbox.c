@@ -4,6 +4,7 @@
 
 #include <fcntl.h>
 #include <limits.h>
+#include <linux/bpf.h>
 #include <linux/netlink.h>
 #include <sched.h>
 #include <signal.h>
@@ -141,6 +142,46 @@ START_TEST(arguments_that_nothing_needs_are_refused)
 }
 END_TEST
 
+/* ---- programs in the kernel ---- */
+
+/* As many as Linux 6.18 has. */
+#define BPF_COMMANDS 38
+
+/* Too large a structure, of which the kernel complains before it does anything. */
+static int errno_of_bpf(long command)
+{
+	errno = 0;
+	return syscall(SYS_bpf, command, NULL, 1L << 20) == -1 ? errno : 0;
+}
+
+static bool is_left(long command)
+{
+	return command == BPF_MAP_LOOKUP_ELEM || command == BPF_MAP_UPDATE_ELEM ||
+	       command == BPF_MAP_DELETE_ELEM || command == BPF_OBJ_GET_INFO_BY_FD ||
+	       command == BPF_LINK_CREATE;
+}
+
+static void expect_bpf(void)
+{
+	int outside[BPF_COMMANDS];
+
+	for (long command = 0; command < BPF_COMMANDS; command++)
+		outside[command] = errno_of_bpf(command);
+	EXPECT(sandbox_enter(true) == 0);
+	for (long command = 0; command < BPF_COMMANDS; command++)
+		EXPECT(errno_of_bpf(command) == (is_left(command) ? outside[command] : EPERM));
+	/* The kernel reads 32 bits of the command. */
+	EXPECT_ERRNO(syscall(SYS_bpf, 1L << 32 | BPF_PROG_LOAD, NULL, 0), EPERM);
+	/* And nothing else is different. */
+	EXPECT_ERRNO(call_in_vain(SYS_perf_event_open), EPERM);
+}
+
+START_TEST(flows_in_the_kernel_load_no_program)
+{
+	in_child(expect_bpf);
+}
+END_TEST
+
 #ifndef SANDBOX_FOR_SANITIZERS
 static void expect_memory(void)
 {
@@ -238,7 +279,7 @@ END_TEST
 START_TEST(built_without_libseccomp)
 {
 	errno = 0;
-	ck_assert_int_eq(sandbox_enter(), -1);
+	ck_assert_int_eq(sandbox_enter(false), -1);
 	ck_assert_int_eq(errno, ENOSYS);
 }
 END_TEST
@@ -258,6 +299,7 @@ int main(void)
 	tcase_add_test(tcase, every_call_that_the_manual_names_is_refused);
 	tcase_add_test(tcase, sockets_of_other_families_are_refused);
 	tcase_add_test(tcase, arguments_that_nothing_needs_are_refused);
+	tcase_add_test(tcase, flows_in_the_kernel_load_no_program);
 #ifdef SANDBOX_FOR_SANITIZERS
 	printf("skipped: this build's sandbox allows what sanitizers do\n");
 #else

@@ -60,7 +60,7 @@ static inline void in_child(void (*run)(void))
 
 static inline void enter(void)
 {
-	EXPECT(sandbox_enter() == 0);
+	EXPECT(sandbox_enter(false) == 0);
 }
 
 /* Arguments that no call does anything with. */

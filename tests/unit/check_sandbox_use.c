@@ -207,7 +207,7 @@ static void expect_no_new_privileges(void)
 	EXPECT(strstr(text, "NoNewPrivs:\t1\n") != NULL);
 	EXPECT(strstr(text, "Seccomp:\t2\n") != NULL);
 	/* A second one changes nothing, and is refused. */
-	EXPECT(sandbox_enter() == -1);
+	EXPECT(sandbox_enter(false) == -1);
 }
 
 START_TEST(no_program_brings_privileges)
@@ -230,7 +230,7 @@ static void expect_none(void)
 
 	EXPECT(prctl(PR_SET_NO_NEW_PRIVS, 1L, 0L, 0L, 0L) == 0);
 	EXPECT(prctl(PR_SET_SECCOMP, SECCOMP_MODE_FILTER, &program) == 0);
-	EXPECT(sandbox_enter() == -1);
+	EXPECT(sandbox_enter(false) == -1);
 	EXPECT(errno != 0);
 	/* And nothing is refused. */
 	EXPECT_ERRNO(call_in_vain(SYS_unshare), EINVAL);
