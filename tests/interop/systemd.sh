@@ -358,7 +358,7 @@ end_load "routes of their own again" 0
 # complaints: how often the log has said that the kernel carries nothing.
 complaints()
 {
-	grep -c 'udp_relay = "kernel": the kernel carries nothing' "/proc/$pid1/root/run/mmproxy.log" || true
+	grep -c 'the kernel carries nothing' "/proc/$pid1/root/run/mmproxy.log" || true
 }
 
 # may_load: whether the main process has CAP_BPF, which is number 39.
