@@ -54,7 +54,7 @@ static void demote(struct flow *flow, int64_t now_ms)
 	flow_carry_rest(flow, now_ms, SILENT_REST_MS);
 }
 
-/* Datagrams have come since the last look: whether the way back is still to be trusted. */
+/* Whether the way back is still to be trusted, after what has come since the last look. */
 static void judge(struct flow_carry *carry, const struct fastpath_counts *before, int64_t now_ms)
 {
 	struct flow *flow = carry->flow;
@@ -66,7 +66,14 @@ static void judge(struct flow_carry *carry, const struct fastpath_counts *before
 						 carry->plan.interface,
 						 addr_family(&carry->plan.target));
 		carry->answered = true;
+		carry->replied = false;
 		carry->unanswered_ms = 0;
+		return;
+	}
+	if (carry->replied) {
+		/* If it was not about single ones, they are carried again when the flow is given
+		 * again, behind the next datagram. */
+		flow_carry_stop(flow);
 		return;
 	}
 	if (carry->counts.datagrams[STATS_UP] == before->datagrams[STATS_UP])

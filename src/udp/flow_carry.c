@@ -210,6 +210,18 @@ static bool can_carry(struct flow_carry *carry, int64_t now_ms)
 	return false;
 }
 
+static void note_refusal(struct flow_carry *carry, int error, int64_t now_ms)
+{
+	bool passes = error == ENOSPC || error == EEXIST;
+
+	carry->again_ms = now_ms + (passes ? FULL_REST_MS : TROUBLE_REST_MS);
+	if (error == EHOSTUNREACH)
+		say_device(carry->flow, "routes do not lead back to the load balancer by the same "
+					"device, or from the target over lo");
+	else if (!passes)
+		say_device(carry->flow, strerror(error));
+}
+
 static void give(struct flow_carry *carry, int64_t now_ms)
 {
 	struct flow_group *group = carry->flow->group;
@@ -219,13 +231,14 @@ static void give(struct flow_carry *carry, int64_t now_ms)
 	carry->again_ms = now_ms;
 	if (fastpath_install(group->registry->fastpath, &carry->plan, &carry->place) < 0) {
 		carry->place.number = 0;
-		carry->again_ms = now_ms + (errno == EINVAL ? TROUBLE_REST_MS : FULL_REST_MS);
+		note_refusal(carry, errno, now_ms);
 		return;
 	}
 	memset(&carry->counts, 0, sizeof(carry->counts));
 	carry->looked_ms = now_ms;
 	carry->unanswered_ms = 0;
 	carry->answered = false;
+	carry->replied = false;
 	carry->version = group->carries.version;
 	TAILQ_INSERT_TAIL(&group->carries.carried, carry, carried);
 	stats_add(&group->stats->carried_flows, 1);

@@ -34,6 +34,7 @@ struct flow_carry {
 	int64_t again_ms;	       /* not to be given before this */
 	int64_t unanswered_ms; /* the first look since which datagrams went up alone; 0: none */
 	bool answered;	       /* since it was given */
+	bool replied;	       /* to user space, since the last look */
 	unsigned moves;	       /* since moves_ms */
 	int64_t moves_ms;
 };
@@ -48,6 +49,17 @@ static inline bool flow_carry_is_on(const struct flow *flow)
  * come in another way now, and want it carried if it can be.
  */
 void flow_carry_note(struct flow *flow, const struct intake *intake, const struct arrival *arrival);
+
+/*
+ * A reply came to user space. Of a flow that the kernel carries that is one that it does not, such
+ * as one that is too long for a device; or all of them, because the kernel has seen a datagram of
+ * the client that came in another way.
+ */
+static inline void flow_carry_note_reply(struct flow *flow)
+{
+	if (flow->carry != NULL)
+		flow->carry->replied = true;
+}
 
 /* Give the flows that are wanted to the kernel, when what came of them has been sent. */
 void flow_carry_give_wanted(struct flow_group *group, int64_t now_ms);

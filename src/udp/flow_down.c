@@ -6,6 +6,7 @@
 #include <sys/epoll.h>
 
 #include "net/sock.h"
+#include "udp/flow_carry.h"
 
 /* Messages read from one flow a turn, at most; of runs that the kernel joined, far fewer. */
 #define READ_BATCH_MAX	      16
@@ -255,6 +256,7 @@ void flow_down_read(struct flow *flow, uint32_t events, size_t *used, int64_t no
 	if (got <= 0)
 		return;
 	flow_table_touch(&group->table, &flow->links, now_ms);
+	flow_carry_note_reply(flow);
 	if (flow->answers != NULL)
 		stats_add(&flow->answers->answered, (uint64_t)got);
 	for (size_t i = *used; i < *used + (size_t)got; i++) {

@@ -700,6 +700,41 @@ START_TEST(test_an_answer_in_between_keeps_the_way_open)
 }
 END_TEST
 
+/* The backend answers this client, and user space is the one that passes it on. */
+static void answer(int balancer, unsigned client)
+{
+	struct addr to;
+	char byte = 'a';
+
+	client_addr(client, &to);
+	ck_assert_int_eq(sendto(backend, &byte, 1, 0, &to.sa, addr_len(&to)), 1);
+	while (recv(balancers[balancer], &byte, 1, MSG_DONTWAIT) < 0)
+		ck_assert_int_ge(event_base_loop(base, EVLOOP_ONCE), 0);
+}
+
+/* The kernel has seen the client elsewhere, and leaves the answers to user space. */
+START_TEST(test_a_flow_whose_answers_come_to_user_space_is_given_again)
+{
+	pass(0, 1, 0);
+	carry(1, STATS_UP);
+	answer(0, 1);
+	next_round();
+	ck_assert(!is_carried(1));
+	ck_assert_uint_eq(stats_get(&stats->demoted), 0);
+	pass(0, 1, 0);
+	ck_assert(is_carried(1));
+	/* A long one between those that are carried is none of that. */
+	for (int i = 0; i < 20; i++) {
+		carry(1, STATS_UP);
+		carry(1, STATS_DOWN);
+		answer(0, 1);
+		next_round();
+	}
+	ck_assert(is_carried(1));
+	ck_assert_uint_eq(installs, 2);
+}
+END_TEST
+
 static Suite *flow_carry_suite(void)
 {
 	Suite *suite = suite_create("flow_carry");
@@ -726,6 +761,7 @@ static Suite *flow_carry_suite(void)
 	tcase_add_test(tcase, test_a_flow_that_asks_nothing_stays);
 	tcase_add_test(tcase, test_a_flow_whose_answers_end_comes_back_later);
 	tcase_add_test(tcase, test_several_without_answers_close_the_way);
+	tcase_add_test(tcase, test_a_flow_whose_answers_come_to_user_space_is_given_again);
 	tcase_add_test(tcase, test_an_answer_in_between_keeps_the_way_open);
 	suite_add_tcase(suite, tcase);
 	return suite;
