@@ -3,10 +3,13 @@
 #include "fastpath_bed.h"
 
 #include <errno.h>
+#include <linux/ethtool.h>
+#include <linux/sockios.h>
 #include <net/if.h>
 #include <poll.h>
 #include <stdio.h>
 #include <string.h>
+#include <sys/ioctl.h>
 #include <sys/socket.h>
 #include <unistd.h>
 
@@ -71,7 +74,40 @@ static int bind_socket(struct addr *addr, bool transparent)
 	return fd;
 }
 
-/* near is this host, far the balancer's; both know the other at once. */
+/* Have this device leave checksums to the kernel. */
+static void sum_here(const char *device)
+{
+	struct ethtool_value off = {.cmd = ETHTOOL_STXCSUM, .data = 0};
+	struct ifreq request = {.ifr_data = (void *)&off};
+	int fd = socket(AF_INET, SOCK_DGRAM, 0);
+
+	ck_assert_int_ge(fd, 0);
+	snprintf(request.ifr_name, sizeof(request.ifr_name), "%s", device);
+	ck_assert_int_eq(ioctl(fd, SIOCETHTOOL, &request), 0);
+	close(fd);
+}
+
+/* One end: the device's name, and what its addresses end with. */
+static void make_end(enum bed_link link, const char *device, int own, int other)
+{
+	harness_shell("ip link set lo up && ip link set %s up", device);
+	if (link != BED_VETH)
+		sum_here(device);
+	if (link == BED_VXLAN) {
+		harness_shell("ip addr add 10.8.0.%d/24 dev %s && ip link add over%s type vxlan"
+			      " id 7 local 10.8.0.%d remote 10.8.0.%d dev %s dstport 4789 udpcsum"
+			      " && ip link set over%s up",
+			      own, device, device, own, other, device, device);
+		sum_here(device[0] == 'n' ? "overnear" : "overfar");
+	}
+	harness_shell("ip addr add 10.9.0.%d/24 dev %s%s"
+		      " && { [ ! -e /proc/net/if_inet6 ] ||"
+		      " ip -6 addr add fd09::%d/64 dev %s%s nodad; }",
+		      own, link == BED_VXLAN ? "over" : "", device, own,
+		      link == BED_VXLAN ? "over" : "", device);
+}
+
+/* near is this host, far the balancer's. */
 static void make_link(struct bed *bed)
 {
 	int here;
@@ -79,12 +115,11 @@ static void make_link(struct bed *bed)
 	bed->far = netns_make_another();
 	harness_shell("ip link add near type veth peer name far netns /proc/%d/fd/%d", getpid(),
 		      bed->far);
-	harness_shell("ip addr add 10.9.0.1/24 dev near && ip link set near up"
-		      " && ip -6 addr add fd09::1/64 dev near nodad");
+	make_end(bed->kind.link, "near", 1, 2);
 	here = netns_change(bed->far);
-	harness_shell("ip link set lo up && ip addr add 10.9.0.2/24 dev far && ip link set far up"
-		      " && ip -6 addr add fd09::2/64 dev far nodad");
-	ck_assert_int_eq(netns_change(here) >= 0, 1);
+	make_end(bed->kind.link, "far", 2, 1);
+	close(netns_change(here));
+	close(here);
 	ck_assert(harness_sysctl("net/ipv4/conf/lo/route_localnet", "1"));
 	ck_assert(harness_sysctl("net/ipv4/conf/lo/accept_local", "1"));
 }
@@ -94,10 +129,10 @@ static void open_sockets(struct bed *bed)
 	struct fastpath_flow *flow = &bed->flow;
 	int here = -1;
 
-	if (bed->kind.outer)
+	if (bed->kind.link != BED_LO)
 		here = netns_change(bed->far);
 	bed->balancer_fd = bind_socket(&flow->balancer, false);
-	if (bed->kind.outer)
+	if (bed->kind.link != BED_LO)
 		close(netns_change(here));
 	if (here >= 0)
 		close(here);
@@ -119,15 +154,15 @@ bool bed_open(struct bed *bed, const struct bed_kind *kind)
 		printf("skipped: %s\n", why);
 		return false;
 	}
-	if (kind->outer)
+	if (kind->link != BED_LO)
 		make_link(bed);
 	parse(&flow->client, v6 ? "[2001:db8::7]:5000" : "203.0.113.7:5000");
 	parse(&flow->destination, v6 ? "[2001:db8:1::1]:443" : "198.51.100.1:443");
 	parse(&flow->target, v6 ? "[::1]:8000" : "127.0.0.1:8000");
-	if (kind->outer) {
+	if (kind->link != BED_LO) {
 		parse(&flow->balancer, v6 ? "[fd09::2]:0" : "10.9.0.2:0");
 		parse(&flow->listening, v6 ? "[fd09::1]:7000" : "10.9.0.1:7000");
-		flow->interface = if_nametoindex("near");
+		flow->interface = if_nametoindex(kind->link == BED_VXLAN ? "overnear" : "near");
 	} else {
 		parse(&flow->balancer, v6 ? "[::1]:0" : "127.0.0.1:0");
 		parse(&flow->listening, v6 ? "[::1]:7000" : "127.0.0.1:7000");

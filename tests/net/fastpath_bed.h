@@ -15,10 +15,19 @@
 /* The longest payload behind a header of version 2 with IPv4. */
 #define BED_PAYLOAD_MAX 65507
 
+/* Where the balancer is: here, or in another namespace. */
+enum bed_link {
+	BED_LO,
+	BED_VETH,   /* leaves checksums to a device that does not exist */
+	BED_SUMMED, /* a veth with checksums that are made and looked at, as between hosts */
+	BED_VXLAN,  /* over the former; the kernel gives its datagrams sums of whole packets */
+	BED_LINKS
+};
+
 struct bed_kind {
 	bool v6;
 	bool spp;
-	bool outer; /* the balancer is in another namespace, behind a veth */
+	enum bed_link link;
 };
 
 struct bed {
