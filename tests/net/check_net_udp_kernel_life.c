@@ -239,7 +239,8 @@ START_TEST(a_killed_daemon_carries_nothing)
 	}
 	start_carried("");
 	daemon_stop();
-	start_carried("");
+	kernel_relay_start("");
+	kernel_relay_await(balancer, backend, BALANCER_CLIENT, 1);
 }
 END_TEST
 
