@@ -70,8 +70,8 @@ struct fastpath *fastpath_open(char why[static FASTPATH_WHY_MAX])
 		snprintf(why, FASTPATH_WHY_MAX, "there is no memory for its flows");
 		goto no_numbers;
 	}
-	if (fastpath_attach(&fastpath->lo, fastpath->programs.lo_program_fd, FASTPATH_LO,
-			    FASTPATH_EGRESS) < 0) {
+	if (fastpath_attach(&fastpath->lo, fastpath->programs.lo_program_fd, FASTPATH_LO, false) <
+	    0) {
 		snprintf(why, FASTPATH_WHY_MAX, "the program could not be attached to lo: %s",
 			 error_text(errno, text, sizeof(text)));
 		goto not_attached;

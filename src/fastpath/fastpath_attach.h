@@ -11,24 +11,20 @@
 #include <stdbool.h>
 #include <stdint.h>
 
-enum fastpath_hook { FASTPATH_INGRESS, FASTPATH_EGRESS };
+#include "fastpath/fastpath_filter.h"
 
 struct fastpath_attachment {
 	bool attached;
 	int link_fd; /* -1: it is a filter */
-	uint32_t interface;
-	enum fastpath_hook hook;
-	uint32_t handle; /* of the filter */
+	struct fastpath_filter filter;
 };
 
-/* Returns 0 with *attachment filled in, or -1 with errno. */
+/*
+ * At what comes in by a device, or leaves by it. Returns 0 with *attachment filled in, or -1 with
+ * errno.
+ */
 int fastpath_attach(struct fastpath_attachment *attachment, int program_fd, uint32_t interface,
-		    enum fastpath_hook hook) __attribute__((warn_unused_result));
-
-/* The same with a filter even where there is tcx. */
-int fastpath_attach_filter(struct fastpath_attachment *attachment, int program_fd,
-			   uint32_t interface, enum fastpath_hook hook)
-    __attribute__((warn_unused_result));
+		    bool ingress) __attribute__((warn_unused_result));
 
 /* Nothing happens when it is not attached. */
 void fastpath_detach(struct fastpath_attachment *attachment);

@@ -118,7 +118,7 @@ static int attach_device(struct fastpath_devices *devices, uint32_t device,
 	}
 	if (!learn_mtu(devices, device) ||
 	    fastpath_attach(&state->attachment, devices->programs->device_program_fd,
-			    state->interface, FASTPATH_INGRESS) < 0)
+			    state->interface, true) < 0)
 		goto failed;
 	return 0;
 failed:
