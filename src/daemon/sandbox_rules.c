@@ -142,9 +142,14 @@ const size_t sandbox_rules_count = sizeof(sandbox_rules) / sizeof(sandbox_rules[
  * go, and a loaded program is attached to the device that datagrams come by.
  */
 const struct sandbox_rule sandbox_kernel_rules[] = {
-    {"bpf", {IS(0, BPF_MAP_LOOKUP_ELEM)}}, {"bpf", {IS(0, BPF_MAP_UPDATE_ELEM)}},
-    {"bpf", {IS(0, BPF_MAP_DELETE_ELEM)}}, {"bpf", {IS(0, BPF_OBJ_GET_INFO_BY_FD)}},
+    {"bpf", {IS(0, BPF_MAP_LOOKUP_ELEM)}},
+    {"bpf", {IS(0, BPF_MAP_UPDATE_ELEM)}},
+    {"bpf", {IS(0, BPF_MAP_DELETE_ELEM)}},
+    {"bpf", {IS(0, BPF_OBJ_GET_INFO_BY_FD)}},
     {"bpf", {IS(0, BPF_LINK_CREATE)}},
+    /* What a program has to know of the device. */
+    {"ioctl", {IS(1, SIOCGIFMTU)}},
+    {"ioctl", {IS(1, SIOCGIFHWADDR)}},
 };
 const size_t sandbox_kernel_rules_count =
     sizeof(sandbox_kernel_rules) / sizeof(sandbox_kernel_rules[0]);

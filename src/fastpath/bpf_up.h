@@ -76,9 +76,14 @@ static __always_inline int same_header(const __u8 *header, const struct fastpath
 	const __u32 *words = (const void *)header;
 	__u32 differs = 0;
 
+	/*
+	 * A number of turns that is known before this is inlined, or it stays a loop, whose
+	 * pointer into the packet the verifier takes of nobody without CAP_PERFMON.
+	 */
 #pragma unroll
-	for (__u32 i = 0; i < header_len(v6, spp) / 4; i++)
-		differs |= words[i] ^ record->header[i];
+	for (__u32 i = 0; i < FASTPATH_HEADER_WORDS; i++)
+		if (i < header_len(v6, spp) / 4)
+			differs |= words[i] ^ record->header[i];
 	/* 38 is 9 words and a half. */
 	if (spp)
 		differs |= *(const __u16 *)(header + 36) ^ *(const __u16 *)&record->header[9];

@@ -296,7 +296,11 @@ void flow_carry_note(struct flow *flow, const struct intake *intake, const struc
 			return;
 		move(flow, intake->now_ms);
 	}
-	if (!fits || !gives(intake))
+	/*
+	 * Not for its first datagram: clients that send no other, as those of DNS and of floods do,
+	 * would cost half as much again for nothing.
+	 */
+	if (!fits || !gives(intake) || flow->datagrams[STATS_UP] == 0)
 		return;
 	carry = carry_of(flow);
 	if (carry == NULL || intake->now_ms < carry->again_ms)

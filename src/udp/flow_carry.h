@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
 /*
- * A flow that the kernel carries: given to it behind the datagram that opened the flow, counted
- * while it is there, and taken back.
+ * A flow that the kernel carries: given to it behind its second datagram, counted while it is
+ * there, and taken back.
  *
  * The flow keeps its socket and its place in every table. Whatever the kernel does not carry, or
  * not any more, reaches user space, which goes on with it as with any flow.

@@ -358,7 +358,7 @@ end_load "routes of their own again" 0
 # complaints: how often the log has said that the kernel carries nothing.
 complaints()
 {
-	grep -c 'udp_relay = "kernel": the kernel carries nothing' "/proc/$pid1/root/run/mmproxy.log" || true
+	grep -c 'the kernel carries nothing' "/proc/$pid1/root/run/mmproxy.log" || true
 }
 
 # may_load: whether the main process has CAP_BPF, which is number 39.
@@ -370,6 +370,7 @@ may_load()
 if ! "$program" -V | grep -q '^libbpf: yes$'; then
 	echo "skipped: mmproxy is built without libbpf, so flows in the kernel are not tested"
 else
+	start_load
 	sed 's|^listeners = (|& { name = "u"; protocol = "udp"; udp_relay = "kernel"; listen = "127.0.0.1:7001"; targets = { ipv4 = "127.0.0.1:8001"; }; },|' \
 		"$work/run/mmproxy.conf" >"/proc/$pid1/root/run/mmproxy.conf"
 	control restart mmproxy.service || fail "it does not start without CAP_BPF"
@@ -395,6 +396,9 @@ else
 	control daemon-reload
 	configure ''
 	control restart mmproxy.service || fail "it does not restart without flows in the kernel"
+	touch "$work/load/go"
+	sleep 0.5
+	end_load "starts that load programs" 0
 fi
 
 # --- A crash: those in hand are lost, one of each client at most --------------------------------------

@@ -19,7 +19,11 @@ version=$(sed -n 's/^AC_INIT(\[mmproxy\], \[\([^]]*\)\].*/\1/p' "$top/configure.
 [ "$(sed -n 1p <<<"$said")" = "mmproxy $version" ] || complain "it does not begin with \"mmproxy $version\": $said"
 
 mapfile -t libraries < <(sed -n 's/^MMPROXY_WITH_LIBRARY(\[\([^]]*\)\].*/\1/p' "$top/configure.ac")
-[ "${#libraries[@]}" -ge 3 ] || complain "only ${#libraries[@]} libraries were found in configure.ac"
+# This one is not a library alone: m4/mmproxy.m4 looks for its tools as well.
+if grep -q '^MMPROXY_WITH_LIBBPF$' "$top/configure.ac"; then
+	libraries+=(libbpf)
+fi
+[ "${#libraries[@]}" -ge 4 ] || complain "only ${#libraries[@]} libraries were found in configure.ac"
 [ "$(wc -l <<<"$said")" = "$((1 + ${#libraries[@]}))" ] || complain "not one line for each of ${libraries[*]}: $said"
 
 # Neither a library's suffix, as of libnl-route-3.so, nor another one's name that begins alike.

@@ -83,7 +83,7 @@ END_TEST
 START_TEST(without_the_capability_it_says_so)
 {
 	(void)udp_open(BACKEND_V4);
-	(void)doctor_run(KERNEL(HERE, DOCTOR_IPV4), NULL, BPF);
+	(void)doctor_run(KERNEL(HERE, DOCTOR_IPV4), NULL, BPF | SYS_ADMIN);
 	doctor_expect("warn", "kernel_programs", "CAP_BPF");
 }
 END_TEST
@@ -93,7 +93,7 @@ START_TEST(programs_read_it_too)
 	const char *out;
 
 	(void)udp_open(BACKEND_V4);
-	out = doctor_run(KERNEL(HERE, DOCTOR_IPV4), "--json", BPF);
+	out = doctor_run(KERNEL(HERE, DOCTOR_IPV4), "--json", BPF | SYS_ADMIN);
 	ck_assert_msg(strstr(out, "\"kernel_programs\"") != NULL, "%s", out);
 }
 END_TEST
@@ -101,7 +101,7 @@ END_TEST
 START_TEST(user_space_needs_none_of_it)
 {
 	(void)udp_open(BACKEND_V4);
-	(void)doctor_run(DOCTOR_UDP(DOCTOR_IPV4), NULL, BPF);
+	(void)doctor_run(DOCTOR_UDP(DOCTOR_IPV4), NULL, BPF | SYS_ADMIN);
 	doctor_expect_none("kernel_programs");
 	doctor_expect_none("kernel_sysctl");
 }

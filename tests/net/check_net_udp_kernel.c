@@ -140,23 +140,51 @@ END_TEST
 
 /* ---- headers ---- */
 
-START_TEST(flows_of_spp_are_carried)
+static void check_spp(const char *listener, int backend, int balancer, const char *client)
 {
 	static uint8_t expected[64];
-	int backend = udp_open(BACKEND_V4);
-	int balancer = balancer_open();
 
-	kernel_relay_start("udp_header = \"spp\";");
-	sender_spp(&header, BALANCER_CLIENT, NULL);
+	sender_spp(&header, client, NULL);
 	memcpy(expected, header.bytes, header.len);
 	memcpy(expected + header.len, "answer", 6);
 	do {
-		balancer_send_header(balancer, LISTEN_V4, &header, "question", 8);
-		udp_expect_text(backend, BALANCER_CLIENT, "question");
-		udp_send_text(backend, BALANCER_CLIENT, "answer");
-		udp_expect(balancer, LISTEN_V4, expected, header.len + 6);
+		balancer_send_header(balancer, listener, &header, "question", 8);
+		udp_expect_text(backend, client, "question");
+		udp_send_text(backend, client, "answer");
+		udp_expect(balancer, listener, expected, header.len + 6);
 	} while (kernel_relay_datagrams("carried_datagrams_total", "down") < 3);
 	ck_assert_uint_eq(kernel_relay_metric("carried_flows"), 1);
+}
+
+START_TEST(flows_of_spp_are_carried)
+{
+	int backend = udp_open(BACKEND_V4);
+
+	kernel_relay_start("udp_header = \"spp\"; ");
+	check_spp(LISTEN_V4, backend, balancer_open(), BALANCER_CLIENT);
+}
+END_TEST
+
+START_TEST(flows_of_spp_are_carried_with_ipv6)
+{
+	int backend;
+
+	if (!netns_has_ipv6())
+		return;
+	backend = udp_open(BACKEND_V6);
+	kernel_relay_start("listen = \"[::1]:7000\"; udp_header = \"spp\"; ");
+	check_spp("[::1]:7000", backend, udp_open("[::1]:0"), BALANCER_CLIENT_V6);
+}
+END_TEST
+
+START_TEST(flows_of_spp_of_another_host_are_carried)
+{
+	int guest = routes_add_guest();
+	int backend = udp_open(BACKEND_V4);
+
+	kernel_relay_set_sysctls();
+	kernel_relay_start("listen = \"0.0.0.0:7000\"; udp_header = \"spp\"; ");
+	check_spp(OUTER_V4, backend, routes_udp_in_guest(guest, "192.0.2.2:5000"), BALANCER_CLIENT);
 }
 END_TEST
 
@@ -202,6 +230,31 @@ START_TEST(a_balancer_that_moves_is_followed)
 		balancer_check_answer(balancers[i % 3], backend, BALANCER_CLIENT);
 	}
 	ck_assert_uint_eq(udp_table_connected_to(8000), 1);
+}
+END_TEST
+
+/*
+ * Who may not send headers can still make the kernel leave a flow to user space, by one datagram
+ * that names its client; he gets no answer, nobody loses one, and the flow is given again.
+ */
+START_TEST(a_stranger_takes_no_flow_away)
+{
+	int backend = udp_open(BACKEND_V4);
+	int balancer = balancer_open();
+	int stranger = udp_open("127.0.0.66:0");
+
+	kernel_relay_start("allowed_subnets = [ \"127.0.0.1\" ]; ");
+	kernel_relay_await(balancer, backend, BALANCER_CLIENT, 1);
+	for (int i = 0; i < 5; i++) {
+		balancer_send_text(stranger, BALANCER_CLIENT, "me too");
+		for (int j = 0; j < 20; j++)
+			balancer_check_answer(balancer, backend, BALANCER_CLIENT);
+		kernel_relay_check(balancer, backend, BALANCER_CLIENT);
+	}
+	ck_assert_ptr_null(udp_receive_within(stranger, 0));
+	ck_assert_uint_eq(kernel_relay_metric("demoted_total"), 0);
+	ck_assert_uint_eq(
+	    admin_metric("mmproxy_udp_dropped_total{listener=\"t\",reason=\"peer_denied\"}"), 5);
 }
 END_TEST
 
@@ -302,8 +355,11 @@ static Suite *udp_kernel_suite(void)
 	tcase_add_test(places, flows_of_this_host_by_another_address_are_carried);
 	tcase_add_test(places, flows_of_several_workers_are_carried);
 	tcase_add_test(headers, flows_of_spp_are_carried);
+	tcase_add_test(headers, flows_of_spp_are_carried_with_ipv6);
+	tcase_add_test(headers, flows_of_spp_of_another_host_are_carried);
 	tcase_add_test(headers, a_header_with_a_tlv_in_between_passes);
 	tcase_add_test(headers, a_balancer_that_moves_is_followed);
+	tcase_add_test(headers, a_stranger_takes_no_flow_away);
 	tcase_add_test(headers, datagrams_of_all_lengths_pass_both_ways);
 	tcase_add_test(counts, everything_is_counted_once);
 	tcase_add_test(counts, the_table_of_sessions_says_who_carries);

@@ -7,12 +7,16 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/prctl.h>
+#include <sys/wait.h>
 
 #include "admin.h"
 #include "balancer.h"
+#include "connection.h"
 #include "daemon.h"
 #include "harness.h"
 #include "kernel_relay.h"
+#include "manager.h"
 #include "peer.h"
 #include "traffic.h"
 #include "udp.h"
@@ -239,7 +243,8 @@ START_TEST(a_killed_daemon_carries_nothing)
 	}
 	start_carried("");
 	daemon_stop();
-	start_carried("");
+	kernel_relay_start("");
+	kernel_relay_await(balancer, backend, BALANCER_CLIENT, 1);
 }
 END_TEST
 
@@ -255,6 +260,61 @@ START_TEST(a_daemon_that_stands_still_carries_nothing)
 	daemon_resume();
 	udp_expect_text(backend, BALANCER_CLIENT, "it waits");
 	kernel_relay_check(balancer, backend, BALANCER_CLIENT);
+}
+END_TEST
+
+/* Start with all that the service manager keeps. */
+static void start_managed(void)
+{
+	struct command command;
+
+	daemon_command(&command);
+	command_add(&command, "-c");
+	command_add(&command, harness_path(DAEMON_CONFIG_NAME));
+	manager_pass(&command);
+	manager_forget();
+	daemon_start_command(&command);
+	manager_await("READY=1");
+}
+
+/* Connections go on in a child of the former daemon, and flows in the kernel's part of the next. */
+START_TEST(a_restart_leaves_nothing_of_it_to_the_child)
+{
+	static char config[4096];
+	int tcp_backend = peer_listen(BACKEND_V4);
+	struct connection connection;
+	pid_t child = 0;
+
+	backend = udp_open(BACKEND_V4);
+	balancer = balancer_open();
+	/* The child is a child of this process then. */
+	ck_assert_int_eq(prctl(PR_SET_CHILD_SUBREAPER, 1), 0);
+	manager_open();
+	snprintf(config, sizeof(config),
+		 "%sworkers = 2; drain_timeout = \"1h\"; log = { level = \"debug\"; };\n"
+		 "listeners = ( { name = \"tcp\"; listen = \"" LISTEN_V4 "\"; " DAEMON_TARGETS
+		 "}, { name = \"t\"; protocol = \"udp\"; listen = \"" LISTEN_V4
+		 "\"; udp_relay = \"kernel\"; " DAEMON_TARGETS DAEMON_PATIENT_UDP "} );\n",
+		 admin_line());
+	(void)daemon_write_config(config);
+	start_managed();
+	daemon_await_look();
+	connection_open(&connection, tcp_backend, CONNECTION_CLIENT);
+	kernel_relay_await(balancer, backend, BALANCER_CLIENT, 1);
+	daemon_signal(SIGQUIT);
+	ck_assert_int_eq(daemon_wait(), 0);
+	(void)daemon_log_await("client=" BALANCER_CLIENT, "reason=shutdown", NULL);
+	start_managed();
+	kernel_relay_await(balancer, backend, BALANCER_CLIENT, 1);
+	kernel_relay_check(balancer, backend, BALANCER_CLIENT);
+	connection_check(&connection);
+	connection_finish(&connection);
+	HARNESS_AWAIT((child = waitpid(-1, NULL, WNOHANG)) > 0);
+	kernel_relay_check(balancer, backend, BALANCER_CLIENT);
+	daemon_signal(SIGTERM);
+	(void)daemon_log_await("stopping: ", NULL, NULL);
+	daemon_signal(SIGTERM);
+	ck_assert_int_eq(daemon_wait(), 0);
 }
 END_TEST
 
@@ -327,6 +387,7 @@ static Suite *udp_kernel_life_suite(void)
 	tcase_add_test(ends, a_drain_goes_on_in_user_space);
 	tcase_add_test(ends, a_killed_daemon_carries_nothing);
 	tcase_add_test(ends, a_daemon_that_stands_still_carries_nothing);
+	tcase_add_test(ends, a_restart_leaves_nothing_of_it_to_the_child);
 	tcase_add_test(ends, an_upgrade_keeps_flows_and_counts);
 	tcase_add_test(ends, upgrades_and_reloads_under_load_lose_nothing);
 	return suite;

@@ -16,6 +16,7 @@
 #define NET_BIND_SERVICE CAP_BIT(10)
 #define NET_ADMIN	 CAP_BIT(12)
 #define NET_RAW		 CAP_BIT(13)
+#define SYS_ADMIN	 CAP_BIT(21) /* has CAP_BPF in it */
 #define BPF		 CAP_BIT(39)
 
 /* The user "nobody" of every distribution. */
