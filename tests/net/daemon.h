@@ -116,6 +116,9 @@ void daemon_await_log_written(void);
 /* Lines of its log that hold both texts (NULL: any), with all that it has logged up to now. */
 unsigned daemon_log_count(const char *a, const char *b);
 
+/* The same without waiting for those that are on their way, which under load never ends. */
+unsigned daemon_log_count_written(const char *a, const char *b);
+
 /* From /proc: resident memory and the most it ever was, open descriptors, processor time. */
 unsigned long daemon_rss_kb(void);
 unsigned long daemon_rss_peak_kb(void);
