@@ -91,6 +91,9 @@ int daemon_wait(void);
 
 void daemon_signal(int signal);
 
+/* The same to another process of the program, such as a former one. */
+void daemon_signal_process(pid_t pid, int signal);
+
 /* Stop it where it is, so that what comes meanwhile waits for it together; and let it go on. */
 void daemon_pause(void);
 void daemon_resume(void);
