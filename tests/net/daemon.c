@@ -420,19 +420,16 @@ void daemon_follow(pid_t pid)
 
 /*
  * The thread sanitizer's runtime has lost signals that came while the main thread was about to
- * wait, and so has Valgrind. Soon it does wait; a daemon that is busy for longer gets its signal
- * all the same.
+ * wait. Soon it does wait; a daemon that is busy for longer gets its signal all the same.
  */
 static void let_wait(pid_t pid)
 {
-	int64_t end = harness_now_ms() + 1000;
-
-#ifndef __SANITIZE_THREAD__
-	if (!daemon_is_wrapped())
-		return;
-#endif
-	while (!is_in_loop(pid) && harness_now_ms() < end)
+#ifdef __SANITIZE_THREAD__
+	for (int64_t end = harness_now_ms() + 1000; !is_in_loop(pid) && harness_now_ms() < end;)
 		harness_sleep_ms(1);
+#else
+	(void)pid;
+#endif
 }
 
 void daemon_signal_process(pid_t pid, int signal)
