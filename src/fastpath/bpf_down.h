@@ -15,6 +15,7 @@
 
 #include "fastpath/bpf_checksum.h"
 #include "fastpath/bpf_maps.h"
+#include "fastpath/bpf_narrow.h"
 #include "fastpath/bpf_packet.h"
 
 /* Not a reply of a flow; no action of traffic control has this number. */
@@ -26,13 +27,17 @@ static __always_inline __u32 ip_total_max(int v6)
 	return v6 ? 65535 + ip_len(1) : 65535;
 }
 
-/* Whether the device sends so much in one piece; a device that has gone sends nothing. */
-static __always_inline int fits_device(const struct fastpath_record *record, __u32 ip_total)
+/*
+ * Whether so much reaches the balancer in one piece; by a device that has gone nothing does.
+ */
+static __always_inline int fits(const struct fastpath_record *record, int v6, __u32 ip_total)
 {
 	const struct fastpath_device *device =
 	    &fastpath_shared.devices[record->device & (FASTPATH_DEVICES - 1)];
 
-	return device->interface == record->interface && ip_total <= device->mtu;
+	return device->interface == record->interface && ip_total <= device->mtu &&
+	       (!record->mtu || ip_total <= record->mtu) &&
+	       !is_too_narrow(record->balancer, v6, ip_total);
 }
 
 /* Change the checksum for other addresses and ports, and for a header before the payload. */
@@ -205,7 +210,7 @@ static __always_inline int carry_down(struct __sk_buff *skb, int v6, struct data
 		return leave(FASTPATH_UNUSUAL);
 	outer = record->interface != FASTPATH_LO && !record->trial;
 	ip_total = datagram->ip_total + (record->spp ? FASTPATH_SPP_LEN : 0);
-	if (outer ? !fits_device(record, ip_total) : ip_total > ip_total_max(v6))
+	if (outer ? !fits(record, v6, ip_total) : ip_total > ip_total_max(v6))
 		return leave(FASTPATH_TOO_LONG);
 	if (outer)
 		return record->spp ? deliver_down(skb, v6, 1, 1, datagram, record, now)

@@ -13,6 +13,9 @@
 /* The longest reply that is moved in its packet to make room for a header: a jumbo frame's. */
 #define PAYLOAD_MAX 16384
 
+/* Balancers behind a way that is narrower than the device; the one not asked for longest goes. */
+#define FASTPATH_NARROW_MAX 1024
+
 struct payload {
 	__u8 bytes[PAYLOAD_MAX];
 };
@@ -52,6 +55,13 @@ struct {
 	__type(key, __u32);
 	__type(value, struct payload);
 } mmproxy_payload SEC(".maps");
+
+struct {
+	__uint(type, BPF_MAP_TYPE_LRU_HASH);
+	__uint(max_entries, FASTPATH_NARROW_MAX);
+	__type(key, struct fastpath_host);
+	__type(value, __u32);
+} mmproxy_narrow SEC(".maps");
 
 struct fastpath_shared fastpath_shared;
 

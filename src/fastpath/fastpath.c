@@ -122,8 +122,11 @@ enum fastpath_verdict fastpath_try(struct fastpath *fastpath, uint32_t interface
 	return fastpath_devices_ask(&fastpath->devices, interface, target, why);
 }
 
-/* Whether replies of the target's come back over lo, and leave by the device they came by. */
-static bool is_way_known(struct fastpath *fastpath, const struct fastpath_flow *flow)
+/*
+ * Whether replies of the target's come back over lo, and leave by the device they came by; *mtu is
+ * that of their way then.
+ */
+static bool is_way_known(struct fastpath *fastpath, const struct fastpath_flow *flow, uint32_t *mtu)
 {
 	struct fastpath_route route;
 
@@ -133,9 +136,11 @@ static bool is_way_known(struct fastpath *fastpath, const struct fastpath_flow *
 		return false;
 	if (flow->interface == FASTPATH_LO)
 		return true;
-	return fastpath_route_ask(&fastpath->router, &flow->listening, &flow->balancer, &route) ==
-		   0 &&
-	       route.interface == flow->interface;
+	if (fastpath_route_ask(&fastpath->router, &flow->listening, &flow->balancer, &route) < 0 ||
+	    route.interface != flow->interface)
+		return false;
+	*mtu = route.mtu;
+	return true;
 }
 
 int fastpath_install(struct fastpath *fastpath, const struct fastpath_flow *flow,
@@ -151,7 +156,7 @@ int fastpath_install(struct fastpath *fastpath, const struct fastpath_flow *flow
 			return -1;
 		}
 	}
-	if (!is_way_known(fastpath, flow)) {
+	if (!is_way_known(fastpath, flow, &kind.mtu)) {
 		errno = EHOSTUNREACH;
 		return -1;
 	}

@@ -83,6 +83,7 @@ static void write_record(struct fastpath_record *record, const struct fastpath_f
 	write_addr(&flow->target, record->target, &record->target_port);
 	record->interface = flow->interface;
 	record->device = kind->device;
+	record->mtu = kind->mtu;
 	record->v6 = is_v6(flow);
 	record->spp = flow->spp;
 	record->trial = kind->trial;

@@ -21,6 +21,7 @@ struct fastpath_flows {
 /* What is not said by the flow itself. */
 struct fastpath_flow_kind {
 	uint32_t device; /* the place of flow->interface among the devices; of lo: any */
+	uint32_t mtu;	 /* of the route to the balancer; 0: as long as the device takes it */
 	bool trial;	 /* of the self-test: goes through the device, and never leaves this host */
 	uint8_t mac[6];	 /* of the device, for a trial */
 };

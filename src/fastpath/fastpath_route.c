@@ -46,6 +46,19 @@ static unsigned char add_ip(struct question *question, unsigned short type, cons
 	return 128;
 }
 
+static uint32_t read_mtu(const struct rtattr *metrics)
+{
+	const struct rtattr *metric = RTA_DATA(metrics);
+	size_t left = RTA_PAYLOAD(metrics);
+	uint32_t mtu = 0;
+
+	for (; RTA_OK(metric, left); metric = RTA_NEXT(metric, left)) {
+		if (metric->rta_type == RTAX_MTU && RTA_PAYLOAD(metric) >= sizeof(mtu))
+			memcpy(&mtu, RTA_DATA(metric), sizeof(mtu));
+	}
+	return mtu;
+}
+
 static int read_answer(const union answer *answer, size_t len, struct fastpath_route *route)
 {
 	const struct rtmsg *message = NLMSG_DATA(&answer->header);
@@ -64,6 +77,8 @@ static int read_answer(const union answer *answer, size_t len, struct fastpath_r
 		if (attribute->rta_type == RTA_OIF &&
 		    RTA_PAYLOAD(attribute) >= sizeof(route->interface))
 			memcpy(&route->interface, RTA_DATA(attribute), sizeof(route->interface));
+		else if (attribute->rta_type == RTA_METRICS)
+			route->mtu = read_mtu(attribute);
 	}
 	return 0;
 }

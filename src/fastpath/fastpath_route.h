@@ -17,6 +17,7 @@
 struct fastpath_route {
 	bool local;	    /* to a socket of this host, over lo */
 	uint32_t interface; /* that it leaves by */
+	uint32_t mtu;	    /* of the route, or what was learned of the way; 0: the device's */
 };
 
 /* Whom to ask. */

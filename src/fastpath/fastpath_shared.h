@@ -45,6 +45,12 @@ struct fastpath_down_key {
 	__u32 v6;
 };
 
+/* A host that datagrams of some length do not reach: a router on the way said so. */
+struct fastpath_host {
+	__u32 address[4];
+	__u32 v6;
+};
+
 /* What was carried in one direction. Its own cache line: each is written by another processor. */
 struct fastpath_way {
 	__u64 datagrams;
@@ -74,12 +80,13 @@ struct fastpath_record {
 	__u16 header_sum; /* one's complement sum of the header's words */
 	__u8 device_mac[6];
 	__u32 interface;
+	__u32 mtu;    /* of the route to the balancer; 0: as long as the device takes it */
 	__u32 device; /* its place among the devices */
 	__u8 v6;
 	__u8 spp;
 	__u8 trial; /* a flow of the self-test: never leaves this host */
 	__u8 moved; /* written by the programs: replies go by user space from now on */
-	__u8 unused[48];
+	__u8 unused[44];
 	struct fastpath_way ways[FASTPATH_WAYS];
 };
 
@@ -96,6 +103,7 @@ struct fastpath_device {
 struct fastpath_shared {
 	__u64 lease_ns; /* CLOCK_MONOTONIC; the programs do nothing after it */
 	struct fastpath_device devices[FASTPATH_DEVICES];
+	__u64 any_narrow; /* written by the programs: there are hosts of the kind above */
 	/* Ports of flows, by their number in network order: a bit each. */
 	__u64 listening_ports[1024];
 	__u64 target_ports[1024];

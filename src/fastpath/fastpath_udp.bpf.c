@@ -13,6 +13,7 @@
 
 #include "fastpath/bpf_down.h"
 #include "fastpath/bpf_maps.h"
+#include "fastpath/bpf_narrow.h"
 #include "fastpath/bpf_packet.h"
 #include "fastpath/bpf_up.h"
 
@@ -37,8 +38,11 @@ static __always_inline int from_device(struct __sk_buff *skb, int v6)
 {
 	struct datagram datagram = {};
 
-	if (!read_ports(skb, v6, &datagram) ||
-	    !has_port(fastpath_shared.listening_ports, datagram.destination_port))
+	if (!read_ports(skb, v6, &datagram)) {
+		note_narrow(skb, v6);
+		return TC_ACT_UNSPEC;
+	}
+	if (!has_port(fastpath_shared.listening_ports, datagram.destination_port))
 		return TC_ACT_UNSPEC;
 	return carry_up(skb, v6, 1, &datagram);
 }

@@ -288,6 +288,83 @@ START_TEST(test_other_way_back)
 }
 END_TEST
 
+/* Put the balancer into a third namespace, behind a link that takes no more than 1,300 bytes. */
+static void move_behind_narrow_link(struct bed *bed, bool v6)
+{
+	int end = netns_make_another();
+	int here = netns_change(bed->far);
+	int kept;
+
+	harness_shell("ip link add mid type veth peer name end netns /proc/%d/fd/%d", getpid(),
+		      end);
+	harness_shell("ip addr add 10.6.0.1/24 dev mid && ip link set mid mtu 1300 up");
+	ck_assert(harness_sysctl("net/ipv4/ip_forward", "1"));
+	if (v6) {
+		harness_shell("ip -6 addr add fd06::1/64 dev mid nodad");
+		ck_assert(harness_sysctl("net/ipv6/conf/all/forwarding", "1"));
+	}
+	close(netns_change(end));
+	harness_shell("ip link set end mtu 1300 up && ip addr add 10.6.0.2/24 dev end"
+		      " && ip route add default via 10.6.0.1");
+	if (v6)
+		harness_shell("ip -6 addr add fd06::2/64 dev end nodad"
+			      " && ip -6 route add default via fd06::1");
+	close(bed->balancer_fd);
+	ck_assert_int_eq(addr_parse(&bed->flow.balancer, v6 ? "[fd06::2]:9000" : "10.6.0.2:9000"),
+			 0);
+	kept = socket(v6 ? AF_INET6 : AF_INET, SOCK_DGRAM | SOCK_NONBLOCK, 0);
+	ck_assert_int_eq(bind(kept, &bed->flow.balancer.sa, addr_len(&bed->flow.balancer)), 0);
+	bed->balancer_fd = kept;
+	close(netns_change(here));
+	close(here);
+	close(end);
+	harness_shell("ip route add 10.6.0.0/24 via 10.9.0.2");
+	if (v6)
+		harness_shell("ip -6 route add fd06::/64 via fd09::2");
+}
+
+/*
+ * Where a router on the way back takes only shorter packets, it says so of the first reply, which
+ * is lost as it always is; longer ones are user space's from then on, where the kernel cuts them.
+ */
+START_TEST(test_narrow_way)
+{
+	const struct bed_kind *kind = _i == 0 ? &outer_v4 : &outer_v6;
+	int64_t until_ms = harness_now_ms() + harness_patience_ms();
+	struct fastpath_counts counts;
+	enum bed_end end;
+	struct bed bed;
+
+	if ((kind->v6 && !netns_has_ipv6()) || !bed_open(&bed, kind))
+		return;
+	move_behind_narrow_link(&bed, kind->v6);
+	bed_install(&bed);
+	/* The way is known to neighbours after the first datagram. */
+	bed_send(&bed, 1, LEN);
+	ck_assert_int_ne(bed_find_up(&bed, 1, LEN, harness_patience_ms()), BED_NOBODY);
+	expect_carried(&bed);
+	/* The one that says so may itself take its time. */
+	do {
+		fastpath_renew(bed.fastpath);
+		end = bed_answer(&bed, 1, 1400, 100);
+		ck_assert_int_ne(end, BED_BALANCER);
+	} while (end == BED_NOBODY && harness_now_ms() < until_ms);
+	ck_assert_int_eq(end, BED_USER);
+	ck_assert_int_eq(bed_answer(&bed, 2, 1400, harness_patience_ms()), BED_USER);
+	ck_assert_uint_ge(bed_events(&bed, FASTPATH_TOO_LONG), 2);
+	expect_carried(&bed);
+	/* And a new owner, who has not seen it, learns it from the route. */
+	fastpath_remove(bed.fastpath, &bed.place, &counts);
+	fastpath_close(bed.fastpath);
+	bed.fastpath = fastpath_open((char[FASTPATH_WHY_MAX]){0});
+	ck_assert_ptr_nonnull(bed.fastpath);
+	bed_install(&bed);
+	ck_assert_int_eq(bed_answer(&bed, 3, 1400, harness_patience_ms()), BED_USER);
+	expect_carried(&bed);
+	bed_close(&bed);
+}
+END_TEST
+
 int main(void)
 {
 	Suite *suite = suite_create("fastpath_host");
@@ -304,5 +381,6 @@ int main(void)
 	tcase_add_loop_test(tcase, test_packet_info, 0, 2);
 	tcase_add_test(tcase, test_target_of_host);
 	tcase_add_test(tcase, test_other_way_back);
+	tcase_add_loop_test(tcase, test_narrow_way, 0, 2);
 	return harness_run(suite);
 }

@@ -148,7 +148,7 @@ bool bed_open(struct bed *bed, const struct bed_kind *kind)
 	char why[FASTPATH_WHY_MAX];
 	bool v6 = kind->v6;
 
-	*bed = (struct bed){.kind = *kind, .far = -1, .seed = 1};
+	*bed = (struct bed){.kind = *kind, .far = -1, .seed = 1, .renews = true};
 	bed->fastpath = fastpath_open(why);
 	if (bed->fastpath == NULL) {
 		printf("skipped: %s\n", why);
@@ -233,7 +233,8 @@ void bed_send(struct bed *bed, uint32_t seed, size_t len)
 	size_t header_len = bed->flow.header_len;
 	ssize_t sent;
 
-	fastpath_renew(bed->fastpath);
+	if (bed->renews)
+		fastpath_renew(bed->fastpath);
 	memcpy(datagram, bed->flow.header, header_len);
 	bed_fill(datagram + header_len, len, seed);
 	sent = sendto(bed->balancer_fd, datagram, header_len + len, 0, &bed->flow.listening.sa,
@@ -266,13 +267,27 @@ static void take(int fd, const struct addr *from, const uint8_t *header, size_t 
 	ck_assert_msg(memcmp(got, expected, header_len + len) == 0, "%zu bytes, but others", len);
 }
 
+/* Wait for either, and renew the lease meanwhile; returns how many there are, or 0. */
+static int await_either(struct bed *bed, struct pollfd polled[2], int timeout_ms)
+{
+	int64_t until_ms = harness_now_ms() + timeout_ms;
+	int count;
+
+	do {
+		count = poll(polled, 2, timeout_ms < 100 ? timeout_ms : 100);
+		if (bed->renews)
+			fastpath_renew(bed->fastpath);
+	} while (count == 0 && harness_now_ms() < until_ms);
+	return count;
+}
+
 enum bed_end bed_find_up(struct bed *bed, uint32_t seed, size_t len, int timeout_ms)
 {
 	const struct fastpath_flow *flow = &bed->flow;
 	struct pollfd polled[] = {{.fd = bed->target_fd, .events = POLLIN},
 				  {.fd = bed->listening_fd, .events = POLLIN}};
 
-	if (poll(polled, 2, timeout_ms) <= 0)
+	if (await_either(bed, polled, timeout_ms) <= 0)
 		return BED_NOBODY;
 	if (polled[0].revents & POLLIN) {
 		take(bed->target_fd, &flow->client, NULL, 0, seed, len);
@@ -293,7 +308,7 @@ enum bed_end bed_answer(struct bed *bed, uint32_t seed, size_t len, int timeout_
 	bed_fill(payload, len, seed);
 	sent = sendto(bed->target_fd, payload, len, 0, &flow->client.sa, addr_len(&flow->client));
 	ck_assert_msg(sent == (ssize_t)len, "answer %zu: %s", len, strerror(errno));
-	if (poll(polled, 2, timeout_ms) <= 0)
+	if (await_either(bed, polled, timeout_ms) <= 0)
 		return BED_NOBODY;
 	if (polled[0].revents & POLLIN) {
 		take(bed->balancer_fd, &flow->listening, flow->header,

@@ -35,6 +35,7 @@ struct bed {
 	struct fastpath *fastpath;
 	struct fastpath_flow flow;
 	struct fastpath_place place;
+	bool renews;   /* the lease, with each datagram and while it waits for one */
 	uint32_t seed; /* of the next payload */
 	int far;       /* the balancer's namespace */
 	int balancer_fd;
