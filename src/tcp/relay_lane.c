@@ -142,15 +142,22 @@ static void note_no_bytes(struct relay_lane *lane, ssize_t got)
 	lane->eof = true;
 }
 
+/* Most connections never have bulk, and are spared these system calls. */
+static void prepare_for_bulk(struct relay_lane *lane)
+{
+	if (lane->had_bulk)
+		return;
+	lane->had_bulk = true;
+	lane->paced = sock_is_paced(lane->to->socket.fd);
+	sock_limit_unsent(lane->to->socket.fd, RELAY_LANE_UNSENT);
+}
+
 /*
  * Splicing keeps what it moves in memory that the receiver then reads; that is the fastest way as
  * long as it is in the processor's cache still. Pacing lets bytes wait, and leaves it to copying.
  */
-static bool is_for_copying(struct relay_lane *lane)
+static bool is_for_copying(const struct relay_lane *lane)
 {
-	if (!lane->asked_pacing)
-		lane->paced = sock_is_paced(lane->to->socket.fd);
-	lane->asked_pacing = true;
 	return lane->paced || lane->context->pipes.splice_refused;
 }
 
@@ -158,6 +165,7 @@ static void begin_bulk(struct relay_lane *lane)
 {
 	if (lane->copying || lane->from->urgent)
 		return;
+	prepare_for_bulk(lane);
 	if (!is_for_copying(lane))
 		lane->pipe = pipe_pool_get(&lane->context->pipes);
 	lane->copying = lane->pipe == NULL;

@@ -24,6 +24,12 @@
  */
 #define RELAY_LANE_TURN (256u * 1024)
 
+/*
+ * What may stand unsent in a receiver's socket, once bulk has begun: enough for it to send while
+ * the worker serves others, and little to grow old in front of a receiver that is slow.
+ */
+#define RELAY_LANE_UNSENT RELAY_LANE_TURN
+
 /* One socket. Both lanes use it: one reads from it, the other writes to it. */
 struct relay_side {
 	struct relay_socket socket; /* first: its on_ready finds the side by it */
@@ -52,11 +58,11 @@ struct relay_lane {
 	bool copying;	  /* bulk does without a pipe, until from runs dry */
 	bool flowing;	  /* to has taken all of the last copy at once */
 	bool paced;	  /* to's bytes wait for their time */
-	bool asked_pacing;
-	bool eof;      /* nothing more comes from from */
-	bool finished; /* and to has been sent a FIN */
-	bool closed;   /* to has been reset: nothing is read any more */
-	bool lost;     /* there was no memory for bytes that had been read */
+	bool had_bulk;	  /* to has been asked for pacing, and told RELAY_LANE_UNSENT */
+	bool eof;	  /* nothing more comes from from */
+	bool finished;	  /* and to has been sent a FIN */
+	bool closed;	  /* to has been reset: nothing is read any more */
+	bool lost;	  /* there was no memory for bytes that had been read */
 };
 
 /* What moving bytes has come to. */
