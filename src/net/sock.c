@@ -175,6 +175,11 @@ int sock_unread(int fd)
 	return ioctl(fd, SIOCINQ, &unread) < 0 ? 0 : unread;
 }
 
+void sock_wake_after(int fd, uint32_t bytes)
+{
+	(void)sock_set_int(fd, SOL_SOCKET, SO_RCVLOWAT, (int)bytes);
+}
+
 int sock_take_error(int fd)
 {
 	int error = 0;

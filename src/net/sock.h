@@ -119,6 +119,13 @@ bool sock_is_at_urgent_mark(int fd);
 /* Bytes received that have not been read (SIOCINQ); 0 when the socket cannot say. */
 int sock_unread(int fd);
 
+/*
+ * Be ready for reading when so many bytes have come, or the end, an urgent byte, an error, or when
+ * the other host has no more room to send (SO_RCVLOWAT, which poll(2) heeds since Linux 2.6.28); 1:
+ * for any byte.
+ */
+void sock_wake_after(int fd, uint32_t bytes);
+
 /* The pending error of a socket (SO_ERROR), cleared by asking. */
 int sock_take_error(int fd);
 

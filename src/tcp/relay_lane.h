@@ -34,6 +34,7 @@
 struct relay_side {
 	struct relay_socket socket; /* first: its on_ready finds the side by it */
 	void *relay;		    /* whose side it is */
+	uint32_t reads;		    /* that found bytes */
 	bool readable;		    /* until a read finds nothing, or less than it asked for */
 	bool writable;		    /* until a write finds no room */
 	bool hung_up;		    /* FIN or reset has come, so that no further edge will */
@@ -45,8 +46,9 @@ struct relay_lane {
 	struct relay_context *context;
 	struct relay_side *from;
 	struct relay_side *to;
-	struct evbuffer *kept;	     /* read, and not taken yet; NULL: nothing */
-	struct pipe_pair *pipe;	     /* NULL: copying */
+	struct evbuffer *kept;	/* read, and not taken yet; NULL: nothing */
+	struct pipe_pair *pipe; /* NULL: copying */
+	struct relay_gathering gathering;
 	uint64_t delivered;	     /* bytes that to's socket has taken */
 	atomic_uint_fast64_t *total; /* they are added to that as well; &no_total: to nothing */
 	atomic_uint_fast64_t no_total;
