@@ -16,6 +16,9 @@
 #define BYTES_MIN (128u * 1024)
 #define WINDOW_MS 64
 
+/* Bytes of a piece, on average, from which on it is worth a wake-up of its own. */
+#define PIECE_LARGE (16u * 1024)
+
 /* Ticks without a byte that end it: its sender may have waited for the processor. */
 #define QUIET_MAX 16
 
@@ -94,6 +97,7 @@ void relay_gather_fini(struct relay_gather *gather)
 bool relay_gather_note(struct relay_gather *gather, struct relay_gathering *stream, size_t len,
 		       uint32_t answers)
 {
+	bool is_small;
 	uint32_t now_ms;
 
 	stream->quiet = 0;
@@ -113,9 +117,10 @@ bool relay_gather_note(struct relay_gather *gather, struct relay_gathering *stre
 	stream->bytes += (uint32_t)len;
 	if (stream->pieces < PIECES || stream->bytes < BYTES_MIN)
 		return false;
+	is_small = stream->bytes / stream->pieces < PIECE_LARGE;
 	stream->pieces = 0;
 	now_ms = (uint32_t)clock_now_ms();
-	if (stream->bytes >= BYTES_MIN && now_ms - stream->since_ms <= WINDOW_MS)
+	if (is_small && now_ms - stream->since_ms <= WINDOW_MS)
 		begin(gather, stream);
 	return false;
 }

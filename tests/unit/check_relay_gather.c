@@ -20,6 +20,9 @@
 /* Less than a full read, and enough of them are a stream. */
 #define PIECE 8192
 
+/* Worth a wake-up of its own, and less than a full read. */
+#define LARGE_PIECE (32 * 1024)
+
 /* One relayed connection: the ends are the test's, the relay's own sockets are only asked. */
 struct bridge {
 	struct relay *relay;
@@ -32,7 +35,7 @@ struct bridge {
 static struct event_base *base;
 static struct relay_context context;
 static struct bridge bridge;
-static char bytes[PIECE];
+static char bytes[LARGE_PIECE];
 
 static void on_half_closed(void *arg)
 {
@@ -208,6 +211,15 @@ START_TEST(a_stream_of_few_bytes_does_not_wait)
 }
 END_TEST
 
+START_TEST(large_pieces_do_not_wait)
+{
+	for (int i = 0; i < 500; i++) {
+		pass_on(bridge.client_end, bridge.backend_end, LARGE_PIECE);
+		ck_assert(!is_gathered());
+	}
+}
+END_TEST
+
 START_TEST(the_end_does_not_wait)
 {
 	const int64_t deadline = now_ms() + PATIENCE_MS;
@@ -263,6 +275,7 @@ int main(void)
 	tcase_add_test(relay, who_is_answered_does_not_wait);
 	tcase_add_test(relay, an_answer_ends_it);
 	tcase_add_test(relay, a_stream_of_few_bytes_does_not_wait);
+	tcase_add_test(relay, large_pieces_do_not_wait);
 	tcase_add_test(relay, the_end_does_not_wait);
 	tcase_add_test(relay, a_reset_ends_it);
 	tcase_add_test(relay, a_relay_is_stopped_meanwhile);
