@@ -240,6 +240,10 @@ static void on_upgrade_end(pid_t successor, void *arg)
 		log_msg(LOG_LEVEL_WARN,
 			"SIGHUP: not reloaded: process %d serves now, send it there",
 			(int)successor);
+	/* It came while flows were being passed on, and is refused with the reason. */
+	if (loop->upgrade_due)
+		(void)upgrade_start(&loop->upgrade);
+	loop->upgrade_due = false;
 	admin_close(loop->admin);
 	/* The successor looks. */
 	checkup_end(loop->checkup);

@@ -6,8 +6,9 @@
 need logrotate socat gzip
 private_network "$@"
 
-logs=$dir/logs
-mkdir "$logs"
+# A directory of the daemon's own, as the package makes it.
+logs=$dir/logs/own
+mkdir -p "$logs"
 
 # Identities other than root's, where this namespace has them.
 owner=root:root
@@ -17,9 +18,12 @@ if [ "$(awk '{ print $3; exit }' /proc/self/uid_map)" -gt 65534 ]; then
 	keys="user = \"${owner%:*}\"; group = \"${owner#*:}\";"
 fi
 
+chown "$owner" "$logs"
+chmod 750 "$logs"
+
 # The rules as they are installed, but for the place of the log and who may write it.
-sed -e "s,/var/log/mmproxy\.log,$logs/mmproxy.log,; s,/var/log/mmproxy/,$logs/more/," \
-	-e "s,create 0640 mmproxy mmproxy,create 0640 ${owner/:/ }," \
+sed -e "s,/var/log/,$dir/logs/,; s,/logs/mmproxy/,/logs/own/," \
+	-e "s,\(create 0640\|su\) mmproxy mmproxy,\1 ${owner/:/ }," \
 	"$(dirname "$0")/../../contrib/logrotate" >"$dir/rules"
 chmod 644 "$dir/rules"
 
@@ -132,7 +136,7 @@ wait "$mmproxy_pid" || fail "mmproxy ended with status $?"
 rotate --force
 [ ! -s "$dir/rotate.log" ] || fail "without the daemon logrotate says: $(cat "$dir/rotate.log")"
 # And nothing to say with the system's own systemctl either: it takes the options, or is not there.
-script=$(sed -n '/postrotate/,/endscript/{//d;p}' "$dir/rules")
+script=$(sed -n '/postrotate/,/endscript/{//d;p}' "$dir/rules" | sed -n '1,2p')
 said=$(sh -c "$script" 2>&1) || fail "the script fails where there is no such unit"
 [ -z "$said" ] || fail "the script says: $said"
 if command -v systemctl >/dev/null; then

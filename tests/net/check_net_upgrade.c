@@ -106,7 +106,7 @@ START_TEST(several_former_processes_drain_side_by_side)
 		former[i] = upgrade_daemon();
 	}
 	/* A former one ends what it has when it is told to, and it alone. */
-	ck_assert_int_eq(kill(former[0], SIGTERM), 0);
+	daemon_signal_process(former[0], SIGTERM);
 	peer_expect_closed(connections[0].client);
 	upgrade_await_end(former[0]);
 	for (unsigned i = 1; i < COUNT; i++) {
@@ -126,9 +126,9 @@ START_TEST(a_former_process_is_upgraded_no_more)
 	start(1, TCP_BLOCK);
 	connection_open(&connection, backend, CONNECTION_CLIENT);
 	former = upgrade_daemon();
-	ck_assert_int_eq(kill(former, SIGUSR2), 0);
+	daemon_signal_process(former, SIGUSR2);
 	daemon_log_await("warn", "not upgraded", "succeeded already");
-	ck_assert_int_eq(kill(former, SIGHUP), 0);
+	daemon_signal_process(former, SIGHUP);
 	daemon_log_await("warn", "not reloaded", NULL);
 	connection_check(&connection);
 	connection_finish(&connection);
@@ -167,7 +167,7 @@ START_TEST(a_changed_configuration_is_taken)
 	balancer_check_at(balancer, "127.0.0.1:7002", udp_backend, BALANCER_CLIENT);
 	connection_check(&connection);
 	connection_finish(&connection);
-	ck_assert_int_eq(kill(former, SIGTERM), 0);
+	daemon_signal_process(former, SIGTERM);
 	upgrade_await_end(former);
 }
 END_TEST

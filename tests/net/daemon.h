@@ -91,6 +91,9 @@ int daemon_wait(void);
 
 void daemon_signal(int signal);
 
+/* The same to another process of the program, such as a former one. */
+void daemon_signal_process(pid_t pid, int signal);
+
 /* Stop it where it is, so that what comes meanwhile waits for it together; and let it go on. */
 void daemon_pause(void);
 void daemon_resume(void);
@@ -115,6 +118,9 @@ void daemon_await_log_written(void);
 
 /* Lines of its log that hold both texts (NULL: any), with all that it has logged up to now. */
 unsigned daemon_log_count(const char *a, const char *b);
+
+/* The same without waiting for those that are on their way, which under load never ends. */
+unsigned daemon_log_count_written(const char *a, const char *b);
 
 /* From /proc: resident memory and the most it ever was, open descriptors, processor time. */
 unsigned long daemon_rss_kb(void);
