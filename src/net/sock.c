@@ -132,6 +132,11 @@ void sock_set_buffers(int fd, uint32_t bytes)
 	(void)sock_set_int(fd, SOL_SOCKET, SO_SNDBUF, (int)bytes);
 }
 
+void sock_limit_unsent(int fd, uint32_t bytes)
+{
+	(void)sock_set_int(fd, SOL_TCP, TCP_NOTSENT_LOWAT, (int)bytes);
+}
+
 bool sock_is_paced(int fd)
 {
 	char name[CONGESTION_NAME_MAX + 1] = "";
@@ -168,6 +173,11 @@ int sock_unread(int fd)
 	int unread = 0;
 
 	return ioctl(fd, SIOCINQ, &unread) < 0 ? 0 : unread;
+}
+
+void sock_wake_after(int fd, uint32_t bytes)
+{
+	(void)sock_set_int(fd, SOL_SOCKET, SO_RCVLOWAT, (int)bytes);
 }
 
 int sock_take_error(int fd)

@@ -89,6 +89,13 @@ void sock_hold_acknowledgement(int fd);
 void sock_set_buffers(int fd, uint32_t bytes);
 
 /*
+ * Take no more while so many bytes wait unsent, behind what the way carries and the other host has
+ * room for (TCP_NOTSENT_LOWAT, Linux 3.12). The socket is writable again when half of them are
+ * gone. What was sent and is not acknowledged does not count, so a long way stays full.
+ */
+void sock_limit_unsent(int fd, uint32_t bytes);
+
+/*
  * Whether what is sent waits for its time, so that a connection never sends faster than its way can
  * carry: congestion control BBR (Linux 4.9) asks for that, even on loopback.
  */
@@ -111,6 +118,13 @@ bool sock_is_at_urgent_mark(int fd);
 
 /* Bytes received that have not been read (SIOCINQ); 0 when the socket cannot say. */
 int sock_unread(int fd);
+
+/*
+ * Be ready for reading when so many bytes have come, or the end, an urgent byte, an error, or when
+ * the other host has no more room to send (SO_RCVLOWAT, which poll(2) heeds since Linux 2.6.28); 1:
+ * for any byte.
+ */
+void sock_wake_after(int fd, uint32_t bytes);
 
 /* The pending error of a socket (SO_ERROR), cleared by asking. */
 int sock_take_error(int fd);

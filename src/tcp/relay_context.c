@@ -9,13 +9,16 @@ int relay_context_init(struct relay_context *context, struct event_base *base)
 	int pool;
 	int poll;
 	int deliveries;
+	int gather;
 
 	context->base = base;
 	context->read_buffer = malloc(RELAY_COPY_MAX);
 	pool = pipe_pool_init(&context->pipes, base);
 	poll = relay_poll_init(&context->poll, base);
 	deliveries = relay_deliveries_init(&context->deliveries, base);
-	if (pool == 0 && poll == 0 && deliveries == 0 && context->read_buffer != NULL)
+	gather = relay_gather_init(&context->gather, base);
+	if (pool == 0 && poll == 0 && deliveries == 0 && gather == 0 &&
+	    context->read_buffer != NULL)
 		return 0;
 	relay_context_fini(context);
 	return -1;
@@ -23,6 +26,7 @@ int relay_context_init(struct relay_context *context, struct event_base *base)
 
 void relay_context_fini(struct relay_context *context)
 {
+	relay_gather_fini(&context->gather);
 	relay_deliveries_fini(&context->deliveries);
 	relay_poll_fini(&context->poll);
 	pipe_pool_fini(&context->pipes);

@@ -1,13 +1,15 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
 /*
  * What the relays of one worker share: readiness of sockets, pipes, the deadlines of deliveries,
- * and the one buffer that sockets are read into, also by the header stage. One worker thread.
+ * streams that are gathered, and the one buffer that sockets are read into, also by the header
+ * stage. One worker thread.
  */
 #ifndef MMPROXY_RELAY_CONTEXT_H
 #define MMPROXY_RELAY_CONTEXT_H
 
 #include "tcp/pipe_pool.h"
 #include "tcp/relay_delivery.h"
+#include "tcp/relay_gather.h"
 #include "tcp/relay_poll.h"
 
 /*
@@ -24,6 +26,7 @@ struct relay_context {
 	struct relay_poll poll;
 	struct pipe_pool pipes;
 	struct relay_deliveries deliveries;
+	struct relay_gather gather;
 	unsigned char *read_buffer; /* RELAY_COPY_MAX bytes; in use within one callback only */
 };
 

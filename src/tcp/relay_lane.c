@@ -130,6 +130,12 @@ static void note_short_read(struct relay_lane *lane)
 	lane->copying = false;
 }
 
+static void note_bytes(struct relay_lane *lane)
+{
+	lane->from->reads++;
+	lane->gathering.quiet = 0;
+}
+
 /* Note that a read has found nothing (0) or failed (-1, errno). */
 static void note_no_bytes(struct relay_lane *lane, ssize_t got)
 {
@@ -142,15 +148,22 @@ static void note_no_bytes(struct relay_lane *lane, ssize_t got)
 	lane->eof = true;
 }
 
+/* Most connections never have bulk, and are spared these system calls. */
+static void prepare_for_bulk(struct relay_lane *lane)
+{
+	if (lane->had_bulk)
+		return;
+	lane->had_bulk = true;
+	lane->paced = sock_is_paced(lane->to->socket.fd);
+	sock_limit_unsent(lane->to->socket.fd, RELAY_LANE_UNSENT);
+}
+
 /*
  * Splicing keeps what it moves in memory that the receiver then reads; that is the fastest way as
  * long as it is in the processor's cache still. Pacing lets bytes wait, and leaves it to copying.
  */
-static bool is_for_copying(struct relay_lane *lane)
+static bool is_for_copying(const struct relay_lane *lane)
 {
-	if (!lane->asked_pacing)
-		lane->paced = sock_is_paced(lane->to->socket.fd);
-	lane->asked_pacing = true;
 	return lane->paced || lane->context->pipes.splice_refused;
 }
 
@@ -158,6 +171,7 @@ static void begin_bulk(struct relay_lane *lane)
 {
 	if (lane->copying || lane->from->urgent)
 		return;
+	prepare_for_bulk(lane);
 	if (!is_for_copying(lane))
 		lane->pipe = pipe_pool_get(&lane->context->pipes);
 	lane->copying = lane->pipe == NULL;
@@ -186,10 +200,14 @@ static enum relay_lane_state copy_once(struct relay_lane *lane)
 		note_no_bytes(lane, got);
 		return RELAY_LANE_WAITS;
 	}
-	if (got < (ssize_t)wanted)
+	note_bytes(lane);
+	if (got < (ssize_t)wanted) {
 		note_short_read(lane);
-	else
+		lane->from->readable |= relay_gather_note(&lane->context->gather, &lane->gathering,
+							  (size_t)got, lane->to->reads);
+	} else {
 		begin_bulk(lane);
+	}
 	if (lane->to->writable) {
 		sent = send(lane->to->socket.fd, buffer, (size_t)got, MSG_NOSIGNAL);
 		if (!note_write(lane, sent))
@@ -210,6 +228,8 @@ static void read_urgent(struct relay_lane *lane)
 
 	if (got <= 0)
 		note_no_bytes(lane, got);
+	else
+		note_bytes(lane);
 	lane->urgent_kept = got > 0;
 }
 
@@ -224,6 +244,7 @@ static void splice_once(struct relay_lane *lane)
 
 	if (got > 0) {
 		lane->pipe->filled = (size_t)got;
+		note_bytes(lane);
 		return;
 	}
 	give_up_pipe(lane);
@@ -280,6 +301,7 @@ void relay_lane_init(struct relay_lane *lane, struct relay_context *context,
 	lane->total = end->total != NULL ? end->total : &lane->no_total;
 	lane->finished = end->finished;
 	lane->eof = end->finished;
+	lane->gathering.socket = &from->socket;
 	lane->moved_ms = clock_now_ms();
 	lane->pass = context->poll.pass;
 	lane->turn_left = RELAY_LANE_TURN;
@@ -323,6 +345,7 @@ void relay_lane_close(struct relay_lane *lane)
 {
 	lane->closed = true;
 	lane->urgent_kept = false;
+	relay_gather_end(&lane->context->gather, &lane->gathering);
 	if (lane->kept != NULL)
 		evbuffer_free(lane->kept);
 	lane->kept = NULL;

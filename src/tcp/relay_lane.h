@@ -24,10 +24,17 @@
  */
 #define RELAY_LANE_TURN (256u * 1024)
 
+/*
+ * What may stand unsent in a receiver's socket, once bulk has begun: enough for it to send while
+ * the worker serves others, and little to grow old in front of a receiver that is slow.
+ */
+#define RELAY_LANE_UNSENT RELAY_LANE_TURN
+
 /* One socket. Both lanes use it: one reads from it, the other writes to it. */
 struct relay_side {
 	struct relay_socket socket; /* first: its on_ready finds the side by it */
 	void *relay;		    /* whose side it is */
+	uint32_t reads;		    /* that found bytes */
 	bool readable;		    /* until a read finds nothing, or less than it asked for */
 	bool writable;		    /* until a write finds no room */
 	bool hung_up;		    /* FIN or reset has come, so that no further edge will */
@@ -39,8 +46,9 @@ struct relay_lane {
 	struct relay_context *context;
 	struct relay_side *from;
 	struct relay_side *to;
-	struct evbuffer *kept;	     /* read, and not taken yet; NULL: nothing */
-	struct pipe_pair *pipe;	     /* NULL: copying */
+	struct evbuffer *kept;	/* read, and not taken yet; NULL: nothing */
+	struct pipe_pair *pipe; /* NULL: copying */
+	struct relay_gathering gathering;
 	uint64_t delivered;	     /* bytes that to's socket has taken */
 	atomic_uint_fast64_t *total; /* they are added to that as well; &no_total: to nothing */
 	atomic_uint_fast64_t no_total;
@@ -52,11 +60,11 @@ struct relay_lane {
 	bool copying;	  /* bulk does without a pipe, until from runs dry */
 	bool flowing;	  /* to has taken all of the last copy at once */
 	bool paced;	  /* to's bytes wait for their time */
-	bool asked_pacing;
-	bool eof;      /* nothing more comes from from */
-	bool finished; /* and to has been sent a FIN */
-	bool closed;   /* to has been reset: nothing is read any more */
-	bool lost;     /* there was no memory for bytes that had been read */
+	bool had_bulk;	  /* to has been asked for pacing, and told RELAY_LANE_UNSENT */
+	bool eof;	  /* nothing more comes from from */
+	bool finished;	  /* and to has been sent a FIN */
+	bool closed;	  /* to has been reset: nothing is read any more */
+	bool lost;	  /* there was no memory for bytes that had been read */
 };
 
 /* What moving bytes has come to. */

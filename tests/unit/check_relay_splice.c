@@ -21,6 +21,12 @@
 /* What a direction may move in one pass of the loop, before others have their turn. */
 #define TURN_MAX (256u * 1024)
 
+/*
+ * Bytes that may stand unsent in a receiver's socket: the bound of bulk, and what the kernel adds,
+ * which looks at it for each new packet only.
+ */
+#define UNSENT_MAX (256u * 1024 + 64 * 1024)
+
 #define PATIENCE_MS 20000
 
 /* One relayed connection: the ends are the test's, the middle is the relay's. */
@@ -28,6 +34,7 @@ struct bridge {
 	struct relay *relay;
 	int client_end;
 	int backend_end;
+	int backend_fd; /* the relay's, to be asked */
 	unsigned ended;
 	enum close_reason reason;
 };
@@ -81,6 +88,7 @@ static void bridge_open(struct bridge *bridge)
 	memset(bridge, 0, sizeof(*bridge));
 	tcp_pair(&bridge->client_end, &client.fd);
 	tcp_pair(&bridge->backend_end, &backend.fd);
+	bridge->backend_fd = backend.fd;
 	bridge->relay = relay_splice.start(&context, &client, &backend, &events, bridge);
 	ck_assert_ptr_nonnull(bridge->relay);
 	ck_assert_int_eq(client.fd, -1);
@@ -213,27 +221,62 @@ START_TEST(a_turn_that_is_over_comes_again)
 }
 END_TEST
 
+/* Move until nobody takes any more. Returns how much was sent. */
+static uint64_t fill_bridge(struct bridge *bridge)
+{
+	uint64_t filled = 0;
+	int quiet = 0;
+
+	while (quiet < 500) {
+		uint64_t taken = fill(bridge->client_end);
+		uint64_t moved = moved_up(bridge);
+
+		filled += taken;
+		(void)event_base_loop(base, EVLOOP_NONBLOCK);
+		quiet = taken == 0 && moved_up(bridge) == moved ? quiet + 1 : 0;
+		usleep(1000);
+	}
+	return filled;
+}
+
+/* What stands in a socket only grows old, and with a slow receiver by seconds. */
+START_TEST(little_waits_unsent_for_a_slow_receiver)
+{
+	const int64_t deadline = now_ms() + PATIENCE_MS;
+	struct bridge bulk;
+	uint64_t filled;
+	uint64_t received = 0;
+	int unsent = 0;
+
+	bridge_open(&bulk);
+	filled = fill_bridge(&bulk);
+	ck_assert_int_eq(ioctl(bulk.backend_fd, SIOCOUTQNSD, &unsent), 0);
+	ck_assert_int_gt(unsent, 0);
+	ck_assert_int_le(unsent, UNSENT_MAX);
+	/* And all of it comes when the receiver takes it. */
+	while (received < filled && now_ms() < deadline) {
+		ssize_t got = recv(bulk.backend_end, zeros, sizeof(zeros), 0);
+
+		received += got > 0 ? (uint64_t)got : 0;
+		(void)event_base_loop(base, EVLOOP_NONBLOCK);
+	}
+	ck_assert_uint_eq(received, filled);
+	bridge_close(&bulk);
+}
+END_TEST
+
 START_TEST(what_was_not_delivered_is_given_back)
 {
 	struct bridge bulk;
 	struct relay_end client;
 	struct relay_end backend;
-	uint64_t filled = 0;
+	uint64_t filled;
 	uint64_t read;
 	ssize_t got;
-	int quiet = 0;
 
 	bridge_open(&bulk);
-	/* Until nobody takes any more, so that the relay holds some itself. */
-	while (quiet < 500) {
-		uint64_t taken = fill(bulk.client_end);
-
-		filled += taken;
-		read = moved_up(&bulk);
-		(void)event_base_loop(base, EVLOOP_NONBLOCK);
-		quiet = taken == 0 && moved_up(&bulk) == read ? quiet + 1 : 0;
-		usleep(1000);
-	}
+	/* So that the relay holds some itself. */
+	filled = fill_bridge(&bulk);
 	read = moved_up(&bulk);
 	relay_stop(bulk.relay, &client, &backend);
 	ck_assert_ptr_null(client.undelivered);
@@ -328,6 +371,7 @@ int main(void)
 	tcase_set_timeout(relay, 30);
 	tcase_add_test(relay, a_bulk_stream_gives_others_their_turn);
 	tcase_add_test(relay, a_turn_that_is_over_comes_again);
+	tcase_add_test(relay, little_waits_unsent_for_a_slow_receiver);
 	tcase_add_test(relay, what_was_not_delivered_is_given_back);
 	tcase_add_test(relay, an_urgent_byte_that_waits_stays_urgent);
 	tcase_add_test(relay, the_end_comes_when_both_sides_have_finished);
