@@ -212,6 +212,47 @@ START_TEST(a_header_with_a_tlv_in_between_passes)
 }
 END_TEST
 
+/* Flows of one client to two servers, which the header tells apart. */
+START_TEST(destinations_of_headers_are_carried)
+{
+	static const char *const targets[] = {"127.0.0.1:8000", "127.0.0.1:8001"};
+	int backends[2] = {udp_open(targets[0]), udp_open(targets[1])};
+	int balancer = balancer_open();
+
+	kernel_relay_start("dynamic_destination = true; "
+			   "allowed_destinations = [ \"127.0.0.0/8\" ]; ");
+	do {
+		for (int i = 0; i < 2; i++) {
+			sender_v2_udp(&header, BALANCER_CLIENT, targets[i]);
+			balancer_send_header(balancer, LISTEN_V4, &header, targets[i], 14);
+			udp_expect_text(backends[i], BALANCER_CLIENT, targets[i]);
+			balancer_check_answer(balancer, backends[i], BALANCER_CLIENT);
+		}
+	} while (kernel_relay_datagrams("carried_datagrams_total", "up") < 20 ||
+		 kernel_relay_datagrams("carried_datagrams_total", "down") < 20);
+	ck_assert_uint_eq(kernel_relay_metric("carried_flows"), 2);
+}
+END_TEST
+
+/* One flow whose headers differ in what does not matter here: whoever carries it, it passes. */
+START_TEST(headers_in_turn_pass)
+{
+	static const char *const destinations[] = {"198.51.100.1:443", "198.51.100.2:443"};
+	int backend = udp_open(BACKEND_V4);
+	int balancer = balancer_open();
+
+	kernel_relay_start("");
+	kernel_relay_await(balancer, backend, BALANCER_CLIENT, 1);
+	for (int i = 0; i < 100; i++) {
+		sender_v2_udp(&header, BALANCER_CLIENT, destinations[i % 2]);
+		balancer_send_header(balancer, LISTEN_V4, &header, "question", 8);
+		udp_expect_text(backend, BALANCER_CLIENT, "question");
+		balancer_check_answer(balancer, backend, BALANCER_CLIENT);
+	}
+	ck_assert_uint_eq(udp_table_connected_to(8000), 1);
+}
+END_TEST
+
 START_TEST(a_balancer_that_moves_is_followed)
 {
 	int backend = udp_open(BACKEND_V4);
@@ -358,6 +399,8 @@ static Suite *udp_kernel_suite(void)
 	tcase_add_test(headers, flows_of_spp_are_carried_with_ipv6);
 	tcase_add_test(headers, flows_of_spp_of_another_host_are_carried);
 	tcase_add_test(headers, a_header_with_a_tlv_in_between_passes);
+	tcase_add_test(headers, destinations_of_headers_are_carried);
+	tcase_add_test(headers, headers_in_turn_pass);
 	tcase_add_test(headers, a_balancer_that_moves_is_followed);
 	tcase_add_test(headers, a_stranger_takes_no_flow_away);
 	tcase_add_test(headers, datagrams_of_all_lengths_pass_both_ways);
