@@ -255,6 +255,7 @@ test_first_installation()
 	for path in etc/logrotate.d/mmproxy etc/fail2ban/action.d/mmproxy.conf etc/fail2ban/filter.d/mmproxy.conf \
 		usr/share/bash-completion/completions/mmproxy usr/share/zsh/vendor-completions/_mmproxy \
 		usr/share/mmproxy/prometheus/alerts.yml usr/share/mmproxy/grafana/mmproxy.json \
+		usr/share/mmproxy/systemd/udp-kernel.conf \
 		usr/share/doc/mmproxy/README.Debian usr/share/doc/mmproxy/examples/haproxy.conf \
 		usr/share/man/man8/mmproxy.8.gz usr/share/man/man5/mmproxy.conf.5.gz; do
 		[ -e "$tree/$path" ] || fail "$path is missing"
