@@ -167,23 +167,6 @@ START_TEST(test_conntrack)
 }
 END_TEST
 
-/* A mark that leads replies to this host is none of the way to the balancer. */
-START_TEST(test_marked_replies)
-{
-	struct bed bed;
-
-	if (!harness_has_tool("nft") || !bed_open(&bed, &outer_v4))
-		return;
-	harness_shell("nft 'add table inet t;"
-		      " add chain inet t out { type route hook output priority mangle; };"
-		      " add rule inet t out udp sport 8000 meta mark set 0x7b'"
-		      " && ip rule add fwmark 0x7b table 123");
-	bed_install(&bed);
-	expect_carried(&bed);
-	bed_close(&bed);
-}
-END_TEST
-
 /* Replace the bed's target by a socket of another kind on the same address. */
 static void open_target(struct bed *bed, const char *address, bool shared)
 {
@@ -377,6 +360,25 @@ START_TEST(test_narrow_way)
 	ck_assert_ptr_nonnull(bed.fastpath);
 	bed_install(&bed);
 	ck_assert_int_eq(bed_answer(&bed, 3, 1400, harness_patience_ms()), BED_USER);
+	expect_carried(&bed);
+	bed_close(&bed);
+}
+END_TEST
+
+/* A mark that leads replies to this host must not lead them astray on the way to the balancer. */
+START_TEST(test_marked_replies)
+{
+	struct bed bed;
+
+	if (!harness_has_tool("nft") || !bed_open(&bed, &outer_v4))
+		return;
+	move_behind_narrow_link(&bed, false);
+	harness_shell("nft 'add table inet t;"
+		      " add chain inet t out { type route hook output priority mangle; };"
+		      " add rule inet t out udp sport 8000 meta mark set 0x7b'"
+		      " && ip rule add fwmark 0x7b table 123"
+		      " && ip rule add pref 10 fwmark 0x7b to 10.6.0.0/24 unreachable");
+	bed_install(&bed);
 	expect_carried(&bed);
 	bed_close(&bed);
 }
