@@ -39,9 +39,12 @@ bool fastpath_is_built(void);
 bool fastpath_can_load(char why[static FASTPATH_WHY_MAX]);
 
 /*
- * Load the programs and attach the one at lo; needs CAP_BPF and CAP_NET_ADMIN (CAP_SYS_ADMIN before
- * Linux 5.8). Returns NULL with a sentence in why. Main thread, before capabilities are given up
- * and before the filter of system calls.
+ * Load the programs and attach the one at lo; needs CAP_BPF and CAP_NET_ADMIN. Returns NULL with a
+ * sentence in why. Main thread, before capabilities are given up and before the filter of system
+ * calls. The tables take 35 MiB of the kernel's memory, whatever flows there are.
+ *
+ * Later, attaching to a device needs no capability where the kernel has tcx (Linux 6.6), and
+ * CAP_NET_ADMIN before that.
  */
 struct fastpath *fastpath_open(char why[static FASTPATH_WHY_MAX])
     __attribute__((warn_unused_result));

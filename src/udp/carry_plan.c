@@ -11,6 +11,9 @@
 /* The loopback device's index, in every network namespace (LOOPBACK_IFINDEX in net/flow.h). */
 #define LO_INDEX 1
 
+/* For questions about routes: from whatever address. */
+static const struct addr unspecified;
+
 _Static_assert(V2_IPV6_LEN <= FASTPATH_HEADER_MAX && PROXY_SPP_LEN <= FASTPATH_HEADER_MAX,
 	       "a header fits");
 
@@ -100,17 +103,18 @@ static bool arrives_here(const struct flow *flow, const struct addr *source,
 	return route_lookup_ask(flow->group->service->routes, &question) == ROUTE_HERE;
 }
 
-enum carry_routes carry_plan_ask(const struct flow *flow, struct fastpath_flow *plan)
+void carry_plan_find_device(const struct flow *flow, struct fastpath_flow *plan)
 {
-	static const struct addr unspecified;
-
-	if (!addr_is_loopback(&plan->target) && !arrives_here(flow, &unspecified, &plan->target))
-		return CARRY_ROUTES_NO_TARGET;
-	if (!arrives_here(flow, &plan->target, &plan->client))
-		return CARRY_ROUTES_NO_WAY_BACK;
-	/* The kernel names the device that has the address that they were sent to, though
-	 * datagrams between addresses of this host go by lo. */
 	if (addr_is_loopback(&plan->balancer) || arrives_here(flow, &unspecified, &plan->balancer))
 		plan->interface = LO_INDEX;
-	return CARRY_ROUTES_FIT;
+}
+
+bool carry_plan_is_target_here(const struct flow *flow, const struct fastpath_flow *plan)
+{
+	return addr_is_loopback(&plan->target) || arrives_here(flow, &unspecified, &plan->target);
+}
+
+bool carry_plan_comes_back(const struct flow *flow, const struct fastpath_flow *plan)
+{
+	return arrives_here(flow, &plan->target, &plan->client);
 }

@@ -27,18 +27,20 @@ bool carry_plan_equal(const struct fastpath_flow *a, const struct fastpath_flow 
 /* Whether replies of both go to the same place and look the same. */
 bool carry_plan_has_replies_of(const struct fastpath_flow *a, const struct fastpath_flow *b);
 
-/* What the routing table says of a plan. */
-enum carry_routes {
-	CARRY_ROUTES_FIT,
-	CARRY_ROUTES_NO_TARGET,	  /* the target is not on this host */
-	CARRY_ROUTES_NO_WAY_BACK, /* its answers to the client do not come back over lo */
-};
+/* Whether the routing table says that the target is on this host. */
+bool carry_plan_is_target_here(const struct flow *flow, const struct fastpath_flow *plan);
 
 /*
- * Ask it. An answer that comes back by a connection's mark alone does not count: what is carried
- * does not keep the kernel's memory of the connection alive. Corrects the device of a load balancer
- * on this host.
+ * Whether it says that the target's answers to the client come back over lo. That they come back by
+ * a connection's mark does not count: what is carried does not keep the kernel's memory of the
+ * connection alive.
  */
-enum carry_routes carry_plan_ask(const struct flow *flow, struct fastpath_flow *plan);
+bool carry_plan_comes_back(const struct flow *flow, const struct fastpath_flow *plan);
+
+/*
+ * Correct the device of a load balancer on this host: the kernel names the one that has the address
+ * that datagrams were sent to, though between addresses of this host they go by lo.
+ */
+void carry_plan_find_device(const struct flow *flow, struct fastpath_flow *plan);
 
 #endif

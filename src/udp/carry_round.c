@@ -13,6 +13,10 @@
 /* Flows in one pass of the loop. */
 #define TURN_MAX 256
 
+/* Between two attempts at having the kernel carry replies again that come to user space. */
+#define ANEW_FIRST_MS 2000
+#define ANEW_MAX_MS   64000
+
 /* A flow whose datagrams went up alone stays in user space for so long. */
 #define SILENT_REST_MS CARRY_WAYS_CLOSED_MS
 
@@ -54,6 +58,22 @@ static void demote(struct flow *flow, int64_t now_ms)
 	flow_carry_rest(flow, now_ms, SILENT_REST_MS);
 }
 
+/*
+ * All replies come to user space. If that is because the client was seen elsewhere, the kernel
+ * carries them again when the flow is given again, behind the next datagram; if it is because the
+ * backend sends none of a kind that is carried, that is tried less and less often.
+ */
+static void give_anew(struct flow_carry *carry, int64_t now_ms)
+{
+	int64_t wait_ms = carry->anew_wait_ms == 0 ? ANEW_FIRST_MS : 2 * carry->anew_wait_ms;
+
+	if (now_ms < carry->anew_ms)
+		return;
+	carry->anew_wait_ms = wait_ms < ANEW_MAX_MS ? wait_ms : ANEW_MAX_MS;
+	carry->anew_ms = now_ms + carry->anew_wait_ms;
+	flow_carry_stop(carry->flow);
+}
+
 /* Whether the way back is still to be trusted, after what has come since the last look. */
 static void judge(struct flow_carry *carry, const struct fastpath_counts *before, int64_t now_ms)
 {
@@ -68,12 +88,14 @@ static void judge(struct flow_carry *carry, const struct fastpath_counts *before
 		carry->answered = true;
 		carry->replied = false;
 		carry->unanswered_ms = 0;
+		carry->anew_wait_ms = 0;
+		carry->anew_ms = 0;
 		return;
 	}
 	if (carry->replied) {
-		/* If it was not about single ones, they are carried again when the flow is given
-		 * again, behind the next datagram. */
-		flow_carry_stop(flow);
+		carry->replied = false;
+		carry->unanswered_ms = 0;
+		give_anew(carry, now_ms);
 		return;
 	}
 	if (carry->counts.datagrams[STATS_UP] == before->datagrams[STATS_UP])

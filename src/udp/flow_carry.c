@@ -174,7 +174,10 @@ static void say_device(const struct flow *flow, const char *why)
 		ledger->name, family == AF_INET6 ? "IPv6" : "IPv4", device, why);
 }
 
-/* Returns whether the kernel can carry the flow; if not, when to ask again is noted. */
+/*
+ * Returns whether the kernel can carry the flow; if not, when to ask again is noted. What is a
+ * question of the client's own comes last, for its answer is nobody else's.
+ */
 static bool can_carry(struct flow_carry *carry, int64_t now_ms)
 {
 	struct flow *flow = carry->flow;
@@ -182,32 +185,31 @@ static bool can_carry(struct flow_carry *carry, int64_t now_ms)
 	char why[FASTPATH_WHY_MAX];
 
 	carry->again_ms = now_ms + TROUBLE_REST_MS;
-	switch (carry_plan_ask(flow, plan)) {
-	case CARRY_ROUTES_NO_TARGET:
+	if (!carry_plan_is_target_here(flow, plan)) {
 		say_routes(flow, CARRY_TROUBLE_TARGET);
 		return false;
-	case CARRY_ROUTES_NO_WAY_BACK:
-		say_routes(flow, CARRY_TROUBLE_BACK);
-		return false;
-	case CARRY_ROUTES_FIT:
-		break;
 	}
+	carry_plan_find_device(flow, plan);
 	if (!carry_ways_is_open(&flow->service->ledger->carry_ways, plan->interface,
 				addr_family(&plan->target), now_ms, &carry->again_ms))
 		return false;
+	carry->again_ms = now_ms + TROUBLE_REST_MS;
 	switch (fastpath_try(flow->group->registry->fastpath, plan->interface, &plan->listening,
 			     &plan->target, why)) {
 	case FASTPATH_WORKS:
-		return true;
+		break;
 	case FASTPATH_TESTING:
 		carry->again_ms = now_ms;
 		return false;
 	case FASTPATH_FAILS:
-		break;
+		say_device(flow, why);
+		return false;
 	}
-	carry->again_ms = now_ms + TROUBLE_REST_MS;
-	say_device(flow, why);
-	return false;
+	if (!carry_plan_comes_back(flow, plan)) {
+		say_routes(flow, CARRY_TROUBLE_BACK);
+		return false;
+	}
+	return true;
 }
 
 static void note_refusal(struct flow_carry *carry, int error, int64_t now_ms)
@@ -285,7 +287,8 @@ void flow_carry_note(struct flow *flow, const struct intake *intake, const struc
 	bool same;
 	bool fits;
 
-	if (!flow_carry_is_on(flow) && !gives(intake))
+	if (!flow_carry_is_on(flow) &&
+	    (!gives(intake) || (flow->carry != NULL && intake->now_ms < flow->carry->again_ms)))
 		return;
 	fits = carry_plan_make(flow, intake, arrival, &plan);
 	if (flow_carry_is_on(flow)) {

@@ -35,7 +35,9 @@ struct flow_carry {
 	int64_t unanswered_ms; /* the first look since which datagrams went up alone; 0: none */
 	bool answered;	       /* since it was given */
 	bool replied;	       /* to user space, since the last look */
-	unsigned moves;	       /* since moves_ms */
+	int64_t anew_ms;       /* not to be given anew before this because of such replies */
+	int64_t anew_wait_ms;
+	unsigned moves; /* since moves_ms */
 	int64_t moves_ms;
 };
 

@@ -365,6 +365,25 @@ START_TEST(test_narrow_way)
 }
 END_TEST
 
+/* A mark that leads replies to this host must not lead them astray on the way to the balancer. */
+START_TEST(test_marked_replies)
+{
+	struct bed bed;
+
+	if (!harness_has_tool("nft") || !bed_open(&bed, &outer_v4))
+		return;
+	move_behind_narrow_link(&bed, false);
+	harness_shell("nft 'add table inet t;"
+		      " add chain inet t out { type route hook output priority mangle; };"
+		      " add rule inet t out udp sport 8000 meta mark set 0x7b'"
+		      " && ip rule add fwmark 0x7b table 123"
+		      " && ip rule add pref 10 fwmark 0x7b to 10.6.0.0/24 unreachable");
+	bed_install(&bed);
+	expect_carried(&bed);
+	bed_close(&bed);
+}
+END_TEST
+
 int main(void)
 {
 	Suite *suite = suite_create("fastpath_host");
@@ -377,6 +396,7 @@ int main(void)
 	tcase_add_loop_test(tcase, test_no_return_routes, 0, 2);
 	tcase_add_test(tcase, test_firewall_in_the_way);
 	tcase_add_loop_test(tcase, test_conntrack, 0, 3);
+	tcase_add_test(tcase, test_marked_replies);
 	tcase_add_loop_test(tcase, test_kinds_of_targets, 0, 6);
 	tcase_add_loop_test(tcase, test_packet_info, 0, 2);
 	tcase_add_test(tcase, test_target_of_host);

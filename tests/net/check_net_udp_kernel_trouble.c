@@ -82,6 +82,14 @@ START_TEST(a_target_elsewhere_is_for_user_space)
 }
 END_TEST
 
+/* Whether the log has heard of it, by a further datagram. */
+static bool is_heard(int backend, int balancer)
+{
+	balancer_send_text(balancer, BALANCER_CLIENT, "question");
+	udp_expect_text(backend, BALANCER_CLIENT, "question");
+	return daemon_log_count("listener t: the kernel carries no", "come back over lo") > 0;
+}
+
 /* Answers of another address of this host come back only where a rule says so. */
 START_TEST(a_way_back_is_needed_without_marks)
 {
@@ -91,12 +99,7 @@ START_TEST(a_way_back_is_needed_without_marks)
 	(void)routes_add_guest();
 	backend = udp_open("192.0.2.1:8000");
 	kernel_relay_start("targets = { ipv4 = \"192.0.2.1:8000\"; }; ");
-	for (int i = 0; i < 2; i++) {
-		balancer_send_text(balancer, BALANCER_CLIENT, "question");
-		udp_expect_text(backend, BALANCER_CLIENT, "question");
-	}
-	(void)daemon_log_await("warn ", "the kernel carries no flows to 192.0.2.1:8000",
-			       "do not come back over lo");
+	HARNESS_AWAIT(is_heard(backend, balancer));
 	ck_assert_uint_eq(kernel_relay_metric("carried_flows"), 0);
 	daemon_stop();
 	harness_shell("ip rule add from 192.0.2.1/32 iif lo table 123");

@@ -744,6 +744,24 @@ START_TEST(test_a_flow_whose_answers_come_to_user_space_is_given_again)
 }
 END_TEST
 
+/* A backend that sends none that the kernel carries costs little, and no answer is missed. */
+START_TEST(test_a_flow_whose_answers_are_never_carried_is_tried_less_and_less)
+{
+	open_flow(1);
+	for (int i = 0; i < 300; i++) {
+		answer(0, 1);
+		next_round();
+		if (is_carried(1))
+			carry(1, STATS_UP);
+		else
+			pass(0, 1, 0);
+	}
+	ck_assert_uint_ge(installs, 5);
+	ck_assert_uint_le(installs, 11);
+	ck_assert_uint_eq(stats_get(&stats->demoted), 0);
+}
+END_TEST
+
 static Suite *flow_carry_suite(void)
 {
 	Suite *suite = suite_create("flow_carry");
@@ -771,6 +789,7 @@ static Suite *flow_carry_suite(void)
 	tcase_add_test(tcase, test_a_flow_whose_answers_end_comes_back_later);
 	tcase_add_test(tcase, test_several_without_answers_close_the_way);
 	tcase_add_test(tcase, test_a_flow_whose_answers_come_to_user_space_is_given_again);
+	tcase_add_test(tcase, test_a_flow_whose_answers_are_never_carried_is_tried_less_and_less);
 	tcase_add_test(tcase, test_an_answer_in_between_keeps_the_way_open);
 	suite_add_tcase(suite, tcase);
 	return suite;
