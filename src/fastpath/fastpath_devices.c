@@ -50,7 +50,8 @@ static enum fastpath_verdict ask_locked(struct fastpath_devices *devices, uint32
 				 FASTPATH_DEVICES);
 			return FASTPATH_FAILS;
 		}
-		devices->states[device] = (struct fastpath_device_state){.interface = interface};
+		/* All else of a free place is 0, and its attachment is the main thread's alone. */
+		devices->states[device].interface = interface;
 	}
 	class = &devices->states[device].classes[class_of(target)];
 	switch (class->state) {
