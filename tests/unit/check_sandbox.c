@@ -6,6 +6,7 @@
 #include <limits.h>
 #include <linux/bpf.h>
 #include <linux/netlink.h>
+#include <net/if.h>
 #include <sched.h>
 #include <signal.h>
 #include <sys/ioctl.h>
@@ -163,6 +164,7 @@ static bool is_left(long command)
 
 static void expect_bpf(void)
 {
+	struct ifreq request = {.ifr_name = "lo"};
 	int outside[BPF_COMMANDS];
 
 	for (long command = 0; command < BPF_COMMANDS; command++)
@@ -172,6 +174,8 @@ static void expect_bpf(void)
 		EXPECT(errno_of_bpf(command) == (is_left(command) ? outside[command] : EPERM));
 	/* The kernel reads 32 bits of the command. */
 	EXPECT_ERRNO(syscall(SYS_bpf, 1L << 32 | BPF_PROG_LOAD, NULL, 0), EPERM);
+	/* Of a device what programs have to know. */
+	EXPECT(ioctl(socket(AF_INET, SOCK_DGRAM, 0), SIOCGIFMTU, &request) == 0);
 	/* And nothing else is different. */
 	EXPECT_ERRNO(call_in_vain(SYS_perf_event_open), EPERM);
 }
