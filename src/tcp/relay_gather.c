@@ -17,7 +17,7 @@
 #define WINDOW_MS 64
 
 /* Bytes of a piece, on average, from which on it is worth a wake-up of its own. */
-#define PIECE_LARGE (16u * 1024)
+#define PIECE_LARGE (8u * 1024)
 
 /* Ticks without a byte that end it: its sender may have waited for the processor. */
 #define QUIET_MAX 16

@@ -18,7 +18,7 @@
 #define PATIENCE_MS 20000
 
 /* Less than a full read, and enough of them are a stream. */
-#define PIECE 8192
+#define PIECE 6144
 
 /* Worth a wake-up of its own, and less than a full read. */
 #define LARGE_PIECE (32 * 1024)
