@@ -117,6 +117,8 @@ void harness_shell(const char *format, ...)
 	command_add(&command, text);
 	command_run(&command, &result);
 	ck_assert_msg(result.exit_code == 0, "%s: exit %d: %s", text, result.exit_code, result.err);
+	if (strstr(text, " nodad") != NULL)
+		netns_settle_ipv6();
 }
 
 bool harness_sysctl(const char *name, const char *value)

@@ -6,12 +6,15 @@
 #include <fcntl.h>
 #include <sched.h>
 #include <stdio.h>
+#include <stdlib.h>
 #include <string.h>
 #include <sys/mount.h>
 #include <sys/wait.h>
 #include <unistd.h>
 
 #include "harness.h"
+
+#define SETTLE_MS 2000
 
 static int write_proc(const char *path, const char *text)
 {
@@ -79,6 +82,35 @@ bool netns_has_ipv6(void)
 		return true;
 	printf("skipped: there is no IPv6 here, so what needs it is not tested\n");
 	return false;
+}
+
+/* Both files have an address as 32 hexadecimal digits; the routes go on with its prefix's length.
+ */
+static bool has_own_routes(void)
+{
+	char *addresses = harness_read("/proc/net/if_inet6");
+	char *routes = harness_read("/proc/net/ipv6_route");
+	char *rest = NULL;
+	bool all = true;
+
+	for (char *line = strtok_r(addresses, "\n", &rest); line != NULL && all;
+	     line = strtok_r(NULL, "\n", &rest)) {
+		char wanted[40];
+
+		snprintf(wanted, sizeof(wanted), "%.32s 80 ", line);
+		all = strstr(routes, wanted) != NULL;
+	}
+	free(addresses);
+	free(routes);
+	return all;
+}
+
+void netns_settle_ipv6(void)
+{
+	int64_t end = harness_now_ms() + SETTLE_MS;
+
+	while (!has_own_routes() && harness_now_ms() < end)
+		harness_sleep_ms(1);
 }
 
 void netns_bring_loopback_up(void)

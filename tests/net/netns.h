@@ -35,6 +35,13 @@ int netns_make_another(void);
 /* Enter a namespace by its descriptor; returns one of the namespace that was left. */
 int netns_change(int fd);
 
+/*
+ * Wait until what was sent to the IPv6 addresses of devices that are up comes here, which on a busy
+ * machine is some time after they were added; for two seconds at most, since a device without a
+ * carrier has no such routes.
+ */
+void netns_settle_ipv6(void);
+
 /* Whether the namespace has IPv6; says so on standard output when it has not. */
 bool netns_has_ipv6(void);
 

@@ -132,10 +132,13 @@ void recipe_down(int where, const char *assignments, const char *recipe, char *b
 char *recipe_dump(int where)
 {
 	int former = enter(where);
-	char *routes = routes_dump();
-	size_t len = strlen(routes);
+	char *routes;
 	char *text;
+	size_t len;
 
+	netns_settle_ipv6();
+	routes = routes_dump();
+	len = strlen(routes);
 	leave(former);
 	recipe_shell(where, "ip addr && grep -s . /proc/sys/net/ipv4/ip_forward "
 			    "/proc/sys/net/ipv4/conf/*/* /proc/sys/net/ipv6/conf/*/forwarding "
