@@ -382,6 +382,9 @@ else
 	control restart mmproxy.service || fail "it does not start with CAP_BPF"
 	connects || fail "it does not serve with CAP_BPF"
 	may_load || fail "the drop-in does not grant CAP_BPF"
+	# Linux 5.10 takes 35 MiB of it for each of the processes of an upgrade.
+	[ "$(property LimitMEMLOCK)" -ge $((2 * 35 << 20)) ] ||
+		fail "the drop-in lets it lock $(property LimitMEMLOCK) bytes of memory"
 	if inside /run/bin/mmproxy -c /run/mmproxy.conf --check-routing | grep -q '(kernel_programs)'; then
 		echo "skipped: this kernel takes no programs, so none are loaded from the unit"
 	else

@@ -37,7 +37,7 @@ work=$(mktemp -d)
 machine=
 trap '[ -z "$machine" ] || kill "$machine" 2>/dev/null || true; rm -rf "$work"' EXIT
 root=$work/root
-mkdir -p "$root"/{dev,proc,sys,tmp,run,etc,busybox,usr/lib}
+mkdir -p "$root"/{dev,proc,sys,tmp,run,etc,bin}
 
 # take PROGRAM...: to the same place in the machine, with the libraries that it needs.
 take()
@@ -86,13 +86,13 @@ printf '%s:x:%d:%d::/:/bin/sh\n' root 0 0 nobody 65534 65534 >"$root/etc/passwd"
 printf '%s:x:%d:\n' root 0 nogroup 65534 >"$root/etc/group"
 
 {
-	printf 'PATH=/usr/sbin:/usr/bin:/sbin:/bin:/busybox build=%q programs=%q\n' "$PWD" "${programs[*]}"
+	printf 'PATH=/usr/sbin:/usr/bin:/sbin:/bin build=%q programs=%q\n' "$PWD" "${programs[*]}"
 	printf 'export PATH MMPROXY=%q CK_TIMEOUT_MULTIPLIER=%q\n' "$PWD/src/mmproxy" \
 		"${CK_TIMEOUT_MULTIPLIER:-4}"
 	for name in CK_RUN_CASE MMPROXY_FASTPATH_SOAK; do
 		[ -z "${!name:-}" ] || printf 'export %s=%q\n' "$name" "${!name}"
 	done
-	printf '%q --install -s /busybox\n' "$(command -v busybox)"
+	printf '%q --install -s /bin 2>/dev/null\n' "$(command -v busybox)"
 	cat <<'INIT'
 mount -t proc proc /proc
 mount -t sysfs sysfs /sys

@@ -11,6 +11,7 @@
 #include <stdlib.h>
 #include <string.h>
 #include <sys/stat.h>
+#include <sys/utsname.h>
 #include <time.h>
 #include <unistd.h>
 
@@ -148,6 +149,17 @@ bool harness_has_tool(const char *name)
 	}
 	printf("skipped: %s is missing, so the tests that need it do not run\n", name);
 	return false;
+}
+
+bool harness_has_kernel(unsigned major, unsigned minor)
+{
+	struct utsname name;
+	unsigned own_major;
+	unsigned own_minor;
+
+	ck_assert_int_eq(uname(&name), 0);
+	ck_assert_int_eq(sscanf(name.release, "%u.%u", &own_major, &own_minor), 2);
+	return own_major > major || (own_major == major && own_minor >= minor);
 }
 
 static int remove_entry(const char *path, const struct stat *st, int type, struct FTW *ftw)

@@ -37,6 +37,9 @@ int harness_run(Suite *suite);
 /* Whether a program is in PATH (or /sbin, /usr/sbin); says so on standard output when it is not. */
 bool harness_has_tool(const char *name);
 
+/* Whether the kernel is of this version or a later one. */
+bool harness_has_kernel(unsigned major, unsigned minor);
+
 /* A path in the test's own directory; valid until the eighth call from here. */
 const char *harness_path(const char *name);
 
