@@ -184,6 +184,15 @@ static void set_up(void)
 	const struct sock_listen_options options = {.transparent = false};
 	socklen_t len = sizeof(own);
 
+	/* Without a process of its own a test finds what the last one left. */
+	memset(installed, 0, sizeof(installed));
+	memset(&block, 0, sizeof(block));
+	memset(&conf, 0, sizeof(conf));
+	installs = 0;
+	removals = 0;
+	install_error = 0;
+	later_ms = 0;
+	no_memory = false;
 	verdict = FASTPATH_WORKS;
 	base = event_base_new();
 	ck_assert_ptr_nonnull(base);
